@@ -1,0 +1,57 @@
+# Everything a developer runs. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test check lint locks clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.service ## run the main job on a PDF: PDF=file OUT=folder (demo-result) AUTO=1 (sign by itself)
+	@$(PYTHON) demo/demo.py $(if $(PDF),--pdf '$(PDF)') $(if $(OUT),--out '$(OUT)') $(if $(filter-out 0 no,$(AUTO)),--auto)
+
+test: $(VENV)/.test ## install what the tests need and run them all: TESTS="-k name" narrows them
+	$(PYTHON) -m pytest -n 2 $(TESTS)
+
+# mypy's Django plugin loads the settings.
+lint: export SEGL_CONFIG := tests/configuration/segl.toml
+lint: $(VENV)/.check ## look at the code: ruff, mypy --strict, import-linter
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+check: lint test ## lint, then test
+
+locks: ## write the hashed locks anew: UPGRADE=1 takes the newest versions
+	scripts/lock.sh $(if $(UPGRADE),--upgrade)
+
+clean: ## remove the environment, caches and results
+	rm -rf $(VENV) demo-result build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One environment, growing: service, then test, then check. A changed lock is installed over the old one.
+$(VENV)/.python: scripts/venv.sh
+	@scripts/venv.sh $(VENV)
+	@touch $@
+
+$(VENV)/.service: requirements/service.txt pyproject.toml $(VENV)/.python
+	@echo 'Installing what the service needs into $(VENV) ...'
+	@$(PIP) install --require-hashes --requirement requirements/service.txt
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.service
+	@echo 'Installing what the tests need into $(VENV) ...'
+	@$(PIP) install --require-hashes --requirement requirements/test.txt
+	@touch $@
+
+$(VENV)/.check: requirements/check.txt $(VENV)/.test
+	@echo 'Installing what the checks need into $(VENV) ...'
+	@$(PIP) install --require-hashes --requirement requirements/check.txt
+	@touch $@

@@ -1,0 +1,242 @@
+"""The main job, end to end: a PDF through signing by two people to a verified, sealed PDF.
+
+Starts a sandbox of its own, sends the PDF through the SDK over mutual TLS, shows the two signers where to sign, fetches
+and verifies what comes back. Everything of the sandbox is gone when it ends.
+"""
+
+import argparse
+import ctypes
+import json
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from people import Lost, Person, mail_to, security_code
+
+from segl.core.errors import SeglError
+from segl.sdk import (
+    ClientConfiguration,
+    ContactInformation,
+    Document,
+    Email,
+    FileType,
+    Job,
+    JobStatus,
+    JobStatusChange,
+    Notifications,
+    PersonalIdentificationNumber,
+    PortalClient,
+    Signer,
+)
+
+HERE = Path(__file__).parent
+SENDER = "123456789"
+RESULTS = {"signed.pdf", "xades-1.xml", "xades-2.xml", "verification.json", "trust.pem"}
+SECONDS_TO_START = 30
+SECONDS_FOR_PEOPLE = 90  # who sign by themselves; a person in the browser may take any time
+LIBC, PR_SET_PDEATHSIG = ctypes.CDLL(None), 1
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the text is for the person who runs it."""
+
+
+KARI = Person("kari@example.com", "01017012345", "Kari Nordmann")
+OLA = Person("ola@example.com", "02028012345", "Ola Hansen")
+
+
+def main() -> int:
+    arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything is ended on the way out
+    try:
+        with ExitStack() as stack:
+            run(arguments.pdf, arguments.out, arguments.auto, stack)
+    except (DemoError, Lost, SeglError, OSError) as error:
+        print(f"\ndemo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; the sandbox is gone, nothing is left running.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Take a PDF through signing to a verified, sealed PDF.")
+    parser.add_argument("--pdf", type=Path, default=HERE / "contract.pdf", help="the PDF to have signed")
+    parser.add_argument("--out", type=Path, default=Path("demo-result"), help="the folder for the results")
+    parser.add_argument("--auto", action="store_true", help="sign as the two people would, in a separate process")
+    return parser.parse_args()
+
+
+def run(pdf: Path, out: Path, auto: bool, stack: ExitStack) -> None:
+    """The steps, one after the other."""
+    if not pdf.is_file():
+        raise DemoError(f"there is no file {pdf}; give the path of a PDF (make demo PDF=path).")
+    out.mkdir(parents=True, exist_ok=True)
+    ready_file = stack.enter_context(sandbox())
+    ready = json.loads(ready_file.read_text())
+    say(f"The sandbox accepts calls at {ready['api_root']}; its pages are at {ready['web_root']}")
+
+    client = stack.enter_context(PortalClient(ClientConfiguration.sandbox(ready_file, SENDER)))
+    job_id = create(client, pdf)
+    keep_original(pdf, out)
+    say(f"Job {job_id} is created: {pdf.name} is waiting for {KARI.name} and {OLA.name}")
+    show_links(ready["outbox"])
+
+    people = stack.enter_context(signing_people(ready["outbox"])) if auto else None
+    change = wait_until_completed(client, people)
+    save_results(client, change, out, Path(ready["server"]["trust_anchors"]))
+    verify(pdf, out)
+    client.confirm(change.confirmation_reference)
+    say(f"The last status change is confirmed. The signed PDF: {out / 'signed.pdf'}")
+
+
+@contextmanager
+def sandbox() -> Iterator[Path]:
+    """A sandbox in a folder of its own for as long as the demo runs; gives its ready file."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="segl-demo-", ignore_cleanup_errors=True) as folder:
+        ready_file, log_file = Path(folder, "ready.json"), Path(folder, "log")
+        command = [sys.executable, "-m", "segl.cli", "sandbox", "--folder", folder, "--port", "0", "--web-port", "0"]
+        with log_file.open("wb") as log, child([*command, "--ready-file", str(ready_file)], log) as process:
+            while not ready_file.exists():
+                if process.poll() is not None or time.monotonic() > started + SECONDS_TO_START:
+                    raise DemoError(f"the sandbox did not start. {last_words(log_file)}")
+                time.sleep(0.02)
+            say(f"The sandbox started in {time.monotonic() - started:.1f} s")
+            try:
+                yield ready_file
+            except DemoError as error:
+                raise DemoError(f"{error} {last_words(log_file)}") from None
+
+
+def last_words(log_file: Path) -> str:
+    return f"The sandbox said:\n{log_file.read_text(errors='replace')[-1500:]}"
+
+
+@contextmanager
+def child(command: list[str], output: Any = None) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that ends when the block does, and also when the demo is killed. Ctrl-C does not reach it directly."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT if output else None,
+        start_new_session=True,
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - there are no threads
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _end_with_parent() -> None:
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def create(client: PortalClient, pdf: Path) -> int:
+    """Send the PDF to two signers: Kari logs in with an eID, Ola gets a link and a security code by e-mail."""
+    document = Document(title_of(pdf), "Please read and sign.", FileType.PDF, pdf)
+    signers = [
+        Signer(PersonalIdentificationNumber(KARI.number), Notifications(Email(KARI.address))),
+        Signer(ContactInformation(email=Email(OLA.address))),
+    ]
+    return client.create(Job(document, signers, "demo")).signature_job_id
+
+
+def title_of(pdf: Path) -> str:
+    """What the signers see: the file's name as a title of at most 80 characters."""
+    name = " ".join(pdf.stem.replace("_", " ").split()) or "Document"
+    return f"{name[0].upper()}{name[1:80]}"
+
+
+def show_links(outbox: str) -> None:
+    """Wait until both mails are out, then show what each of the two would do with theirs."""
+    kari, ola = mail_to(KARI, outbox), mail_to(OLA, outbox)
+    say(f"Both were told by e-mail; nothing leaves this machine, the mails are at {outbox}")
+    print(f"    {KARI.name} opens {kari['links'][0]}")
+    print(f"    {OLA.name} opens {ola['links'][0]} and enters the security code {security_code(ola)}")
+    print(f"    The test eID believes what it is told: {KARI.number} {KARI.name}, {OLA.number} {OLA.name}")
+
+
+@contextmanager
+def signing_people(outbox: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that signs as the two would: all it knows is where they get their mail and who they are."""
+    people = [part for person in (KARI, OLA) for part in (person.address, person.number, person.name)]
+    with child([sys.executable, str(HERE / "people.py"), outbox, *people]) as process:
+        yield process
+
+
+def wait_until_completed(client: PortalClient, people: "subprocess.Popen[bytes] | None") -> JobStatusChange:
+    """Poll until both have signed, confirming each change on the way but the last."""
+    say("Waiting for both to sign ..." if people else "Sign as both in the browser; Ctrl-C ends the demo ...")
+    patience_ends = time.monotonic() + SECONDS_FOR_PEOPLE
+    while True:
+        change = client.get_status_change()
+        if change.status is not JobStatus.NO_CHANGES:
+            say(f"Job {change.signature_job_id} is {change.status}: {', '.join(s.status for s in change.signatures)}")
+            if change.status is JobStatus.COMPLETED_SUCCESSFULLY:
+                return change
+            client.confirm(change.confirmation_reference)
+        if change.status is JobStatus.FAILED:
+            raise DemoError("the job failed, because one of them did not sign.")
+        if people and people.poll():
+            raise DemoError("the people could not sign; what they met stands above.")
+        if people and time.monotonic() > patience_ends:
+            raise DemoError(f"the job was not completed in {SECONDS_FOR_PEOPLE} s.")
+        time.sleep(change.seconds_until_next_poll)
+
+
+def save_results(client: PortalClient, change: JobStatusChange, out: Path, trust: Path) -> None:
+    """Fetch every XAdES and the PAdES; put the root to trust beside them."""
+    for number, signature in enumerate(change.signatures, start=1):
+        client.get_xades(signature.xades_reference).save(out / f"xades-{number}.xml")
+    client.get_pades(change.pades_reference).save(out / "signed.pdf")
+    shutil.copyfile(trust, out / "trust.pem")
+    say(f"Fetched both XAdES and the signed PDF into {out}")
+
+
+def keep_original(pdf: Path, out: Path) -> None:
+    """Put the PDF beside the results, before they are there: it may be one of an earlier run."""
+    if original(pdf, out).resolve() != pdf.resolve():
+        shutil.copyfile(pdf, original(pdf, out))
+
+
+def original(pdf: Path, out: Path) -> Path:
+    """Where the original is put: under its own name, unless a result has it."""
+    return out / (f"original-{pdf.name}" if pdf.name in RESULTS else pdf.name)
+
+
+def verify(pdf: Path, out: Path) -> None:
+    """Verify everything as anyone can, with `segl verify`; keep its findings."""
+    files = [str(out / name) for name in ("signed.pdf", "xades-1.xml", "xades-2.xml")]
+    arguments = ["verify", "--trust", str(out / "trust.pem"), "--document", str(original(pdf, out)), *files]
+    say(f"segl {shlex.join(arguments)}")
+    command = [sys.executable, "-m", "segl.cli", *arguments]
+    findings = subprocess.run([*command, "--json"], stdout=subprocess.PIPE, check=False)
+    (out / "verification.json").write_bytes(findings.stdout)
+    sys.stdout.flush()
+    if subprocess.run(command, check=False).returncode or findings.returncode:
+        raise DemoError("what came back does not verify; see above.")
+
+
+def say(text: str) -> None:
+    print(f"▸ {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Writes requirements/{service,test,check}.txt anew from pyproject.toml and the .in files: `make locks`.
+# Arguments go to pip-compile, such as --upgrade.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools=$(mktemp -d)
+trap 'rm -rf "$tools"' EXIT
+python3.11 -m venv "$tools"
+"$tools/bin/pip" install --quiet pip-tools
+
+# The locks say what is installed, never where it came from.
+lock() {
+    CUSTOM_COMPILE_COMMAND='make locks' "$tools/bin/pip-compile" --quiet --generate-hashes --strip-extras --allow-unsafe \
+        --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra service "$@" \
+        pyproject.toml requirements/build.in
+}
+lock "$@" --output-file requirements/service.txt
+lock "$@" --output-file requirements/test.txt requirements/test.in
+lock "$@" --output-file requirements/check.txt requirements/check.in

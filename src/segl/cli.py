@@ -1,0 +1,278 @@
+"""The command `segl`: run the sandbox, verify what was signed."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+import segl
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from segl.core.certificates import TrustAnchors
+    from segl.core.verification import DocumentReport, SignatureReport
+
+app = typer.Typer(
+    help="Segl: electronic signing.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+UNREADABLE = 2
+NO_DOCUMENT = "A signature holds for documents only beside them: give those that are missing with --document FILE."
+NO_TRUST = (
+    "Nothing is trusted: no trust anchors were given. Give the root certificates that you trust "
+    "with --trust FILE.pem (for a sandbox, the trust anchors its ready file names)."
+)
+
+
+def main() -> None:
+    """The entry point."""
+    app()
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"segl {segl.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def sandbox(
+    folder: Annotated[Path, typer.Option(help="Where the sandbox keeps its state.")] = Path(".segl"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The API's port; 0: the last one or any free one.")] = 0,
+    web_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The pages' port; 0: the last one or any free one.")
+    ] = 0,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(help="JSON for clients, written when calls are accepted; in the folder when left out."),
+    ] = None,
+    database: Annotated[str | None, typer.Option(help="PostgreSQL URL; SQLite in the folder when left out.")] = None,
+) -> None:
+    """Run a whole signing service on this machine, with test certificates and a test eID, until Ctrl-C."""
+    from segl.core.errors import SeglError
+
+    try:
+        from segl.sandbox.run import run_sandbox
+
+        run_sandbox(
+            folder=folder,
+            port=port,
+            web_port=web_port,
+            ready_file=ready_file or folder / "ready.json",
+            database_url=database,
+            on_ready=_tell_ready,
+        )
+    except ModuleNotFoundError as error:
+        _fail(f"The sandbox needs {error.name}, which is not installed; install segl[sandbox].")
+    except SeglError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"The sandbox cannot use {error.filename}: {error.strerror}; choose another place with --folder.")
+
+
+def _tell_ready(ready: Mapping[str, Any]) -> None:
+    typer.echo(
+        f"The sandbox is ready; nothing it signs has legal effect. Ctrl-C ends it.\n  API     {ready['api_root']}"
+    )
+    typer.echo(f"  Pages   {ready['web_root']}\n  Outbox  {ready['outbox']}")
+    typer.echo(f"  Senders {', '.join(each['number'] + ' ' + each['name'] for each in ready['organizations'])}")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found in one file: its signatures, or the error that kept it from being read."""
+
+    file: Path
+    signatures: "tuple[SignatureReport, ...]" = ()
+    error: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.signatures) and all(each.verdict == "TOTAL-PASSED" for each in self.signatures)
+
+    def to_dict(self) -> dict[str, Any]:
+        signatures = [each.to_dict() for each in self.signatures]
+        return {"file": str(self.file), "error": self.error, "signatures": signatures}
+
+
+@app.command()
+def verify(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Signed PDFs (PAdES) and XAdES files.")],
+    document: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="An original document, to compare with what was signed."),
+    ] = None,
+    trust: Annotated[list[Path] | None, typer.Option(metavar="PEM", help="Root certificates that you trust.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Say who signed, when, whether the bytes are intact, what is trusted and why not.
+
+    Exits with 0 when every signature passed, 1 when one did not, 2 when a file could not be read.
+    """
+    anchors, documents, at = _anchors(trust or []), _documents(document or []), datetime.now(UTC)
+    findings = [_examine(file, anchors, documents, at) for file in files]
+    if as_json:
+        passed = all(each.passed for each in findings)
+        told = {
+            "passed": passed,
+            "checked_at": at.isoformat(),
+            "files": [each.to_dict() for each in findings],
+        }
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        _tell(findings, anchors)
+    raise typer.Exit(_exit_code(findings))
+
+
+def _exit_code(findings: Sequence[Finding]) -> int:
+    if any(each.error for each in findings):
+        return UNREADABLE
+    return 0 if all(each.passed for each in findings) else 1
+
+
+def _examine(file: Path, trust: "TrustAnchors", documents: Mapping[str, bytes] | None, at: datetime) -> Finding:
+    from segl.core.errors import SeglError
+
+    try:
+        signatures = _signatures(file.read_bytes(), trust, documents, at)
+    except OSError as error:
+        return Finding(file, error=f"Cannot be read: {error.strerror}.")
+    except SeglError as error:
+        return Finding(file, error=str(error))
+    except ModuleNotFoundError as error:
+        return Finding(file, error=f"To verify it takes {(error.name or '').split('.')[0]}; install segl[service].")
+    return Finding(file, signatures, None if signatures else "It has no signature.")
+
+
+def _signatures(
+    content: bytes, trust: "TrustAnchors", documents: Mapping[str, bytes] | None, at: datetime
+) -> "tuple[SignatureReport, ...]":
+    from segl.core import pades, xades
+    from segl.core.errors import InvalidSignature
+
+    if b"%PDF-" in content[:1024]:
+        return pades.verify(content, trust=trust, documents=documents, at=at)
+    if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
+        # Nobody vouches for the documents of a XAdES that stands alone; those of attached ones the seal covers.
+        return xades.verify(content, trust=trust, documents=documents or {}, at=at)
+    raise InvalidSignature("It is neither a PDF nor XML; give a signed PDF (PAdES) or a XAdES file.")
+
+
+def _anchors(files: Sequence[Path]) -> "TrustAnchors":
+    from segl.core.certificates import TrustAnchors
+    from segl.core.errors import InvalidInput
+
+    try:
+        anchors = TrustAnchors.from_pem(*map(_content, files))
+    except InvalidInput as error:
+        _fail(f"--trust: {error}")
+    if files and not anchors.anchors:
+        _fail("--trust: no root certificate among those given; a root is one that issued itself.")
+    return anchors
+
+
+def _documents(files: Sequence[Path]) -> dict[str, bytes] | None:
+    """The originals by name: the file's own, or its whole path where two have the same."""
+    if not files:
+        return None
+    names = [file.name for file in files]
+    return {file.name if names.count(file.name) == 1 else str(file): _content(file) for file in files}
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        _fail(f"{file}: Cannot be read: {error.strerror}.")
+
+
+def _fail(sentence: str) -> NoReturn:
+    typer.echo(f"segl: {sentence}", err=True)
+    raise typer.Exit(UNREADABLE)
+
+
+def _tell(findings: Sequence[Finding], trust: "TrustAnchors") -> None:
+    """The findings for a person: per file, per signature, who, when, intact or not, trusted or not."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for finding in findings:
+        console.print(_safe(str(finding.file)), style="bold")
+        if finding.error:
+            console.print(f"  {_safe(finding.error)}", style="red")
+        for signature in finding.signatures:
+            _tell_signature(console, signature)
+        console.print()
+    signatures = [each for finding in findings for each in finding.signatures]
+    passed, total = sum(each.verdict == "TOTAL-PASSED" for each in signatures), len(signatures)
+    plural = "" if total == 1 else "s"
+    console.print(f"{passed} of {total} signature{plural} passed.", style=_style(passed == total > 0))
+    if signatures and not trust.anchors:
+        console.print(NO_TRUST)
+    if any(document.state == "missing" for signature in signatures for document in signature.documents):
+        console.print(NO_DOCUMENT)
+
+
+def _tell_signature(console: "Console", signature: "SignatureReport") -> None:
+    where = f" in {signature.name}" if signature.name else ""
+    console.print(_safe(f"  {signature.kind}{where}: {signature.signer}"), style="bold")
+    for name, value in _facts(signature):
+        console.print(f"    {name:<12}{_safe(value)}")
+    for reason in signature.reasons:
+        console.print(f"    {'Because':<12}{_safe(reason)}", style="yellow")
+    console.print(f"    {'Result':<12}{signature.verdict}", style=_style(signature.verdict == "TOTAL-PASSED"))
+
+
+def _facts(signature: "SignatureReport") -> Iterator[tuple[str, str]]:
+    yield (
+        "Signed",
+        f"{signature.signed_at.astimezone():%d %B %Y at %H:%M:%S %Z}" if signature.signed_at else "time unknown",
+    )
+    if evidence := signature.evidence:
+        level = f"level {evidence.authentication_level}"
+        yield (
+            "Identified",
+            f"{evidence.signer_name} {evidence.signer_identity}".rstrip() + f", by {evidence.method}, {level}",
+        )
+        yield "Agreed to", f"“{evidence.agreement}”"
+    for document in signature.documents:
+        yield "Document", f"{document.name}: {_state(document)}"
+    yield "Intact", "yes, unchanged since it was signed" if signature.intact else "no"
+    yield "Trusted", "yes, it chains to a root you trust" if signature.trusted else "no"
+    yield "Certificate", f"{signature.certificate_subject}, issued by {signature.certificate_issuer}"
+
+
+def _state(document: "DocumentReport") -> str:
+    if document.state == "not given":
+        return "not compared; give the file with --document"
+    as_other = document.given_as if document.given_as != document.name else None
+    return f"{document.state}, given as {as_other}" if as_other else str(document.state)
+
+
+def _style(good: bool) -> str:
+    return "green" if good else "red"
+
+
+def _safe(text: str) -> str:
+    """Text from a stranger's file, without characters that could steer the terminal."""
+    return "".join(each if each.isprintable() else "�" for each in text)
+
+
+if __name__ == "__main__":
+    main()

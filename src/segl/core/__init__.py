@@ -1,0 +1,1 @@
+"""What SDK and service share: messages, packages, signatures, certificates. Neither Django nor HTTP."""

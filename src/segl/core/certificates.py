@@ -1,0 +1,167 @@
+"""Organization certificates (virksomhetssertifikat): whose they are, and whether they chain to an anchor."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from cryptography import x509
+from cryptography.x509 import verification
+from cryptography.x509.oid import NameOID
+
+from segl.core.errors import InvalidInput, UntrustedCertificate
+
+
+def organization_number(certificate: x509.Certificate) -> str | None:
+    """The Norwegian organization number (9 digits) in the subject, or None.
+
+    SEID 2 has it in organizationIdentifier (`NTRNO-<9 digits>`), SEID 1 in serialNumber, older ones in the
+    text of the common name. An organizationIdentifier that is there decides alone.
+    """
+    identifier = _attribute(certificate, NameOID.ORGANIZATION_IDENTIFIER)
+    if identifier is not None:
+        return _nine_digits(identifier.removeprefix("NTRNO-"))
+    if number := _nine_digits(_attribute(certificate, NameOID.SERIAL_NUMBER) or ""):
+        return number
+    in_text = re.findall(r"(?<![0-9])[0-9]{9}(?![0-9])", _attribute(certificate, NameOID.COMMON_NAME) or "")
+    return in_text[0] if len(in_text) == 1 else None
+
+
+def organization_name(certificate: x509.Certificate) -> str:
+    """The organization's name in the subject, else the common name, else the whole subject."""
+    named = _attribute(certificate, NameOID.ORGANIZATION_NAME) or _attribute(certificate, NameOID.COMMON_NAME)
+    return named or certificate.subject.rfc4514_string()
+
+
+def _attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str | None:
+    values = certificate.subject.get_attributes_for_oid(oid)
+    return str(values[0].value) if len(values) == 1 else None
+
+
+def _nine_digits(text: str) -> str | None:
+    return text if re.fullmatch(r"[0-9]{9}", text) else None
+
+
+def load_pem(data: bytes) -> tuple[x509.Certificate, ...]:
+    """The certificates in a PEM file, in its order; at least one."""
+    try:
+        return tuple(x509.load_pem_x509_certificates(data))
+    except ValueError as error:
+        raise InvalidInput(f"No certificates can be read from the PEM file: {error}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class TrustAnchors:
+    """The roots we trust, and the intermediates we know (for those who do not send theirs)."""
+
+    anchors: tuple[x509.Certificate, ...]
+    intermediates: tuple[x509.Certificate, ...] = ()
+
+    @classmethod
+    def from_pem(cls, *pem: bytes) -> Self:
+        """From PEM files of roots and intermediates: what issued itself is an anchor."""
+        certificates = [certificate for data in pem for certificate in load_pem(data)]
+        roots = tuple(each for each in certificates if each.issuer == each.subject)
+        return cls(roots, tuple(each for each in certificates if each.issuer != each.subject))
+
+    def chain(
+        self, certificate: x509.Certificate, *, extra: Sequence[x509.Certificate] = (), at: datetime
+    ) -> tuple[x509.Certificate, ...]:
+        """The chain from `certificate` up to an anchor, valid at that time (RFC 5280; revocation apart).
+
+        `extra` are certificates that came with it. Raises `UntrustedCertificate`.
+        """
+        subject = certificate.subject.rfc4514_string()
+        _check_validity(certificate, subject, at)
+        _check_signing_use(certificate, subject)
+        if not self.anchors:
+            raise UntrustedCertificate(f"The certificate {subject} cannot be trusted: no trust anchors are configured.")
+        try:
+            verified = self._verifier(at).verify(certificate, [*extra, *self.intermediates])
+        except (verification.VerificationError, ValueError) as error:
+            raise UntrustedCertificate(
+                f"The certificate {subject}, issued by {certificate.issuer.rfc4514_string()}, does not "
+                f"chain to a trust anchor at {_shown(at)} ({_reason(error)}). "
+                "Use a certificate from an accepted issuer, and send its intermediate certificates along."
+            ) from None
+        return tuple(verified.chain)
+
+    def _verifier(self, at: datetime) -> verification.ClientVerifier:
+        builder = verification.PolicyBuilder().store(verification.Store(list(self.anchors))).time(at)
+        return builder.extension_policies(ca_policy=_CA_POLICY, ee_policy=_END_POLICY).build_client_verifier()
+
+
+def _must_be_ca(policy: verification.Policy, certificate: x509.Certificate, extension: x509.BasicConstraints) -> None:
+    if not extension.ca:
+        raise ValueError(f"{certificate.subject.rfc4514_string()} is no CA certificate")
+
+
+def _may_issue(policy: verification.Policy, certificate: x509.Certificate, extension: x509.KeyUsage | None) -> None:
+    if extension is not None and not extension.key_cert_sign:
+        raise ValueError(f"{certificate.subject.rfc4514_string()} may not issue certificates")
+
+
+_ANY = verification.Criticality.AGNOSTIC
+# Not the policies of the web: these certificates have no host names and various extended key usages.
+_CA_POLICY = (
+    verification.ExtensionPolicy.permit_all()
+    .require_present(x509.BasicConstraints, _ANY, _must_be_ca)
+    .may_be_present(x509.KeyUsage, _ANY, _may_issue)
+)
+_END_POLICY = verification.ExtensionPolicy.permit_all()
+
+
+def _check_validity(certificate: x509.Certificate, subject: str, at: datetime) -> None:
+    if at < certificate.not_valid_before_utc:
+        raise UntrustedCertificate(
+            f"The certificate {subject} is not valid before {_shown(certificate.not_valid_before_utc)}; "
+            f"the time is {_shown(at)}."
+        )
+    if at > certificate.not_valid_after_utc:
+        raise UntrustedCertificate(
+            f"The certificate {subject} expired {_shown(certificate.not_valid_after_utc)}; use a new one."
+        )
+
+
+def _check_signing_use(certificate: x509.Certificate, subject: str) -> None:
+    """KeyUsage and BasicConstraints, where they are there (RFC 5280, 4.2.1.3 and 4.2.1.9)."""
+    try:
+        extensions = certificate.extensions
+    except ValueError as error:
+        raise UntrustedCertificate(
+            f"The certificate {subject} has an extension that cannot be read: {error}."
+        ) from None
+    for extension in extensions:
+        match extension.value:
+            case x509.BasicConstraints(ca=True):
+                raise UntrustedCertificate(f"The certificate {subject} is a CA's, which signs certificates only.")
+            case x509.KeyUsage(digital_signature=False, content_commitment=False):
+                raise UntrustedCertificate(
+                    f"The certificate {subject} may not sign: its key usage allows no signatures."
+                )
+
+
+def check_commitment(certificate: x509.Certificate) -> None:
+    """Make sure that a certificate is meant for signatures that bind someone, not for logging in to servers.
+
+    Those carry nonRepudiation in their key usage (RFC 5280, 4.2.1.3; ETSI EN 319 412-2, 4.3.2).
+
+    Raises:
+        UntrustedCertificate: Its key usage says otherwise.
+    """
+    for extension in certificate.extensions:
+        match extension.value:
+            case x509.KeyUsage(content_commitment=False):
+                raise UntrustedCertificate(
+                    f"The certificate {certificate.subject.rfc4514_string()} is for authentication only: its key "
+                    "usage lacks nonRepudiation, so it binds nobody to what it signs."
+                )
+
+
+def _shown(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _reason(error: Exception) -> str:
+    return re.sub(r"^validation failed: |candidates exhausted: ", "", str(error)).rstrip(".")

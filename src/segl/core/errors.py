@@ -1,0 +1,40 @@
+"""The root of the error tree and the errors of the core.
+
+    SeglError
+    ├── InvalidInput              something handed to us is wrong
+    │   ├── InvalidMessage        a message of the API: bad or forbidden XML, or not what the schema says
+    │   ├── InvalidPackage        a document package (ASiC-E)
+    │   ├── InvalidDocument       a document: not a PDF, encrypted, broken, too large
+    │   └── InvalidSignature      a signature that cannot even be read as one
+    └── UntrustedCertificate      chain, validity, key usage or organization number
+
+The text of an error is a sentence for the person who can mend it: what is wrong with what, and what to do.
+"""
+
+
+class SeglError(Exception):
+    """The root: catch this to catch everything Segl raises on purpose."""
+
+
+class InvalidInput(SeglError):  # noqa: N818 - the name says what is wrong, and its subclasses follow it
+    """Something handed to us is wrong."""
+
+
+class InvalidMessage(InvalidInput):
+    """A message that is not well-formed XML, uses forbidden XML, or is not what the schema says."""
+
+
+class InvalidPackage(InvalidInput):
+    """A document package (ASiC-E) that is broken, incomplete, changed, or not signed as it must be."""
+
+
+class InvalidDocument(InvalidInput):
+    """A document that cannot be signed: not a PDF, encrypted, broken or too large."""
+
+
+class InvalidSignature(InvalidInput):
+    """A signature that cannot be read as one."""
+
+
+class UntrustedCertificate(SeglError):  # noqa: N818 - as above
+    """A certificate that is not trusted for what it is used for."""

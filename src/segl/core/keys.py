@@ -1,0 +1,109 @@
+"""Where signatures, timestamps and revocation data come from, and a private key held in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
+
+from segl.core.certificates import load_pem
+from segl.core.errors import InvalidInput
+
+SupportedKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+class SigningKey(Protocol):
+    """A private key, wherever it is kept, with the certificate that names its owner."""
+
+    @property
+    def certificate(self) -> x509.Certificate: ...
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        """The certificates above, nearest issuer first; the root may be among them."""
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature over `data` with SHA-256: RSA PKCS#1 v1.5, or ECDSA as DER."""
+
+
+class TimestampAuthority(Protocol):
+    """An RFC 3161 timestamp authority."""
+
+    def timestamp(self, digest: bytes) -> bytes:
+        """A timestamp token (DER) over this SHA-256 digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationValues:
+    """Revocation data for a chain: DER of CRLs (RFC 5280) and OCSP responses (RFC 6960)."""
+
+    crls: tuple[bytes, ...] = ()
+    ocsps: tuple[bytes, ...] = ()
+
+
+class RevocationData(Protocol):
+    """Where revocation data is fetched."""
+
+    def for_chain(self, chain: Sequence[x509.Certificate]) -> RevocationValues: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """A private key in memory (RSA or elliptic curve). A `SigningKey`."""
+
+    certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
+    key: SupportedKey = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.certificate.public_key() != self.key.public_key():
+            raise InvalidInput(
+                "The private key does not belong to the certificate "
+                f"{self.certificate.subject.rfc4514_string()}; give the two that were issued together."
+            )
+
+    @classmethod
+    def from_pem(cls, certificate_pem: bytes, key_pem: bytes, password: str | None = None) -> Self:
+        """The certificate and then its chain from one PEM file, the key from another (or the same)."""
+        certificate, *chain = load_pem(certificate_pem)
+        try:
+            key = load_pem_private_key(key_pem, password.encode() if password else None)
+        except (ValueError, TypeError) as error:
+            raise InvalidInput(f"The private key cannot be read: {error}. Check the file and the password.") from None
+        return cls(certificate, tuple(chain), _supported(key))
+
+    @classmethod
+    def from_pkcs12(cls, data: bytes, password: str) -> Self:
+        """The key, its certificate and the chain from a PKCS#12 file (.p12, .pfx)."""
+        try:
+            key, certificate, others = pkcs12.load_key_and_certificates(data, password.encode())
+        except ValueError as error:
+            raise InvalidInput(f"The PKCS#12 file cannot be read: {error}. Check the file and the password.") from None
+        if key is None or certificate is None:
+            raise InvalidInput("The PKCS#12 file has no private key with a certificate; export both into it.")
+        return cls(certificate, _issuers_first(certificate, others), _supported(key))
+
+    def sign(self, data: bytes) -> bytes:
+        if isinstance(self.key, rsa.RSAPrivateKey):
+            return self.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+        return self.key.sign(data, ec.ECDSA(hashes.SHA256()))
+
+
+def _supported(key: object) -> SupportedKey:
+    if not isinstance(key, SupportedKey):
+        raise InvalidInput(f"The private key is of a kind that is not supported ({type(key).__name__}); use RSA or EC.")
+    return key
+
+
+def _issuers_first(leaf: x509.Certificate, others: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
+    """The issuers of `leaf` among `others` in order; PKCS#12 files keep them in any order."""
+    by_subject = {other.subject: other for other in others}
+    chain: list[x509.Certificate] = []
+    issuer = by_subject.pop(leaf.issuer, None)
+    while issuer is not None:
+        chain.append(issuer)
+        issuer = by_subject.pop(issuer.issuer, None)
+    return tuple(chain)

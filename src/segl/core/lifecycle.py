@@ -1,0 +1,111 @@
+"""What may follow what: the states of a portal job and of its signers, and the legal steps between them.
+
+Pure functions; the rules are those of the functional documentation ("A job": chained signing, ending actions).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from segl.core.errors import SeglError
+from segl.core.protocol import PortalJobStatus, SignatureStatus
+
+
+class IllegalStepError(SeglError):
+    """The step is not possible in the state the job is in; `status` is what stands in its way."""
+
+    def __init__(self, message: str, status: SignatureStatus) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class SignerState:
+    """A signer as far as the order of events is concerned; equal `order` signs in parallel."""
+
+    number: int
+    order: int
+    status: SignatureStatus
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """A job's signers, and what follows from them."""
+
+    signers: tuple[SignerState, ...]
+
+    @property
+    def all_signed(self) -> bool:
+        """Whether every signer has signed: the job can be sealed."""
+        return all(each.status is SignatureStatus.SIGNED for each in self.signers)
+
+    @property
+    def status(self) -> PortalJobStatus:
+        """The job's status before its sealed PDF stands; with it, it is COMPLETED_SUCCESSFULLY."""
+        going_on = {SignatureStatus.WAITING, SignatureStatus.SIGNED}
+        if all(each.status in going_on for each in self.signers):
+            return PortalJobStatus.IN_PROGRESS
+        return PortalJobStatus.FAILED
+
+    @property
+    def turn(self) -> frozenset[int]:
+        """The numbers of the signers whose turn it is: the waiting ones of the lowest order that has any."""
+        if self.status is not PortalJobStatus.IN_PROGRESS:
+            return frozenset()
+        waiting = [each for each in self.signers if each.status is SignatureStatus.WAITING]
+        first = min((each.order for each in waiting), default=0)
+        return frozenset(each.number for each in waiting if each.order == first)
+
+    def __getitem__(self, number: int) -> SignerState:
+        return next(each for each in self.signers if each.number == number)
+
+
+def job_state(signers: Iterable[tuple[int, int, str]]) -> JobState:
+    """The state of a job from (number, order, status) of its signers."""
+    return JobState(tuple(SignerState(number, order, SignatureStatus(status)) for number, order, status in signers))
+
+
+def check_turn(job: JobState, number: int) -> None:
+    """Make sure that this signer may sign or reject now.
+
+    Raises:
+        IllegalStepError: The signer has signed or ended already, or signers before this one have not signed yet.
+    """
+    status = job[number].status
+    if status is not SignatureStatus.WAITING:
+        raise IllegalStepError(f"Signer {number} cannot act any more: the status is {status}.", status)
+    if number not in job.turn:
+        raise IllegalStepError(f"It is not signer {number}'s turn yet: signers before have not signed.", status)
+
+
+def sign(job: JobState, number: int) -> JobState:
+    """The job after this signer has signed."""
+    check_turn(job, number)
+    return _with(job, {number: SignatureStatus.SIGNED})
+
+
+def end(job: JobState, number: int, status: SignatureStatus) -> JobState:
+    """The job after this signer ended it (REJECTED, BLOCKED): those still waiting become NOT_APPLICABLE."""
+    check_turn(job, number)
+    return _with(_waiting_become(job, SignatureStatus.NOT_APPLICABLE), {number: status})
+
+
+def cancel(job: JobState) -> JobState:
+    """The job after its sender cancelled it: those still waiting become CANCELLED.
+
+    Raises:
+        IllegalStepError: Every signer has signed, or the job has failed already for another reason.
+    """
+    if job.all_signed:
+        raise IllegalStepError("The job can no longer be cancelled: every signer has signed.", SignatureStatus.SIGNED)
+    if not job.turn:
+        raise IllegalStepError("The job can no longer be cancelled: it has failed.", SignatureStatus.NOT_APPLICABLE)
+    return _waiting_become(job, SignatureStatus.CANCELLED)
+
+
+def _waiting_become(job: JobState, status: SignatureStatus) -> JobState:
+    waiting = (each.number for each in job.signers if each.status is SignatureStatus.WAITING)
+    return _with(job, dict.fromkeys(waiting, status))
+
+
+def _with(job: JobState, statuses: dict[int, SignatureStatus]) -> JobState:
+    return JobState(tuple(replace(each, status=statuses.get(each.number, each.status)) for each in job.signers))

@@ -1,0 +1,244 @@
+"""Verifying a signed PDF: the seal, to the last byte of the file, and each attached XAdES. Never a network call."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from io import BytesIO
+from typing import Any
+
+from cryptography import x509
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import (
+    CatalogModificationRule,
+    DSSCompareRule,
+    FormUpdatingRule,
+    ModificationLevel,
+    ObjectStreamRule,
+    SigFieldCreationRule,
+    SigFieldModificationRule,
+    StandardDiffPolicy,
+    XrefStreamRule,
+)
+from pyhanko.sign.general import CMSExtractionError
+from pyhanko.sign.validation.errors import SignatureValidationError
+from pyhanko.sign.validation.generic_cms import validate_sig_integrity
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+
+from segl.core import xades
+from segl.core.certificates import TrustAnchors, check_commitment, organization_name
+from segl.core.errors import InvalidSignature, UntrustedCertificate
+from segl.core.verification import SignatureReport, Verdict
+
+DIGESTS = ("sha256", "sha384", "sha512")
+SUBFILTERS = ("/ETSI.CAdES.detached", "/adbe.pkcs7.detached")
+HARMLESS = (ModificationLevel.NONE, ModificationLevel.LTA_UPDATES)
+# pyHanko's own policy would let title and author be changed.
+AFTER_THE_SEAL = StandardDiffPolicy(
+    global_rules=[
+        CatalogModificationRule(),  # type: ignore[no-untyped-call]  # pyHanko has types in part only
+        *(rule.as_qualified(ModificationLevel.LTA_UPDATES) for rule in (XrefStreamRule(), ObjectStreamRule())),
+        DSSCompareRule().as_qualified(ModificationLevel.LTA_UPDATES),
+    ],
+    form_rule=FormUpdatingRule(
+        field_rules=[SigFieldCreationRule(), SigFieldModificationRule()]  # type: ignore[no-untyped-call]  # as above
+    ),
+)
+DEEPEST_NAME_TREE = 16
+# What pyHanko raises on files that are not what they seem.
+UNREADABLE = (PdfError, CMSExtractionError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+
+
+def verify(
+    pdf: bytes, *, trust: TrustAnchors, documents: Mapping[str, bytes] | None, at: datetime
+) -> tuple[SignatureReport, ...]:
+    """A report for each signature over the PDF (ours have one, the seal), then for each in the attached XAdES.
+
+    Args:
+        documents: the originals by name, which the XAdES must cover. None: they are not at hand.
+        at: the time at which the certificates must be valid.
+
+    Raises:
+        InvalidSignature: it is no PDF that we can read, or it is not signed.
+    """
+    try:
+        reader = PdfFileReader(BytesIO(pdf))
+        seals = [_seal_report(seal, trust, at) for seal in reader.embedded_regular_signatures]
+        attached = list(_attached_xml(reader))
+    except UNREADABLE as error:
+        raise InvalidSignature(f"The file cannot be read as a signed PDF ({error}).") from None
+    if not seals:
+        raise InvalidSignature("The PDF is not signed: it has no signature of its own.")
+    signers = [report for name, xml in attached for report in _xades_reports(name, xml, trust, documents, at)]
+    return (*seals, *_together(seals[0], signers))
+
+
+def _seal_report(seal: EmbeddedPdfSignature, trust: TrustAnchors, at: datetime) -> SignatureReport:
+    seal.compute_integrity_info(AFTER_THE_SEAL)  # type: ignore[no-untyped-call]  # pyHanko has types in part only
+    faults = tuple(_faults(seal))
+    certificate = x509.load_der_x509_certificate(seal.signer_cert.dump())
+    distrust = _distrust(seal, certificate, trust, at)
+    return SignatureReport(
+        kind="PAdES",
+        name=seal.field_name,
+        signer=organization_name(certificate),
+        signed_at=None if faults else seal.self_reported_timestamp,
+        verdict=Verdict.FAILED if faults else Verdict.INDETERMINATE if distrust else Verdict.PASSED,
+        intact=not faults,
+        trusted=not distrust,
+        reasons=(*faults, *distrust),
+        certificate_subject=certificate.subject.rfc4514_string(),
+        certificate_issuer=certificate.issuer.rfc4514_string(),
+    )
+
+
+def _faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
+    """What is wrong with the bytes, whoever signed them."""
+    subfilter, digest = seal.sig_object.get("/SubFilter"), seal.md_algorithm
+    if subfilter not in SUBFILTERS:
+        yield f"The seal is of the kind {subfilter}, which is not a PDF signature that can be verified."
+    if digest not in DIGESTS:
+        yield f"The seal uses the digest algorithm {digest}, which protects nothing any more."
+    yield from _signature_faults(seal)
+    yield from _coverage_faults(seal)
+
+
+def _signature_faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
+    try:
+        intact, valid = validate_sig_integrity(
+            seal.signer_info, seal.signer_cert, expected_content_type="data", actual_digest=seal.compute_digest()
+        )
+    except SignatureValidationError as error:
+        yield f"The seal is malformed: {error.failure_message}."
+        return
+    if not intact:
+        yield "The sealed part of the file has been changed."
+    if not valid:
+        yield "The seal was not made with the key of its certificate."
+
+
+def _coverage_faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
+    """The seal must cover the whole file; only what keeps a seal verifiable over the years may come after it.
+
+    Bytes that belong to no revision, which readers pass over, are not that.
+    """
+    if seal.coverage == SignatureCoverageLevel.ENTIRE_FILE:
+        return
+    if seal.coverage != SignatureCoverageLevel.ENTIRE_REVISION:
+        yield "The seal does not cover the whole file."
+        return
+    changes = getattr(seal.diff_result, "modification_level", ModificationLevel.OTHER)
+    if (
+        not _ends_with_what_was_read(seal)
+        or changes not in HARMLESS
+        or not seal.summarise_integrity_info()["docmdp_ok"]
+    ):
+        yield "The file was changed after it was sealed."
+
+
+def _ends_with_what_was_read(seal: EmbeddedPdfSignature) -> bool:
+    """Whether every reader finds the revisions that this one found: none is hidden, nothing stands behind the last."""
+    revisions = seal.reader.xrefs
+    _, _, start, length = seal.byte_range
+    seal.reader.stream.seek(start + length)
+    after = seal.reader.stream.read()
+    last = revisions.get_startxref_for_revision(revisions.total_revisions - 1)
+    later = revisions.total_revisions - 1 - seal.signed_revision
+    return after.count(b"startxref") == later > 0 and bool(re.search(rb"startxref\s+%d\s+%%%%EOF\s*\Z" % last, after))
+
+
+def _together(seal: SignatureReport, signers: Sequence[SignatureReport]) -> Iterator[SignatureReport]:
+    """The attached signatures as those of one job under one seal: a genuine one from elsewhere proves nothing here."""
+    read = [each for each in signers if each.certificate_subject]
+    jobs = {each.evidence.job_id for each in read if each.evidence}
+    documents = {frozenset(each.sha256 for each in report.documents if each.sha256) for report in read}
+    for report in signers:
+        reasons: list[str] = []
+        if report not in read:
+            yield report
+            continue
+        if len(jobs) > 1:
+            reasons.append("The attached signatures belong to different jobs.")
+        if len(documents) > 1:
+            reasons.append("The attached signatures do not cover the same documents.")
+        if _voucher(report) != _voucher(seal):
+            reasons.append(
+                f"It is vouched for by {_voucher(report) or 'nobody'}, not by {_voucher(seal)}, who sealed the file."
+            )
+        yield replace(report, **_doubted(report, reasons)) if reasons else report
+
+
+def _doubted(report: SignatureReport, reasons: Sequence[str]) -> dict[str, Any]:
+    verdict = Verdict.FAILED if report.verdict is Verdict.FAILED else Verdict.INDETERMINATE
+    return {"verdict": verdict, "reasons": (*report.reasons, *reasons)}
+
+
+def _voucher(report: SignatureReport) -> str:
+    """The organization in the certificate; for a person's, the one that issued it."""
+    for name in (report.certificate_subject, report.certificate_issuer):
+        found = x509.Name.from_rfc4514_string(name).get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
+        if found:
+            return str(found[0].value)
+    return ""
+
+
+def _distrust(
+    seal: EmbeddedPdfSignature, certificate: x509.Certificate, trust: TrustAnchors, at: datetime
+) -> tuple[str, ...]:
+    others = [x509.load_der_x509_certificate(each.dump()) for each in seal.other_embedded_certs]
+    try:
+        trust.chain(certificate, extra=others, at=at)
+        check_commitment(certificate)
+    except UntrustedCertificate as error:
+        return (str(error),)
+    return ()
+
+
+def _attached_xml(reader: PdfFileReader) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each attached XML file."""
+    names = _entry(reader.root, "/Names", {})
+    for specification in _leaves(_entry(names, "/EmbeddedFiles", {}), DEEPEST_NAME_TREE):
+        name = str(_entry(specification, "/UF", _entry(specification, "/F", "")))
+        content = specification["/EF"]["/F"]
+        if name.lower().endswith(".xml") or str(_entry(content, "/Subtype", "")).endswith("xml"):
+            yield name, content.data
+
+
+def _leaves(node: Any, depth: int) -> Iterator[Any]:
+    """The values of a name tree (ISO 32000-1, 7.9.6), no deeper than `depth`."""
+    if not depth:
+        raise ValueError("the list of attached files is nested too deeply")
+    yield from (value.get_object() for value in list(_entry(node, "/Names", ()))[1::2])
+    for kid in _entry(node, "/Kids", ()):
+        yield from _leaves(kid.get_object(), depth - 1)
+
+
+def _entry(dictionary: Any, key: str, default: Any) -> Any:
+    """The value itself: pyHanko's `get` would answer a reference to it."""
+    return dictionary[key] if key in dictionary else default  # noqa: SIM401 (see above)
+
+
+def _xades_reports(
+    name: str, xml: bytes, trust: TrustAnchors, documents: Mapping[str, bytes] | None, at: datetime
+) -> tuple[SignatureReport, ...]:
+    try:
+        return xades.verify(xml, trust=trust, documents=documents, at=at, name=name)
+    except InvalidSignature as error:
+        return (_unreadable(name, str(error)),)
+
+
+def _unreadable(name: str, reason: str) -> SignatureReport:
+    return SignatureReport(
+        kind="XAdES",
+        name=name,
+        signer="",
+        signed_at=None,
+        verdict=Verdict.FAILED,
+        intact=False,
+        trusted=False,
+        reasons=(reason,),
+        certificate_subject="",
+        certificate_issuer="",
+    )

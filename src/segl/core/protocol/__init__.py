@@ -1,0 +1,54 @@
+"""The messages of the Signature API v1 as frozen typed values, read from and written to XML.
+
+A value checks itself when it is made and raises `InvalidMessage`, so one that exists can be written. What is
+sent to be acted on (requests, manifests) is read strictly; in answers, what is unknown is passed over.
+"""
+
+from segl.core.protocol._message import Message
+from segl.core.protocol.common import ErrorMessage
+from segl.core.protocol.manifest import Availability, ManifestDocument, PortalManifest, Signer
+from segl.core.protocol.portal import (
+    PortalJobRequest,
+    PortalJobResponse,
+    PortalJobStatus,
+    PortalSignature,
+    PortalStatusChange,
+    SignatureStatus,
+)
+from segl.core.protocol.values import (
+    AuthenticationLevel,
+    ContactInformation,
+    Email,
+    IdentifierInSignedDocuments,
+    Notifications,
+    NotificationsUsingLookup,
+    OnBehalfOf,
+    PersonalIdentificationNumber,
+    SignatureType,
+    Sms,
+)
+
+__all__ = [
+    "AuthenticationLevel",
+    "Availability",
+    "ContactInformation",
+    "Email",
+    "ErrorMessage",
+    "IdentifierInSignedDocuments",
+    "ManifestDocument",
+    "Message",
+    "Notifications",
+    "NotificationsUsingLookup",
+    "OnBehalfOf",
+    "PersonalIdentificationNumber",
+    "PortalJobRequest",
+    "PortalJobResponse",
+    "PortalJobStatus",
+    "PortalManifest",
+    "PortalSignature",
+    "PortalStatusChange",
+    "SignatureStatus",
+    "SignatureType",
+    "Signer",
+    "Sms",
+]

@@ -1,0 +1,87 @@
+"""The schema's rules for single values: each checks or converts one, and names the element when broken."""
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from segl.core.errors import InvalidMessage
+from segl.core.kinds import check_kind
+from segl.core.xml import NOT_XML, parse_date_time
+
+URL_LENGTH = 500
+LONG = 2**63
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def kind(
+    name: str,
+    value: object,
+    kinds: type | tuple[type, ...],
+    *,
+    write: str,
+    optional: bool = False,
+    secret: bool = False,
+) -> None:
+    """A value made by a program is of one of these kinds, or absent when it is optional; `write` says how it is."""
+    if value is not None or not optional:
+        check_kind(name, value, kinds, write=write, error=InvalidMessage, secret=secret)
+
+
+def text(name: str, value: str | None, *, least: int = 0, most: int | None = None) -> None:
+    """A string that XML can carry, of so many characters. None is for what may be absent."""
+    if value is None:
+        return
+    kind(name, value, str, write="a text (str)")
+    if bad := NOT_XML.search(value):
+        raise InvalidMessage(f"{name} has the character U+{ord(bad[0]):04X}, which XML cannot carry; remove it.")
+    if len(value) < least:
+        raise InvalidMessage(f"{name} is {len(value)} characters; it must be at least {least}.")
+    if most is not None and len(value) > most:
+        raise InvalidMessage(f"{name} is {len(value)} characters ({value[:40]!r}…); at most {most} are accepted.")
+
+
+def digits(name: str, value: str, count: int, *, secret: bool = False) -> None:
+    kind(name, value, str, write=f'its {count} digits as a text, "…"', secret=secret)
+    if not re.fullmatch(rf"[0-9]{{{count}}}", value):
+        shown = "the value given" if secret else repr(value)
+        raise InvalidMessage(f"{name} must be exactly {count} digits; {shown} is not.")
+
+
+def between(name: str, value: int | None, least: int, most: int) -> None:
+    kind(name, value, int, write="a whole number (int)", optional=True)
+    if value is not None and not least <= value <= most:
+        raise InvalidMessage(f"{name} is {value}; it must be from {least} to {most}.")
+
+
+def count(name: str, number: int, least: int, most: int) -> None:
+    if not least <= number <= most:
+        raise InvalidMessage(f"There are {number} {name}; there must be from {least} to {most}.")
+
+
+def aware(name: str, value: datetime | None) -> None:
+    if value is not None and value.tzinfo is None:
+        raise InvalidMessage(f"{name} is {value}, without a time zone; give it one.")
+
+
+def word(name: str, value: str, words: type[Word]) -> Word:
+    try:
+        return words(value)
+    except ValueError:
+        raise InvalidMessage(f"{name} is {value[:80]!r}; it must be one of {', '.join(words)}.") from None
+
+
+def integer(name: str, value: str) -> int:
+    collapsed = value.strip(" \t\r\n")
+    if not re.fullmatch(r"[+-]?[0-9]{1,30}", collapsed):
+        raise InvalidMessage(f"{name} is {value[:40]!r}; it must be a whole number.")
+    return int(collapsed)
+
+
+def date_time(name: str, value: str) -> datetime:
+    """An xs:dateTime; without an offset it is Norwegian time, the time of those who send them."""
+    try:
+        return parse_date_time(value, without_offset=ZoneInfo("Europe/Oslo"))
+    except ValueError as error:
+        raise InvalidMessage(f"{name} {value[:40]!r} {error}.") from None

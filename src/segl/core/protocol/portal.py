@@ -1,0 +1,198 @@
+"""The messages of the portal flow beside the manifest: request, answer and status changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Self
+
+from lxml import etree
+
+from segl.core.protocol import _rules
+from segl.core.protocol._message import Message, Reader, add, add_optional
+from segl.core.protocol.values import (
+    ContactInformation,
+    PersonalIdentificationNumber,
+    read_contact,
+    write_contact,
+)
+from segl.core.xml import format_date_time
+
+
+@dataclass(frozen=True, slots=True)
+class PortalJobRequest(Message):
+    """Asks for a job; the manifest in the document package says what it is."""
+
+    tag: ClassVar[str] = "portal-signature-job-request"
+
+    reference: str | None = None
+    polling_queue: str | None = None
+
+    def __post_init__(self) -> None:
+        _rules.text("reference", self.reference, most=50)
+        _rules.text("polling-queue", self.polling_queue)
+
+    def _write(self, root: etree._Element) -> None:
+        add_optional(root, "reference", self.reference)
+        add_optional(root, "polling-queue", self.polling_queue)
+
+    @classmethod
+    def _read(cls, reader: Reader) -> Self:
+        return cls(reader.optional_text_of("reference"), reader.optional_text_of("polling-queue"))
+
+
+@dataclass(frozen=True, slots=True)
+class PortalJobResponse(Message):
+    """The job was created."""
+
+    tag: ClassVar[str] = "portal-signature-job-response"
+    strict: ClassVar[bool] = False
+
+    signature_job_id: int
+    cancellation_url: str
+    reference: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_job(self.signature_job_id, self.reference, ("cancellation-url", self.cancellation_url))
+
+    def _write(self, root: etree._Element) -> None:
+        add_optional(root, "reference", self.reference)
+        add(root, "signature-job-id", self.signature_job_id)
+        add(root, "cancellation-url", self.cancellation_url)
+
+    @classmethod
+    def _read(cls, reader: Reader) -> Self:
+        reference = reader.optional_text_of("reference")
+        job_id = _rules.integer("signature-job-id", reader.text_of("signature-job-id"))
+        return cls(job_id, reader.text_of("cancellation-url"), reference)
+
+
+def _check_job(job_id: int, reference: str | None, *urls: tuple[str, str | None]) -> None:
+    _rules.between("signature-job-id", job_id, -_rules.LONG, _rules.LONG - 1)
+    _rules.text("reference", reference, most=50)
+    for name, url in urls:
+        _rules.text(name, url, most=_rules.URL_LENGTH)
+
+
+class PortalJobStatus(StrEnum):
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED_SUCCESSFULLY = "COMPLETED_SUCCESSFULLY"
+    FAILED = "FAILED"
+
+
+class SignatureStatus(StrEnum):
+    """A signer's statuses known today; the service may send new ones, which are kept as plain strings."""
+
+    WAITING = "WAITING"
+    REJECTED = "REJECTED"
+    CANCELLED = "CANCELLED"
+    RESERVED = "RESERVED"
+    CONTACT_INFORMATION_MISSING = "CONTACT_INFORMATION_MISSING"
+    EXPIRED = "EXPIRED"
+    SIGNED = "SIGNED"
+    BLOCKED = "BLOCKED"
+    SIGNERS_NAME_NOT_AVAILABLE = "SIGNERS_NAME_NOT_AVAILABLE"
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class PortalSignature:
+    """Where one signer stands, and since when."""
+
+    status: SignatureStatus | str
+    since: datetime
+    identifier: PersonalIdentificationNumber | ContactInformation
+    xades_url: str | None = None
+
+    def __post_init__(self) -> None:
+        _rules.text("signature status", self.status)
+        _rules.aware("signature status since", self.since)
+        _rules.text("xades-url", self.xades_url, most=_rules.URL_LENGTH)
+
+
+@dataclass(frozen=True, slots=True)
+class PortalStatusChange(Message):
+    """The present status of a job that changed; confirm it at `confirmation_url` once it is dealt with."""
+
+    tag: ClassVar[str] = "portal-signature-job-status-change-response"
+    strict: ClassVar[bool] = False
+
+    signature_job_id: int
+    status: PortalJobStatus
+    confirmation_url: str
+    signatures: tuple[PortalSignature, ...]
+    reference: str | None = None
+    cancellation_url: str | None = None
+    delete_documents_url: str | None = None
+    pades_url: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_job(
+            self.signature_job_id,
+            self.reference,
+            ("confirmation-url", self.confirmation_url),
+            ("cancellation-url", self.cancellation_url),
+            ("delete-documents-url", self.delete_documents_url),
+            ("pades-url", self.pades_url),
+        )
+        _rules.count("signatures", len(self.signatures), 1, 10)
+
+    def _write(self, root: etree._Element) -> None:
+        add_optional(root, "reference", self.reference)
+        add(root, "signature-job-id", self.signature_job_id)
+        add(root, "status", self.status)
+        add(root, "confirmation-url", self.confirmation_url)
+        add_optional(root, "cancellation-url", self.cancellation_url)
+        add_optional(root, "delete-documents-url", self.delete_documents_url)
+        _write_signatures(add(root, "signatures"), self.signatures, self.pades_url)
+
+    @classmethod
+    def _read(cls, reader: Reader) -> Self:
+        reference = reader.optional_text_of("reference")
+        job_id = _rules.integer("signature-job-id", reader.text_of("signature-job-id"))
+        status = _rules.word("status", reader.text_of("status"), PortalJobStatus)
+        confirmation_url = reader.text_of("confirmation-url")
+        cancellation_url = reader.optional_text_of("cancellation-url")
+        delete_documents_url = reader.optional_text_of("delete-documents-url")
+        with reader.child("signatures") as element:
+            signatures = tuple(_read_signature(each) for each in element.each("signature"))
+            pades_url = element.optional_text_of("pades-url")
+        return cls(
+            job_id,
+            status,
+            confirmation_url,
+            signatures,
+            reference,
+            cancellation_url,
+            delete_documents_url,
+            pades_url,
+        )
+
+
+def _write_signatures(element: etree._Element, signatures: Sequence[PortalSignature], pades_url: str | None) -> None:
+    for signature in signatures:
+        child = add(element, "signature")
+        add(child, "status", signature.status, since=format_date_time(signature.since))
+        if isinstance(signature.identifier, PersonalIdentificationNumber):
+            add(child, "personal-identification-number", signature.identifier.value)
+        else:
+            write_contact(add(child, "identifier"), signature.identifier)
+        add_optional(child, "xades-url", signature.xades_url)
+    add_optional(element, "pades-url", pades_url)
+
+
+def _read_signature(reader: Reader) -> PortalSignature:
+    with reader:
+        status = reader.child("status")
+        since = _rules.date_time("signature status since", status.attribute("since"))
+        who = reader.child("personal-identification-number", "identifier")
+        identifier = (
+            ContactInformation(*read_contact(who))
+            if who.name == "identifier"
+            else PersonalIdentificationNumber(who.text())
+        )
+        return PortalSignature(_known(status.text()), since, identifier, reader.optional_text_of("xades-url"))
+
+
+def _known(status: str) -> SignatureStatus | str:
+    return SignatureStatus(status) if status in SignatureStatus.__members__ else status

@@ -1,0 +1,96 @@
+"""XML as we read and write it: no DTD, entities or network, bounded size and depth; canonical form; times."""
+
+import re
+from datetime import datetime, timedelta, tzinfo
+
+from lxml import etree
+
+from segl.core.errors import InvalidMessage
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 32
+NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that XML 1.0 cannot carry (2.2, Char)."""
+
+
+def parse(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> etree._Element:
+    """The root element of `data`, without comments and processing instructions.
+
+    Raises `InvalidMessage` when it is not well-formed, too large (bytes), too deep (elements) or has a DTD.
+    """
+    if len(data) > max_bytes:
+        raise InvalidMessage(f"The XML is {len(data)} bytes; at most {max_bytes} are accepted.")
+    root = _parse_safely(data)
+    if root.getroottree().docinfo.doctype:
+        raise InvalidMessage("The XML has a DOCTYPE; send it without one (DTDs and entities are not accepted).")
+    _check_depth(root, max_depth)
+    return root
+
+
+def _parse_safely(data: bytes) -> etree._Element:
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        return etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise InvalidMessage(f"The XML is not well-formed: {error.args[0]}.") from None
+
+
+def _check_depth(root: etree._Element, max_depth: int) -> None:
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > max_depth:
+            raise InvalidMessage(f"The XML nests elements deeper than {max_depth} levels.")
+
+
+def canonical(element: etree._Element, *, exclusive: bool) -> bytes:
+    """Canonical XML 1.0 of `element`, no comments (and 1.1, the same where no xml: attribute is inherited).
+
+    lxml writes a wrong xmlns="" for a subelement that inherits a default namespace over several levels; so
+    the element becomes a document of its own first, which carries the namespaces it inherited.
+    """
+    alone = _parse_safely(etree.tostring(element, encoding="UTF-8", with_tail=False))
+    return etree.tostring(alone, method="c14n", exclusive=exclusive, with_comments=False)
+
+
+_DATE_TIME = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)T(?P<hour>\d\d)(?P<rest>:\d\d:\d\d)(?P<fraction>\.\d+)?"
+    r"(?P<zone>Z|[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00))?",
+    re.ASCII,
+)
+
+
+def parse_date_time(text: str, *, without_offset: tzinfo | None = None) -> datetime:
+    """An aware date-time from an xs:dateTime (years 1 to 9999, to the microsecond).
+
+    A text without an offset is taken to be in the zone `without_offset`, or refused when there is none.
+    Raises `ValueError` with half a sentence.
+    """
+    match = _DATE_TIME.fullmatch(text.strip(" \t\r\n"))
+    if not match:
+        raise ValueError("is not a date-time such as 2026-01-31T12:00:00+01:00")
+    midnight_after = match["hour"] == "24" and match["rest"] == ":00:00" and not (match["fraction"] or "").strip(".0")
+    hour = "00" if midnight_after else match["hour"]
+    fraction = (match["fraction"] or "")[:7]
+    try:
+        value = datetime.fromisoformat(f"{match['date']}T{hour}{match['rest']}{fraction}{match['zone'] or ''}")
+        value += timedelta(days=midnight_after)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"is not a date-time that exists ({error})") from None
+    if value.tzinfo is None and without_offset is None:
+        raise ValueError("has no offset; write it with one, such as 2026-01-31T12:00:00+01:00")
+    return value if value.tzinfo else value.replace(tzinfo=without_offset)
+
+
+def format_date_time(value: datetime) -> str:
+    """An xs:dateTime with offset; fractions of a second only when there are any. `value` must be aware."""
+    if value.tzinfo is None:
+        raise ValueError("the date-time has no time zone")
+    return value.isoformat()

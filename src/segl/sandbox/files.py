@@ -1,0 +1,20 @@
+"""Files that are either whole or not there, however the process ends."""
+
+import os
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Write `content` to `path`, replacing what was there; its folder is made when missing.
+
+    A kill leaves the old file or the new one, and at most a `.part` file that the next attempt overwrites.
+    Two writers of one path must not run at once.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

@@ -1,0 +1,74 @@
+"""A result that is fetched when it is read: iterate its bytes, `read()` them or `save()` them.
+
+Nothing is held open between; each reading is a request of its own.
+"""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+from segl.sdk.exchange import Request
+from segl.sdk.transport import stream, stream_async
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A result of a PortalClient."""
+
+    _http: httpx.Client
+    _request: Request
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The bytes as they come. Until the last one came without an error, they are not the whole result."""
+        return stream(self._http, self._request)
+
+    def read(self) -> bytes:
+        return b"".join(self)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to a file, which is there whole or not at all."""
+        with _whole_file(path) as file:
+            for chunk in self:
+                file.write(chunk)
+        return Path(path)
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncDownload:
+    """A result of an AsyncPortalClient."""
+
+    _http: httpx.AsyncClient
+    _request: Request
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The bytes as they come. Until the last one came without an error, they are not the whole result."""
+        return stream_async(self._http, self._request)
+
+    async def read(self) -> bytes:
+        return b"".join([chunk async for chunk in self])
+
+    async def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to a file, which is there whole or not at all."""
+        with _whole_file(path) as file:
+            async for chunk in self:
+                file.write(chunk)
+        return Path(path)
+
+
+@contextmanager
+def _whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A file that takes its name when everything has been written to it."""
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        with partial.open("xb") as file:
+            yield file
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Settings, URLs, servers and wiring. The only room that may import every other."""

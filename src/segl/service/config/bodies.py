@@ -1,0 +1,142 @@
+"""Request bodies are received whole, in memory or a temporary file, before a thread is spent on the request.
+
+A slow upload so holds no thread, and a chunked one has the length that WSGI asks for.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, cast
+
+from a2wsgi import WSGIMiddleware
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+MEMORY_BYTES = 256 * 1024
+"""Bodies up to this size stay in memory."""
+
+STALLED_SECONDS = 30
+"""A client that sends nothing of its body for so long is told that its time is up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole response."""
+
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+
+
+def plain_refusal(status: HTTPStatus, reason: str) -> Answer:
+    """The reason as plain text."""
+    return Answer(status, "text/plain; charset=utf-8", reason.encode())
+
+
+class _RefusedError(Exception):
+    """The body is not taken: status and a sentence."""
+
+
+class _GoneError(Exception):
+    """The client left while it sent its body."""
+
+
+class WholeBodies:
+    """The ASGI application of one listener: hands whole requests to a WSGI application in one of `threads` threads.
+
+    It marks the scope with the listener's name (`segl.listener`). A body over `body_limit` bytes is not taken: it is
+    answered with what `refusal` makes of the status (413, or 408 when the client stalls) and a sentence.
+    """
+
+    def __init__(
+        self,
+        application: Callable[..., Iterable[bytes]],
+        *,
+        name: str,
+        threads: int,
+        body_limit: int,
+        refusal: Callable[[HTTPStatus, str], Answer] = plain_refusal,
+    ) -> None:
+        # As any ASGI application: a2wsgi's own types know none of our keys in the scope.
+        self._application: Callable[[Scope, Receive, Send], Awaitable[None]] = cast(
+            Any, WSGIMiddleware(_reading_spooled(application), workers=threads)
+        )
+        self._name = name
+        self._limit = body_limit
+        self._refusal = refusal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with SpooledTemporaryFile(max_size=MEMORY_BYTES) as body:
+            try:
+                await self._fill(body, scope, receive)
+            except _RefusedError as refused:
+                await _send(self._refusal(*refused.args), send)
+            except _GoneError:
+                return
+            else:
+                await self._application(self._whole(scope, body), receive, send)
+
+    async def _fill(self, body: IO[bytes], scope: Scope, receive: Receive) -> None:
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        self._check_size(int(announced))
+        size, more = 0, True
+        while more:
+            message = await _next(receive)
+            size += len(message["body"])
+            self._check_size(size)
+            body.write(message["body"])
+            more = message["more_body"]
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limit:
+            raise _RefusedError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"The request's body is larger than the {self._limit} bytes that are accepted: send less at once.",
+            )
+
+    def _whole(self, scope: Scope, body: IO[bytes]) -> Scope:
+        length = str(body.tell()).encode()
+        body.seek(0)
+        framing = (b"content-length", b"transfer-encoding")
+        headers = [each for each in scope["headers"] if each[0] not in framing]
+        return scope | {
+            "headers": [*headers, (b"content-length", length)],
+            "segl.listener": self._name,
+            "segl.body": body,
+        }
+
+
+async def _next(receive: Receive) -> dict[str, Any]:
+    try:
+        message = await asyncio.wait_for(receive(), STALLED_SECONDS)
+    except TimeoutError:
+        raise _RefusedError(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"Nothing of the request's body came for {STALLED_SECONDS} seconds: send the request again.",
+        ) from None
+    if message["type"] != "http.request":
+        raise _GoneError
+    return message
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    headers = [
+        (b"content-type", answer.content_type.encode("ascii")),
+        (b"content-length", str(len(answer.body)).encode("ascii")),
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def _reading_spooled(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """The application, reading the spooled body rather than waiting for the connection."""
+
+    def reading(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ["wsgi.input"] = environ["asgi.scope"]["segl.body"]
+        return application(environ, start_response)
+
+    return reading

@@ -1,0 +1,89 @@
+"""HTTP/1.1 on one connection: uvicorn's, with the peer's certificate and with limits where uvicorn waits for ever."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_SECONDS = 20
+"""Within this time of a connection's start, or of a request's first byte, the request's head must be there."""
+
+MAX_HEAD_BYTES = 64 * 1024
+
+STALLED_SECONDS = 60
+"""A client that reads nothing of its answer for so long has gone; what waits to send to it holds a thread."""
+
+
+class SeglHttpProtocol(HttpToolsProtocol):
+    """Puts into each request's scope `segl.peer_certificate` (DER, or None) and `segl.received_at` (wall clock)."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._peer_certificate: bytes | None = None
+        self._head_deadline: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+        self._reading_head = False
+        self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        self._peer_certificate = tls.getpeercert(binary_form=True) if tls else None
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_there()
+        self._is_read_again()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._is_idle():
+            self._expect_head()
+        self._head_bytes = self._head_bytes + len(data) if self._reading_head else 0
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._reading_head = True
+
+    def on_headers_complete(self) -> None:
+        self._reading_head = False
+        self._head_is_there()
+        self.scope["segl.peer_certificate"] = self._peer_certificate  # type: ignore[typeddict-unknown-key]  # ours
+        self.scope["segl.received_at"] = datetime.now(UTC)  # type: ignore[typeddict-unknown-key]  # ours
+        super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall = self.loop.call_later(STALLED_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._is_read_again()
+        super().resume_writing()
+
+    def shutdown(self) -> None:
+        # Closing politely waits for the client's farewell, which a pooled connection gives only when it is used again.
+        if self._is_idle() and not self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().shutdown()
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # None at first
+
+    def _expect_head(self) -> None:
+        if self._head_deadline is None:
+            self._head_deadline = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def _head_is_there(self) -> None:
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
+
+    def _is_read_again(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None

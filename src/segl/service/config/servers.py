@@ -1,0 +1,169 @@
+"""The listeners: one event loop, a thread pool each, mutual TLS where a listener asks for it.
+
+Silent and half-open connections cost a socket for a while and never a thread: the handshake, the request's head, its
+body and the reading of the answer each have a time limit.
+"""
+
+import asyncio
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from segl.service.config.bodies import Answer, WholeBodies, plain_refusal
+from segl.service.config.configuration import ConfigurationError
+from segl.service.config.http_protocol import SeglHttpProtocol
+
+_HANDSHAKE_SECONDS = 10
+_TLS_CLOSE_SECONDS = 5
+_KEEP_ALIVE_SECONDS = 65
+_BACKLOG = 512
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files: the server's certificate with its issuers, its key, and the roots and issuers of clients."""
+
+    certificate: Path
+    private_key: Path
+    client_authorities: Sequence[Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A bound socket and the WSGI application that answers on it; with `tls`, clients must have a certificate.
+
+    The application finds in `environ["asgi.scope"]`: `segl.listener` (the name), `segl.peer_certificate` (DER, or None
+    without TLS) and `segl.received_at` (the wall clock's time when the request's head was there). `body_limit` is in
+    bytes; `refusal` makes the answer to a body that is too large (413) or stalls (408) from the status and a sentence.
+    """
+
+    name: str
+    socket: socket.socket
+    application: Callable[..., Iterable[bytes]]
+    tls: TlsFiles | None = None
+    threads: int = 8
+    body_limit: int = 64 * 1024 * 1024
+    refusal: Callable[[HTTPStatus, str], Answer] = plain_refusal
+
+
+def serve(listeners: Sequence[Listener], *, ready: Callable[[], None] = lambda: None, grace_seconds: int = 20) -> None:
+    """Answer requests until SIGINT or SIGTERM; only for the main thread. `ready` is called when all listeners accept.
+
+    After the signal nothing new is accepted, and running requests have `grace_seconds` to end; a second signal ends
+    at once.
+
+    Raises:
+        ConfigurationError: A TLS file cannot be used.
+    """
+    servers = [_Server(listener, grace_seconds) for listener in listeners]
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(servers, ready))
+
+
+async def _serve(servers: Sequence["_Server"], ready: Callable[[], None]) -> None:
+    def stop() -> None:
+        for server in servers:
+            server.force_exit = server.should_exit
+            server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    async with asyncio.TaskGroup() as group:
+        for server in servers:
+            group.create_task(server.serve())
+        for server in servers:
+            await server.accepting.wait()
+        ready()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server on a socket of ours, with time limits for TLS, and stopped together with the others."""
+
+    def __init__(self, listener: Listener, grace_seconds: int) -> None:
+        application = WholeBodies(
+            listener.application,
+            name=listener.name,
+            threads=listener.threads,
+            body_limit=listener.body_limit,
+            refusal=listener.refusal,
+        )
+        super().__init__(
+            uvicorn.Config(
+                application,
+                http=SeglHttpProtocol,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,  # URLs carry signers' tokens
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=grace_seconds,
+            )
+        )
+        self._socket = listener.socket
+        self._tls: dict[str, Any] = {}
+        if listener.tls:
+            self._tls = {
+                "ssl": tls_context(listener.tls),
+                "ssl_handshake_timeout": _HANDSHAKE_SECONDS,
+                "ssl_shutdown_timeout": _TLS_CLOSE_SECONDS,
+            }
+        self.accepting = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.lifespan.startup()
+        server = await asyncio.get_running_loop().create_server(
+            self._protocol, sock=self._socket, backlog=_BACKLOG, **self._tls
+        )
+        self.servers = [server]
+        self.started = True
+        self.accepting.set()
+
+    def _protocol(self) -> SeglHttpProtocol:
+        return SeglHttpProtocol(self.config, self.server_state, self.lifespan.state)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are for all servers together."""
+        yield
+
+
+def tls_context(files: TlsFiles) -> ssl.SSLContext:
+    """TLS 1.2 or newer, with a client certificate that chains to one of the authorities.
+
+    The peers are trusted by organization number, which the application checks; here only by chain.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        context.load_cert_chain(files.certificate, files.private_key)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigurationError(
+            f"TLS cannot use the certificate {files.certificate} with the key {files.private_key} ({error}): "
+            "name a PEM file with the certificate and its issuers, and one with its private key."
+        ) from error
+    for path in files.client_authorities:
+        _trust(context, path)
+    return context
+
+
+def _trust(context: ssl.SSLContext, path: Path) -> None:
+    try:
+        context.load_verify_locations(path)
+    except OSError as error:
+        raise ConfigurationError(
+            f"TLS cannot read the clients' authorities from {path} ({error}): name a PEM file of CA certificates."
+        ) from error

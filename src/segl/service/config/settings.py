@@ -1,0 +1,127 @@
+"""Django's settings, derived from the configuration file that the environment variable SEGL_CONFIG names."""
+
+import hashlib
+import hmac
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from psycopg.conninfo import conninfo_to_dict
+
+from segl.service.config import configuration
+
+SEGL = configuration.load(Path(os.environ.get("SEGL_CONFIG", "segl.toml")))
+
+
+def database_settings(url: str) -> dict[str, Any]:
+    """Django's settings of the database behind a URL."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": SEGL.folder / unquote(parts.path[1:]),
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            },
+            "CONN_MAX_AGE": None,
+        }
+    if parts.scheme in {"postgresql", "postgres"}:
+        given = conninfo_to_dict(url)
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": given.pop("dbname", ""),
+            "OPTIONS": given,
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
+        }
+    raise configuration.ConfigurationError(
+        f"The database {parts.scheme or url!r} is of no kind that is known: write postgresql://user@host/name or "
+        "sqlite:///file."
+    )
+
+
+def _derived_key(purpose: str) -> str:
+    """A key for one purpose, from the master key, so that there is one secret to keep."""
+    return hmac.new(SEGL.master_key, purpose.encode(), hashlib.sha256).hexdigest()
+
+
+SECRET_KEY = _derived_key("django")
+DEBUG = False
+ALLOWED_HOSTS = [urlsplit(SEGL.web_root).hostname, urlsplit(SEGL.api_root).hostname, "localhost"]
+DATABASES = {"default": database_settings(SEGL.database)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = [
+    "django.contrib.sessions",
+    "segl.service.store",
+    "segl.service.identity",
+    "segl.service.signer_portal",
+]
+MIDDLEWARE = [
+    "segl.service.config.listeners.ListenerMiddleware",
+    "segl.service.signer_portal.middleware.SecurityHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+]
+# The sandbox adds what is for tests: the test eID and the outbox.
+ROOT_URLCONF = "segl.sandbox.urls" if SEGL.sandbox else "segl.service.config.web_urls"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+
+USE_TZ = True
+TIME_ZONE = "Europe/Oslo"
+USE_I18N = True
+LANGUAGE_CODE = "nb"
+LANGUAGES = [("nb", "Norsk bokmål"), ("en", "English")]
+
+SESSION_COOKIE_NAME = "segl_session"
+SESSION_COOKIE_AGE = 30 * 60
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SEGL.web_root.startswith("https:")
+CSRF_COOKIE_NAME = "segl_csrf"
+CSRF_TRUSTED_ORIGINS = [SEGL.web_root]
+LANGUAGE_COOKIE_NAME = "segl_language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+
+EMAIL_BACKEND = SEGL.mail.backend
+EMAIL_HOST = SEGL.mail.host
+EMAIL_PORT = SEGL.mail.port
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = SEGL.mail.sender
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    # Django logs whole paths of refused requests, and a path may carry a signer's token.
+    "loggers": {
+        "django.request": {"level": "CRITICAL"},
+        "django.security": {"level": "CRITICAL"},
+        "segl": {"level": "INFO"},
+    },
+}
+
+SEGL_SANDBOX = SEGL.sandbox
+SEGL_API_ROOT = SEGL.api_root
+SEGL_WEB_ROOT = SEGL.web_root
+SEGL_DOCUMENTS = SEGL.documents
+SEGL_FOLDER = SEGL.folder
+SEGL_MASTER_KEY = SEGL.master_key
+SEGL_REQUEUE_AFTER = SEGL.requeue_after
+SEGL_POLL_INTERVAL = SEGL.poll_interval
+SEGL_SIGNING_TIME_TOLERANCE = SEGL.signing_time_tolerance

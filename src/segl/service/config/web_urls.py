@@ -1,0 +1,5 @@
+"""The URLs of the pages listener."""
+
+from django.urls import include, path
+
+urlpatterns = [path("", include("segl.service.signer_portal.urls"))]

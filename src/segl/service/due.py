@@ -1,0 +1,222 @@
+"""Claims what is due: the one mechanism behind status queue, notifications, signing, sealing and retention.
+
+A row of a `Due` model says when it is next due. A worker claims rows with a lease, does the work outside any
+transaction, and tells the outcome in a transaction whose WHERE carries the claim's fence, so that a worker that
+lost its lease changes nothing:
+
+    for row in claim(Sealing, limit=4, lease=LEASE):
+        ...                                  # as long as it takes; extend(row) keeps the lease
+        with write():
+            finish(row)                      # or retry(row, error)
+            ...                              # whatever follows from the outcome
+
+Due times are business time; leases are on the database's clock, which all workers share.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from django.db import Error, connection, transaction
+from django.db.models import F, Model
+
+from segl.core.errors import SeglError
+from segl.service import clock
+from segl.service.store.models import Due
+from segl.service.store.transactions import write
+
+LEASE = timedelta(seconds=30)
+MAX_ATTEMPTS = 12
+FIRST_DELAY = timedelta(seconds=2)
+LONGEST_DELAY = timedelta(hours=1)
+CHANNEL = "segl_due"
+
+Row = TypeVar("Row", bound=Due)
+logger = logging.getLogger(__name__)
+
+
+class LeaseLostError(SeglError):
+    """Another worker has claimed the row since, or its outcome stands already; nothing was recorded."""
+
+
+def claim(
+    model: type[Row],
+    *,
+    limit: int = 1,
+    lease: timedelta = LEASE,
+    hide_until: datetime | None = None,
+    **only: Any,
+) -> list[Row]:
+    """Claim up to `limit` due rows, the longest due first, in one statement; parallel callers never get the same row.
+
+    Args:
+        lease: How long the rows are ours if we never say another word.
+        hide_until: Instead of a lease: the business time at which the rows fall due again by themselves.
+        only: Columns and the values they must have.
+    """
+    columns = [str(field.column) for field in model._meta.concrete_fields]
+    key = model._meta.pk.column
+    condition = "".join(f" AND {_column(model, name)} = %s" for name in only)
+    hold = f"lease_until = {_database_milliseconds()} + %s" if hide_until is None else "due_at = %s"
+    skip = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
+    statement = (
+        f"WITH claimed AS (SELECT {key} AS claimed_key FROM {model._meta.db_table} "  # noqa: S608 - names of our own models
+        f"WHERE due_at <= %s AND parked_at IS NULL AND lease_until <= {_database_milliseconds()}{condition} "
+        f"ORDER BY due_at, {key} LIMIT %s {skip}) "
+        f"UPDATE {model._meta.db_table} SET {hold}, fence = fence + 1, attempts = attempts + 1 "
+        f"FROM claimed WHERE {key} = claimed_key RETURNING {', '.join(columns)}"
+    )
+    held = _milliseconds(lease) if hide_until is None else _adapted(hide_until)
+    with write():
+        rows = list(model._default_manager.raw(statement, [_adapted(clock.now()), *only.values(), limit, held]))
+    return sorted(rows, key=lambda row: (row.due_at, row.pk))
+
+
+def extend(row: Due, lease: timedelta = LEASE) -> None:
+    """Keep a claimed row for another `lease` from now.
+
+    Raises:
+        LeaseLostError: The row is no longer ours: stop working on it.
+    """
+    with write(), connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {row._meta.db_table} SET lease_until = {_database_milliseconds()} + %s "  # noqa: S608 - as above
+            f"WHERE {row._meta.pk.column} = %s AND fence = %s",
+            [_milliseconds(lease), row.pk, row.fence],
+        )
+        _check_kept(row, cursor.rowcount)
+
+
+@contextmanager
+def kept(row: Due, lease: timedelta = LEASE) -> Iterator[None]:
+    """Keep a claimed row's lease for as long as the block runs, from a thread of its own."""
+    done = threading.Event()
+
+    def keep() -> None:
+        try:
+            while not done.wait(lease.total_seconds() / 3):
+                _try_to_extend(row, lease)
+        except LeaseLostError as error:
+            logger.warning("%s", error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=keep, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _try_to_extend(row: Due, lease: timedelta) -> None:
+    """A database that is away for a moment costs one extension, not the lease."""
+    try:
+        extend(row, lease)
+    except Error as error:
+        logger.warning("The lease of %s %s was not extended: %s", row._meta.db_table, row.pk, type(error).__name__)
+        connection.close()
+
+
+def finish(row: Due, *, due_at: datetime | None = None, **changes: Any) -> None:
+    """Record the outcome of a claimed row, within the caller's transaction: it is due again at `due_at`, or never.
+
+    Raises:
+        LeaseLostError: The row is no longer ours, or its outcome was told; the caller's transaction must not go on.
+    """
+    values = {"due_at": due_at, "lease_until": 0, "attempts": 0, "last_error": "", **changes}
+    _tell(row, values)
+
+
+def retry(row: Due, error: str) -> None:
+    """Give a claimed row back after a failure: due again after a growing delay, parked after the last try.
+
+    `error` is for the operator: it must hold no secret and no identity number.
+
+    Raises:
+        LeaseLostError: The row is no longer ours.
+    """
+    now = clock.now()
+    parked_at = now if row.attempts >= MAX_ATTEMPTS else None
+    if parked_at:
+        logger.error("%s %s is parked after %s attempts: %s", row._meta.db_table, row.pk, row.attempts, error)
+    values = {
+        "due_at": now + delay(row.attempts),
+        "lease_until": 0,
+        "parked_at": parked_at,
+        "last_error": error[:500],
+    }
+    _tell(row, values)
+
+
+def delay(attempts: int) -> timedelta:
+    """How long to wait after the `attempts`-th failure: doubled each time, with jitter so that failures spread out."""
+    longest = min(FIRST_DELAY * (1 << min(attempts - 1, MAX_ATTEMPTS)), LONGEST_DELAY)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+
+
+def release_all(model: type[Due]) -> None:
+    """End every lease. Only for a service that knows itself alone on its database, as an embedded one does at start."""
+    model._default_manager.filter(lease_until__gt=0).update(lease_until=0)
+
+
+_wakers: list[Callable[[], None]] = []
+
+
+def on_wake(waker: Callable[[], None]) -> None:
+    """Have `waker` called, from any thread, when something may have fallen due in this process."""
+    _wakers.append(waker)
+
+
+def wake_on_commit() -> None:
+    """Wake the workers, here and in other processes, when the current transaction commits."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"NOTIFY {CHANNEL}")
+    transaction.on_commit(_wake, robust=True)
+
+
+def _wake() -> None:
+    for waker in _wakers:
+        try:
+            waker()
+        except Exception:  # what was committed stands, and the workers look by themselves before long
+            logger.exception("A worker could not be woken")
+
+
+def _tell(row: Due, values: dict[str, Any]) -> None:
+    """Record an outcome; the fence grows, so that a claim has one outcome and no more."""
+    ours = type(row)._default_manager.filter(pk=row.pk, fence=row.fence)
+    _check_kept(row, ours.update(fence=F("fence") + 1, **values))
+
+
+def _check_kept(row: Due, updated: int) -> None:
+    if not updated:
+        raise LeaseLostError(
+            f"{row._meta.db_table} {row.pk} was claimed by another worker in the meantime, or is done already."
+        )
+
+
+def _column(model: type[Model], name: str) -> str:
+    return str(model._meta.get_field(name).column)  # type: ignore[union-attr]  # only columns are asked for
+
+
+def _adapted(value: datetime) -> Any:
+    """A time as the database stores it; SQLite compares texts."""
+    return connection.ops.adapt_datetimefield_value(value)
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return duration // timedelta(milliseconds=1)
+
+
+def _database_milliseconds() -> str:
+    """The SQL of the database's clock, in milliseconds since 1970. It ticks within a transaction."""
+    if connection.vendor == "postgresql":
+        return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
+    return "CAST((julianday('now') - 2440587.5) * 86400000 AS integer)"

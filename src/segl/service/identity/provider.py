@@ -1,0 +1,60 @@
+"""What every eID provider does: it gives the address to send a browser to, and reads what the browser brings back.
+
+EidError
+  NoProviderError       none is configured
+  LogInAbortedError     the person gave up at the eID
+  LogInFailedError      the answer is not one to this session's log-in, too old, or not the provider's
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from segl.core.errors import SeglError
+from segl.service.jobs.identity import Identity
+
+
+class EidError(SeglError):
+    """A log-in did not lead to an identity."""
+
+
+class NoProviderError(EidError):
+    """No eID provider is configured."""
+
+
+class LogInAbortedError(EidError):
+    """The person gave up at the eID."""
+
+
+class LogInFailedError(EidError):
+    """The answer cannot be trusted or is too old."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogInRequest:
+    """One log-in that is under way.
+
+    `level` is the lowest security level that will do (3 or 4), `state` a secret of the session that the answer must
+    carry, `return_url` the absolute URL to which the provider sends the browser back.
+    """
+
+    level: int
+    state: str
+    return_url: str
+
+
+class EidProvider(Protocol):
+    """An eID by redirection, in the shape of OpenID Connect's authorization code flow."""
+
+    def begin(self, request: LogInRequest) -> str:
+        """The URL to send the browser to."""
+        ...
+
+    def finish(self, request: LogInRequest, answer: Mapping[str, str]) -> Identity:
+        """Who logged in, from the parameters with which the browser came back; `state` was compared already.
+
+        Raises:
+            LogInAbortedError: The person gave up.
+            LogInFailedError: The answer cannot be trusted or is too old.
+        """
+        ...

@@ -1,0 +1,126 @@
+"""An eID for sandboxes: a page that believes whatever it is told. Its pages are routed in a sandbox alone.
+
+It stands apart from the service as a real provider does: the log-in goes out in the URL, and the identity comes back
+as a code in the URL, encrypted because a national identity number must not be read there.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from segl.service import clock
+from segl.service.identity.provider import LogInAbortedError, LogInFailedError, LogInRequest
+from segl.service.jobs.identity import Identity
+
+METHOD = "TestID"
+PROVIDER = "Segl test eID"
+_REQUEST_SECONDS = 30 * 60
+_CODE_SECONDS = 60
+_LONGEST_NAME = 100
+_LEVELS = (4, 3)
+
+
+class EidForTests:
+    """The test eID as an `EidProvider`."""
+
+    def begin(self, request: LogInRequest) -> str:
+        """The URL of the page, which is told of the log-in."""
+        return f"{reverse('test-eid')}?{urlencode({'request': _sealed('request', asdict(request))})}"
+
+    def finish(self, request: LogInRequest, answer: Mapping[str, str]) -> Identity:
+        """The person that the page was told of."""
+        if answer.get("error") == "access_denied":
+            raise LogInAbortedError("The person gave up at the test eID.")
+        told = _opened("code", answer.get("code", ""), _CODE_SECONDS)
+        if not hmac.compare_digest(told["state"], request.state):
+            raise LogInFailedError("The test eID's code belongs to another log-in.")
+        return Identity(
+            personal_identification_number=told["number"],
+            name=told["name"],
+            method=METHOD,
+            provider=PROVIDER,
+            level=told["level"],
+            authenticated_at=clock.now(),
+            reference=told["reference"],
+        )
+
+
+@dataclass(slots=True)
+class _Form:
+    """The page's form: what was entered, and what is wrong with it, by the field's name."""
+
+    number: str = ""
+    name: str = ""
+    level: str = "4"
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, posted: Mapping[str, str]) -> "_Form":
+        number = re.sub(r"\s", "", posted.get("identity_number", ""))
+        form = cls(number, " ".join(posted.get("name", "").split()), posted.get("level", ""))
+        if not re.fullmatch(r"[0-9]{11}", form.number):
+            form.errors["identity_number"] = _("Skriv et fødselsnummer med 11 sifre.")
+        if not form.name or len(form.name) > _LONGEST_NAME or not form.name.isprintable():
+            form.errors["name"] = _("Skriv et navn med høyst 100 tegn.")
+        if form.level not in {str(each) for each in _LEVELS}:
+            form.errors["level"] = _("Velg et sikkerhetsnivå.")
+        return form
+
+
+@require_http_methods(["GET", "POST"])
+def test_eid(request: HttpRequest) -> HttpResponse:
+    """The page: asks who the person wants to be."""
+    try:
+        asked = LogInRequest(**_opened("request", request.GET.get("request", ""), _REQUEST_SECONDS))
+    except LogInFailedError:
+        return render(request, "identity/test_eid_expired.html", status=400)
+    if request.method == "POST" and "abort" in request.POST:
+        return _back(asked, error="access_denied")
+    form = _Form.of(request.POST.dict()) if request.method == "POST" else _Form()
+    if request.method == "GET" or form.errors:
+        context = {"form": form, "levels": _LEVELS, "required_level": asked.level}
+        return render(request, "identity/test_eid.html", context, status=422 if form.errors else 200)
+    told = {
+        "state": asked.state,
+        "number": form.number,
+        "name": form.name,
+        "level": int(form.level),
+        "reference": secrets.token_hex(16),
+    }
+    return _back(asked, code=_sealed("code", told))
+
+
+def _back(asked: LogInRequest, **answer: str) -> HttpResponse:
+    return HttpResponseRedirect(f"{asked.return_url}?{urlencode({'state': asked.state, **answer})}")
+
+
+def _box(purpose: str) -> Fernet:
+    key = hmac.new(settings.SECRET_KEY.encode(), f"test eID {purpose}".encode(), hashlib.sha256).digest()
+    return Fernet(base64.urlsafe_b64encode(key))
+
+
+def _sealed(purpose: str, values: Mapping[str, Any]) -> str:
+    return _box(purpose).encrypt(json.dumps(values).encode()).decode()
+
+
+def _opened(purpose: str, sealed: str, seconds: int) -> dict[str, Any]:
+    try:
+        opened: dict[str, Any] = json.loads(_box(purpose).decrypt(sealed.encode(), ttl=seconds))
+    except InvalidToken as error:
+        raise LogInFailedError(f"The test eID's {purpose} is broken or too old.") from error
+    return opened

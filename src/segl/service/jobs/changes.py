@@ -1,0 +1,68 @@
+"""What every change of a job has in common: the job is locked, its signers step on, the sender's queue is told."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from segl.core import lifecycle
+from segl.core.lifecycle import JobState
+from segl.core.protocol import PortalJobStatus
+from segl.service import clock
+from segl.service.jobs.errors import NoSuchJobError
+from segl.service.store.models import Job, Notification, Signer, StatusChange
+
+
+def lock(job_id: int) -> Job:
+    """The job, locked against other changes until the end of the transaction.
+
+    Raises:
+        NoSuchJobError: There is none.
+    """
+    job = Job.objects.select_for_update().filter(pk=job_id).first()
+    if job is None:
+        raise NoSuchJobError(f"There is no job {job_id}.")
+    return job
+
+
+def state(job: Job) -> JobState:
+    """The job's signers as the life cycle sees them."""
+    return lifecycle.job_state(job.signers.order_by("number").values_list("number", "order", "status"))
+
+
+def step(job: Job, before: JobState, after: JobState) -> None:
+    """Write down a step of the life cycle; a job that failed by it sends no more notifications."""
+    now = clock.now()
+    for was, will_be in zip(before.signers, after.signers, strict=True):
+        if was.status is not will_be.status:
+            job.signers.filter(number=will_be.number).update(status=will_be.status, status_since=now)
+    if after.status is PortalJobStatus.FAILED:
+        job.status = after.status
+        job.save(update_fields=["status"])
+        Notification.objects.filter(signer__job=job, sent_at=None).update(due_at=None)
+    else:
+        activate(job, after)
+
+
+def activate(job: Job, after: JobState) -> None:
+    """Let those in whose turn it is now: they can act and are to be notified, from the job's activation on."""
+    at = max(clock.now(), job.activates_at)
+    signers = list(job.signers.filter(number__in=after.turn, activated_at=None))
+    Signer.objects.filter(pk__in=[each.pk for each in signers]).update(activated_at=at)
+    notify(signers, at=at)
+
+
+def notify(signers: Sequence[Signer], *, at: datetime) -> None:
+    """Plan a first notification of these signers; those whom only the contact register could reach get none."""
+    now = clock.now()
+    Notification.objects.bulk_create(
+        [Notification(signer=each, created_at=now, due_at=at) for each in signers if each.email]
+    )
+
+
+def publish(job: Job) -> None:
+    """Put the job's current status on its sender's queue."""
+    change, _ = StatusChange.objects.get_or_create(
+        job=job, defaults={"sender_id": job.sender_id, "polling_queue": job.polling_queue}
+    )
+    change.version += 1
+    change.due_at = clock.now()
+    change.save(update_fields=["version", "due_at"])

@@ -1,0 +1,199 @@
+"""The sender creates a job; gets it back by its id; cancels it."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+
+from segl.core import lifecycle
+from segl.core.protocol import (
+    ContactInformation,
+    Notifications,
+    OnBehalfOf,
+    PortalJobRequest,
+    PortalManifest,
+    SignatureStatus,
+)
+from segl.core.protocol import Signer as AskedSigner
+from segl.service import clock, due
+from segl.service.jobs import changes, rules
+from segl.service.jobs.errors import NoSuchJobError
+from segl.service.store import documents as blobs
+from segl.service.store.documents import StoredBlob
+from segl.service.store.models import Document, DocumentKind, Job, Organization, Sector, Signer
+from segl.service.store.transactions import write
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedDocument:
+    """A document that was checked: its title, file name and media type by the manifest, its bytes and its pages."""
+
+    title: str
+    name: str
+    media_type: str
+    content: bytes
+    pages: int
+
+
+def create_job(
+    *,
+    sender: Organization,
+    broker: Organization,
+    request: PortalJobRequest,
+    manifest: PortalManifest,
+    manifest_xml: bytes,
+    documents: Sequence[AcceptedDocument],
+) -> Job:
+    """Accept a job: when this returns, it survives whatever happens; when it raises, nothing of it is left.
+
+    Raises:
+        NotAllowedError: The sender may not ask for this.
+        InvalidDocument: The documents are too large together.
+    """
+    terms = rules.terms(Sector(sender.sector), manifest)
+    rules.check_size(sum(len(each.content) for each in documents))
+    rules.check_pages(sum(each.pages for each in documents))
+    key = blobs.new_key()
+    with ExitStack() as undo:
+        stored: list[StoredBlob] = []
+        undo.callback(blobs.discard, stored)
+        # One by one, so that those written before a failure are known and removed.
+        for content in (manifest_xml, *(each.content for each in documents)):
+            stored.append(blobs.put(key, content))  # noqa: PERF401
+        with write():
+            job = _add_job(
+                sender=sender, broker=broker, request=request, manifest=manifest, wrapped_key=key.wrapped, terms=terms
+            )
+            _add_signers(job, manifest, terms)
+            _add_documents(job, documents, stored)
+            changes.activate(job, changes.state(job))
+            due.wake_on_commit()
+        undo.pop_all()
+    return job
+
+
+def job_of(*, sender: Organization, job_id: int) -> Job:
+    """A job of this sender.
+
+    Raises:
+        NoSuchJobError: There is none, or it is another organization's.
+    """
+    job = Job.objects.filter(sender=sender, pk=job_id).first()
+    if job is None:
+        raise NoSuchJobError(f"There is no job {job_id}.")
+    return job
+
+
+def cancel_job(*, sender: Organization, job_id: int) -> None:
+    """The sender withdraws a job; doing it again changes nothing.
+
+    Raises:
+        NoSuchJobError: There is none, or it is another organization's.
+        IllegalStepError: The job is completed or has ended already.
+    """
+    job_of(sender=sender, job_id=job_id)
+    with write():
+        job = changes.lock(job_id)
+        before = changes.state(job)
+        if any(each.status is SignatureStatus.CANCELLED for each in before.signers):
+            return
+        changes.step(job, before, lifecycle.cancel(before))
+        changes.publish(job)
+
+
+def document_of(*, job: Job, kind: DocumentKind, number: int = 1) -> Document | None:
+    """A document of a job, if it stands already."""
+    return Document.objects.select_related("job").filter(job=job, kind=kind, number=number).first()
+
+
+def _add_job(
+    *,
+    sender: Organization,
+    broker: Organization,
+    request: PortalJobRequest,
+    manifest: PortalManifest,
+    wrapped_key: bytes,
+    terms: rules.Terms,
+) -> Job:
+    now = clock.now()
+    availability = manifest.availability
+    activation: datetime | None = availability.activation_time if availability else None
+    seconds = availability.available_seconds if availability else None
+    return Job.objects.create(
+        sender=sender,
+        broker=broker,
+        reference=request.reference,
+        polling_queue=request.polling_queue or "",
+        title=manifest.title,
+        nonsensitive_title=manifest.nonsensitive_title or "",
+        description=manifest.description or "",
+        required_authentication=int(terms.level),
+        identifier_in_signed_documents=manifest.identifier_in_signed_documents or "",
+        wrapped_key=wrapped_key,
+        created_at=now,
+        activates_at=max(now, activation or now),
+        available_seconds=rules.DEFAULT_AVAILABLE_SECONDS if seconds is None else seconds,
+    )
+
+
+def _add_signers(job: Job, manifest: PortalManifest, terms: rules.Terms) -> None:
+    Signer.objects.bulk_create(
+        Signer(
+            job=job,
+            number=number,
+            order=signer.order or 0,
+            signature_type=signature_type,
+            on_behalf_of=signer.on_behalf_of or OnBehalfOf.SELF,
+            status_since=job.created_at,
+            **_addresses(signer),
+        )
+        for number, (signer, signature_type) in enumerate(
+            zip(manifest.signers, terms.signature_types, strict=True), start=1
+        )
+    )
+
+
+def _addresses(signer: AskedSigner) -> dict[str, str]:
+    if isinstance(signer.identifier, ContactInformation):
+        number, contact = "", signer.identifier
+    else:
+        told = signer.notifications
+        number = signer.identifier.value
+        contact = ContactInformation(told.email, told.sms) if isinstance(told, Notifications) else ContactInformation()
+    return {
+        "personal_identification_number": number,
+        "email": contact.email.address if contact.email else "",
+        "sms": contact.sms.number if contact.sms else "",
+    }
+
+
+def _add_documents(job: Job, documents: Sequence[AcceptedDocument], stored: Sequence[StoredBlob]) -> None:
+    manifest, *originals = stored
+    rows = [
+        Document(
+            job=job,
+            kind=DocumentKind.ORIGINAL,
+            number=number,
+            title=document.title,
+            name=document.name,
+            media_type=document.media_type,
+            pages=document.pages,
+            **_blob(blob),
+        )
+        for number, (document, blob) in enumerate(zip(documents, originals, strict=True), start=1)
+    ]
+    rows.append(
+        Document(
+            job=job,
+            kind=DocumentKind.MANIFEST,
+            number=1,
+            name="manifest.xml",
+            media_type="application/xml",
+            **_blob(manifest),
+        )
+    )
+    Document.objects.bulk_create(rows)
+
+
+def _blob(stored: StoredBlob) -> dict[str, object]:
+    return {"blob": stored.blob, "size": stored.size, "sha256": stored.sha256}

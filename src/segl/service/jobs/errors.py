@@ -1,0 +1,54 @@
+"""What a use case can refuse.
+
+SeglError
+  JobError
+    NoSuchJobError          none, or another organization's
+    NotAllowedError         the organization may not ask for this
+    NoSuchLinkError         a signer's link that was never sent
+    WrongCodeError          a wrong security code; `tries_left`
+    NotTheSignerError       someone else than the one who was asked
+    LevelTooLowError        logged in with an eID of a lower level than the job requires
+    NotOpenError            not yet activated, not this signer's turn, ended or past the deadline
+"""
+
+from segl.core.errors import SeglError
+
+
+class JobError(SeglError):
+    """A use case was refused; the message is a sentence for the one who asked."""
+
+
+class NoSuchJobError(JobError):
+    """There is no such job, or it is another organization's; the two are never told apart."""
+
+
+class NotAllowedError(JobError):
+    """The organization may not ask for this (`rules.md`, Senders)."""
+
+
+class NoSuchLinkError(JobError):
+    """The link was never sent."""
+
+
+class WrongCodeError(JobError):
+    """The security code is wrong; with no try left the signer is blocked."""
+
+    def __init__(self, tries_left: int) -> None:
+        super().__init__(f"The security code is wrong; {tries_left} tries are left.")
+        self.tries_left = tries_left
+
+
+class NotTheSignerError(JobError):
+    """The person is not the one who was asked to sign."""
+
+
+class LevelTooLowError(JobError):
+    """The log-in's security level is below the one the job requires."""
+
+
+class NotOpenError(JobError):
+    """The signer cannot act now; `reason` tells which page to show."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -1,0 +1,43 @@
+"""The messages that tell signers of a job: what they say, and that they were sent."""
+
+from dataclasses import dataclass
+
+from segl.core.protocol import SignatureStatus
+from segl.service import clock, due
+from segl.service.jobs.links import NewLink, new_link
+from segl.service.store.models import Notification, Signer
+from segl.service.store.transactions import write
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A first notification. Mail is an insecure channel: it carries no title but the non-sensitive one, and no number.
+
+    `link` is absent for signers who log in with an eID.
+    """
+
+    to: str
+    sender_name: str
+    nonsensitive_title: str
+    link: NewLink | None
+
+
+def begin_notification(notification: Notification) -> Letter | None:
+    """What to send, with a link of its own for this try; nothing when the signer no longer waits or is late."""
+    signer = Signer.objects.select_related("job__sender").get(pk=notification.signer_id)
+    with write():
+        if signer.status != SignatureStatus.WAITING or signer.is_late(clock.now()):
+            due.finish(notification)
+            return None
+        link = new_link(signer) if signer.is_addressed_by_contact_information else None
+    return Letter(signer.email, signer.job.sender.name, signer.job.nonsensitive_title, link)
+
+
+def complete_notification(notification: Notification) -> None:
+    """Record that the message was handed to the mail server.
+
+    Raises:
+        LeaseLostError: Another worker has taken over.
+    """
+    with write():
+        due.finish(notification, sent_at=clock.now())

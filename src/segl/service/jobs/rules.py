@@ -1,0 +1,123 @@
+"""What a sender may ask for, and what counts when it says nothing (functional documentation, Senders)."""
+
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from segl.core.errors import InvalidDocument
+from segl.core.protocol import (
+    AuthenticationLevel,
+    ContactInformation,
+    NotificationsUsingLookup,
+    PortalManifest,
+    SignatureType,
+    Signer,
+)
+from segl.service.jobs.errors import NotAllowedError
+from segl.service.store.models import Sector
+
+DEFAULT_AVAILABLE_SECONDS = 30 * 24 * 3600
+LONGEST_AVAILABLE_SECONDS = 90 * 24 * 3600
+MOST_BYTES = 10_485_760
+MOST_PAGES = 2000
+YEAR_OF_NO_ACTIVATION = 9000  # A datetime ends with the year 9999, and the deadline lies behind the activation.
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a job is signed with: the level of the log-in, and each signer's type of signature in their order."""
+
+    level: AuthenticationLevel
+    signature_types: tuple[SignatureType, ...]
+
+
+def terms(sector: Sector, manifest: PortalManifest) -> Terms:
+    """The terms of a job by the table of defaults.
+
+    Raises:
+        NotAllowedError: The sector may not ask for this, or nobody could be told of the job.
+    """
+    level = manifest.required_authentication or AuthenticationLevel.FOUR
+    types = tuple(_signature_type(sector, signer) for signer in manifest.signers)
+    if sector == Sector.PRIVATE and level is not AuthenticationLevel.FOUR:
+        raise NotAllowedError("Private organizations may require security level 4 only: leave out the level or give 4.")
+    if sector == Sector.PUBLIC and len(manifest.documents) > 1 and SignatureType.ADVANCED_SIGNATURE in types:
+        raise NotAllowedError(
+            "Several documents cannot be signed with advanced signatures: ask for authenticated ones."
+        )
+    _check_availability(manifest)
+    for number, signer in enumerate(manifest.signers, 1):
+        _check_reachable(number, signer)
+        _check_lookup(sector, number, signer)
+    return Terms(level, types)
+
+
+def check_size(size: int) -> None:
+    """Make sure that the documents of a job, together of this size in bytes, are not too large.
+
+    Raises:
+        InvalidDocument: They are.
+    """
+    if size > MOST_BYTES:
+        raise InvalidDocument(f"The documents hold {size} bytes together: at most {MOST_BYTES} can be signed.")
+
+
+def check_pages(pages: int) -> None:
+    """Make sure that the documents of a job, together of so many pages, can be made into one signed PDF.
+
+    Raises:
+        InvalidDocument: They cannot.
+    """
+    if pages > MOST_PAGES:
+        raise InvalidDocument(f"The documents have {pages} pages together: at most {MOST_PAGES} can be signed.")
+
+
+def _signature_type(sector: Sector, signer: Signer) -> SignatureType:
+    if sector == Sector.PUBLIC:
+        return signer.signature_type or SignatureType.AUTHENTICATED_SIGNATURE
+    if signer.signature_type is SignatureType.AUTHENTICATED_SIGNATURE:
+        raise NotAllowedError(
+            "Private organizations may ask for advanced signatures only: leave out the signature type."
+        )
+    return SignatureType.ADVANCED_SIGNATURE
+
+
+def _check_availability(manifest: PortalManifest) -> None:
+    activation = manifest.availability.activation_time if manifest.availability else None
+    if activation is not None and activation.year >= YEAR_OF_NO_ACTIVATION:
+        raise NotAllowedError(
+            f"activation-time is {activation.isoformat()}: give a time before the year {YEAR_OF_NO_ACTIVATION}."
+        )
+    seconds = manifest.availability.available_seconds if manifest.availability else None
+    if seconds is not None and seconds > LONGEST_AVAILABLE_SECONDS:
+        raise NotAllowedError(
+            f"available-seconds is {seconds}: a job can be available for at most {LONGEST_AVAILABLE_SECONDS} seconds."
+        )
+
+
+def _check_reachable(number: int, signer: Signer) -> None:
+    """A message that no mail server would take reaches nobody, and then nobody would be told."""
+    contact = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
+    email = None if isinstance(contact, NotificationsUsingLookup) or contact is None else contact.email
+    if email is None:
+        if isinstance(signer.identifier, ContactInformation):
+            raise NotAllowedError(
+                f"Signer {number} has a mobile number only, and no SMS gateway is configured: "
+                "give an e-mail address too."
+            )
+        return
+    try:
+        validate_email(email.address)
+    except ValidationError:
+        raise NotAllowedError(
+            f"The e-mail address of signer {number} is none that mail could be sent to: give one like name@example.com."
+        ) from None
+
+
+def _check_lookup(sector: Sector, number: int, signer: Signer) -> None:
+    if sector == Sector.PRIVATE and isinstance(signer.notifications, NotificationsUsingLookup):
+        raise NotAllowedError(
+            f"Signer {number} is to be looked up in the contact register, which private organizations may not ask for: "
+            "give an e-mail address."
+        )

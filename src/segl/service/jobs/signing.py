@@ -1,0 +1,218 @@
+"""A signer finds the jobs, reads, agrees or rejects; the signature that was agreed to is made and recorded."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from segl.core import lifecycle
+from segl.core.evidence import Evidence
+from segl.core.lifecycle import IllegalStepError
+from segl.core.protocol import SignatureStatus, SignatureType
+from segl.core.xades import SignedDocument
+from segl.service import clock, due
+from segl.service.jobs import changes
+from segl.service.jobs.errors import LevelTooLowError, NoSuchJobError, NotOpenError, NotTheSignerError
+from segl.service.jobs.identity import Identity, shown_identity
+from segl.service.store.documents import JobKey, StoredBlob, unwrap
+from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signer, Signing
+from segl.service.store.transactions import write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What a signer agreed to, and where from: the sentence as it was shown is part of the evidence."""
+
+    sentence: str
+    ip_address: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureTask:
+    """What is needed to make one signature."""
+
+    key: JobKey
+    documents: tuple[SignedDocument, ...]
+    evidence: Evidence
+    signature_type: SignatureType
+
+
+def signers_of_person(*, personal_identification_number: str) -> list[Signer]:
+    """Every signer addressed by this national identity number whose turn has come, the newest job first."""
+    if not personal_identification_number:
+        return []  # Empty is how those stand in the table who were addressed otherwise.
+    return list(
+        Signer.objects.select_related("job__sender")
+        .filter(personal_identification_number=personal_identification_number, activated_at__lte=clock.now())
+        .order_by("-job_id", "number")
+    )
+
+
+def signer_of(*, job_id: int, number: int) -> Signer:
+    """A signer of a job, with the job and its sender.
+
+    Raises:
+        NoSuchJobError: There is none.
+    """
+    signer = Signer.objects.select_related("job__sender").filter(job=job_id, number=number).first()
+    if signer is None:
+        raise NoSuchJobError(f"There is no signer {number} of a job {job_id}.")
+    return signer
+
+
+def originals(*, job: Job) -> list[Document]:
+    """The documents that are signed, in their order."""
+    return list(Document.objects.select_related("job").filter(job=job, kind=DocumentKind.ORIGINAL).order_by("number"))
+
+
+def check_open(signer: Signer) -> None:
+    """Make sure that the signer may sign or reject now.
+
+    Raises:
+        NotOpenError: Signed or ended already, agreed already, not yet this signer's turn, or past the deadline.
+    """
+    try:
+        lifecycle.check_turn(changes.state(signer.job), signer.number)
+    except IllegalStepError as error:
+        raise NotOpenError(str(error), error.status.lower()) from error
+    if Signing.objects.filter(signer=signer).exists():
+        raise NotOpenError("The signer has agreed already; the signature is being made.", "signing")
+    now = clock.now()
+    if signer.activated_at is None or signer.activated_at > now:
+        raise NotOpenError("The job is not active yet.", "not_active")
+    if signer.is_late(now):
+        raise NotOpenError("The deadline has passed.", "expired")
+
+
+def check_person(signer: Signer, identity: Identity) -> None:
+    """Make sure that this person may sign as this signer.
+
+    Raises:
+        NotTheSignerError: The signer was addressed by another national identity number.
+        LevelTooLowError: The log-in's level is too low for the job.
+    """
+    if signer.personal_identification_number not in {"", identity.personal_identification_number}:
+        raise NotTheSignerError("Someone else was asked to sign.")
+    if identity.level < signer.job.required_authentication:
+        raise LevelTooLowError(f"The job requires an eID of level {signer.job.required_authentication}.")
+
+
+def agree(*, job_id: int, number: int, identity: Identity, agreement: Agreement) -> Signing:
+    """Record that a signer agrees, and claim the signature for the caller, who makes it at once.
+
+    From here on the signature is made even if the caller dies: a worker takes over when the lease ends.
+
+    Raises:
+        NoSuchJobError: There is no such signer.
+        NotTheSignerError, LevelTooLowError: The person may not sign as this signer.
+        NotOpenError: The signer cannot sign now.
+    """
+    with write():
+        changes.lock(job_id)
+        signer = signer_of(job_id=job_id, number=number)
+        check_person(signer, identity)
+        check_open(signer)
+        now = clock.now()
+        told = {
+            **asdict(identity),
+            **asdict(agreement),
+            "authenticated_at": identity.authenticated_at.isoformat(),
+            "shown_identity": shown_identity(signer, identity),
+        }
+        signing = Signing.objects.create(signer=signer, agreement=told, agreed_at=now, due_at=now)
+        return due.claim(Signing, id=signing.pk)[0]
+
+
+def reject(*, job_id: int, number: int, identity: Identity | None) -> None:
+    """The signer declines, which ends the job. Without an eID only for signers addressed by contact information.
+
+    Raises:
+        NoSuchJobError: There is no such signer.
+        NotTheSignerError: The person is not the signer.
+        NotOpenError: The signer cannot act now.
+    """
+    with write():
+        job = changes.lock(job_id)
+        signer = signer_of(job_id=job_id, number=number)
+        if identity is not None:
+            check_person(signer, identity)
+        elif not signer.is_addressed_by_contact_information:
+            raise NotTheSignerError("Log in with an eID first.")
+        check_open(signer)
+        before = changes.state(job)
+        changes.step(job, before, lifecycle.end(before, number, SignatureStatus.REJECTED))
+        changes.publish(job)
+
+
+def begin_signature(signing: Signing) -> SignatureTask | None:
+    """What is to be signed, and with which evidence; nothing when the job ended before the signature was made."""
+    signer = Signer.objects.select_related("job").get(pk=signing.signer_id)
+    if signer.number not in changes.state(signer.job).turn:
+        with write():
+            due.finish(signing)
+        return None
+    told = signing.agreement
+    evidence = Evidence(
+        job_id=signer.job_id,
+        job_title=signer.job.title,
+        signer_number=signer.number,
+        signer_name=told["name"],
+        signer_identity=told["shown_identity"],
+        signature_type=SignatureType(signer.signature_type),
+        method=told["method"],
+        provider=told["provider"],
+        authentication_level=told["level"],
+        authenticated_at=datetime.fromisoformat(told["authenticated_at"]),
+        agreed_at=signing.agreed_at,
+        agreement=told["sentence"],
+        ip_address=told["ip_address"],
+        user_agent=told["user_agent"],
+        login_reference=told["reference"],
+    )
+    documents = tuple(
+        SignedDocument(each.name, each.media_type, bytes(each.sha256)) for each in originals(job=signer.job)
+    )
+    return SignatureTask(
+        unwrap(bytes(signer.job.wrapped_key)), documents, evidence, SignatureType(signer.signature_type)
+    )
+
+
+def complete_signature(signing: Signing, xades: StoredBlob) -> bool:
+    """Record a signature that was made and stored; the last one makes the job due for sealing.
+
+    Returns whether it counts: it does not when the job ended in the meantime.
+
+    Raises:
+        LeaseLostError: Another worker has taken over.
+    """
+    with write():
+        signer = Signer.objects.select_related("job").get(pk=signing.signer_id)
+        job = changes.lock(signer.job_id)
+        due.finish(signing)
+        before = changes.state(job)
+        if signer.number not in before.turn:
+            return False
+        _add_xades(job, signer, xades)
+        Signer.objects.filter(pk=signer.pk).update(name=signing.agreement["name"])
+        after = lifecycle.sign(before, signer.number)
+        changes.step(job, before, after)
+        if after.all_signed:
+            # The queue is told when the sealed PDF stands: until then there is nothing new to fetch.
+            Sealing.objects.create(job=job, due_at=clock.now())
+        else:
+            changes.publish(job)
+        due.wake_on_commit()
+    return True
+
+
+def _add_xades(job: Job, signer: Signer, stored: StoredBlob) -> None:
+    Document.objects.create(
+        job=job,
+        signer=signer,
+        kind=DocumentKind.XADES,
+        number=signer.number,
+        name=f"xades-{signer.number}.xml",
+        media_type="application/xml",
+        blob=stored.blob,
+        size=stored.size,
+        sha256=stored.sha256,
+    )

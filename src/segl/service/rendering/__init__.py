@@ -1,0 +1,56 @@
+"""PDF checks, pages as pictures and text, and the assembly of the signed PDF, each in a child process of its own.
+
+A hostile PDF meets a process that has bounded time and memory, an empty environment, no keys, and can open neither a
+file nor a socket. When it dies, the caller gets one `InvalidDocument`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from segl.core.pades import Attachment, FrontPage
+from segl.service.rendering.children import run, warm_up
+
+__all__ = ["PageContent", "PdfFacts", "assemble", "inspect", "page_image", "read_pages", "warm_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class PdfFacts:
+    """What a PDF says of itself: its version («1.7»), how many pages, and the PDF/A level it claims («3B»)."""
+
+    version: str
+    pages: int
+    pdfa: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageContent:
+    """A page as it is shown: width and height in points, and its text, in reading order as far as the PDF has one."""
+
+    width: float
+    height: float
+    text: str
+
+
+def inspect(pdf: bytes) -> PdfFacts:
+    """The facts of a PDF that can be signed.
+
+    Raises `InvalidDocument` when it is not a PDF, protected, damaged, without pages or with too many or absurdly large
+    ones, of a version outside 1.1–1.7, or a dynamic form.
+    """
+    return PdfFacts(**json.loads(run("inspect", pdf=pdf)))
+
+
+def page_image(pdf: bytes, *, page: int, width: int) -> bytes:
+    """A page (from 1) as JPEG of that width in pixels, annotations and form fields as in the signed PDF."""
+    return run("page_image", pdf=pdf, page=page, width=width)
+
+
+def read_pages(pdf: bytes) -> tuple[PageContent, ...]:
+    """The size and text of each page."""
+    return tuple(PageContent(**each) for each in json.loads(run("read_pages", pdf=pdf)))
+
+
+def assemble(*, documents: Sequence[bytes], front_page: FrontPage, attachments: Sequence[Attachment]) -> bytes:
+    """`segl.core.pades.assemble` in a child."""
+    return run("assemble", documents=tuple(documents), front_page=front_page, attachments=tuple(attachments))

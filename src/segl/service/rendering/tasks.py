@@ -1,0 +1,167 @@
+"""What rendering children do: everything here may meet a hostile PDF, nothing runs in the service's own process."""
+
+import codecs
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from io import BytesIO
+from typing import Any
+
+import pikepdf
+import pypdfium2
+import pypdfium2.raw as pdfium
+from pikepdf import Array, Dictionary, Name, Pdf, Stream
+
+from segl.core.errors import InvalidDocument
+from segl.core.pades import Attachment, FrontPage, FrontPageDocument
+from segl.core.pades.assembly import merge, shown_size
+from segl.core.pades.front_page import typeset
+from segl.service.rendering.limits import Limits
+from segl.service.rendering.wire import Task
+
+VERSIONS = ("1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
+# Sides of a page in points (ISO 32000-1, annex C).
+SMALLEST_SIDE, LARGEST_SIDE = 3, 14400
+JPEG_QUALITY = 80
+PROTECTED = "The PDF is protected by a password or restricted by its owner; send it without protection."
+DAMAGED = "The PDF is damaged or incomplete; save it anew in the program that made it."
+
+
+def prepare(task: Task) -> Callable[[], bytes]:
+    """The task, ready to run where nothing can be opened any more. No stranger's PDF is looked at before it runs."""
+    if task.name == "assemble":
+        return _assemble(**task.arguments)
+    return partial(_TASKS[task.name], limits=task.limits, **task.arguments)
+
+
+def _assemble(
+    *, documents: Sequence[bytes], front_page: FrontPage, attachments: Sequence[Attachment]
+) -> Callable[[], bytes]:
+    footers = typeset(front_page)
+    return partial(merge, footers, documents=documents, front_page=front_page, attachments=attachments)
+
+
+def inspect(pdf: bytes, *, limits: Limits) -> bytes:
+    """The values of `PdfFacts` as JSON."""
+    if b"%PDF-" not in pdf[:1024]:
+        raise InvalidDocument("The document is not a PDF.")
+    try:
+        drawable = _drawable_pages(pdf)
+        with Pdf.open(BytesIO(pdf), attempt_recovery=False, suppress_warnings=True) as document:
+            facts = _facts(document, limits)
+    except (pikepdf.PdfError, pypdfium2.PdfiumError) as error:
+        if getattr(error, "err_code", None) == pdfium.FPDF_ERR_PASSWORD:
+            raise InvalidDocument(PROTECTED) from None
+        raise InvalidDocument(DAMAGED) from None
+    if drawable != facts["pages"]:
+        raise InvalidDocument(DAMAGED)
+    return json.dumps(facts).encode()
+
+
+def _drawable_pages(pdf: bytes) -> int:
+    """The number of pages, each of which the library that draws pages for signers can read.
+
+    It is asked before qpdf, which cannot open protected PDFs here: it would read random numbers from a device.
+    """
+    with pypdfium2.PdfDocument(pdf) as document:
+        if pdfium.FPDF_GetSecurityHandlerRevision(document) != -1:
+            raise InvalidDocument(PROTECTED)
+        for page in document:
+            page.close()
+        return len(document)
+
+
+def _facts(document: Pdf, limits: Limits) -> dict[str, Any]:
+    if document.is_encrypted:
+        raise InvalidDocument(PROTECTED)
+    version = max(document.pdf_version, str(document.Root.get(Name.Version, "")).removeprefix("/"))
+    if version not in VERSIONS:
+        raise InvalidDocument(f"The PDF has version {version}; only versions 1.1 to 1.7 can be signed.")
+    if document.Root.get(Name.NeedsRendering):
+        raise InvalidDocument("The PDF is a dynamic XFA form, which few readers can show; print it to a new PDF.")
+    if any(isinstance(each, Stream) and (Name.F in each or Name.Ref in each) for each in document.objects):
+        raise InvalidDocument("The PDF shows content from outside itself; print it to a new PDF and send that.")
+    pages = len(document.pages)
+    if not 1 <= pages <= limits.pages:
+        raise InvalidDocument(f"The PDF has {pages} pages; it must have 1 to {limits.pages}.")
+    for number, page in enumerate(document.pages, 1):
+        _check_size(number, page)
+    return {"version": version, "pages": pages, "pdfa": document.open_metadata().pdfa_status or None}
+
+
+def _check_size(number: int, page: pikepdf.Page) -> None:
+    width, height = shown_size(page)
+    if not (SMALLEST_SIDE <= width <= LARGEST_SIDE and SMALLEST_SIDE <= height <= LARGEST_SIDE):
+        raise InvalidDocument(
+            f"Page {number} of the PDF is {width:.0f} by {height:.0f} points; "
+            f"each side must be {SMALLEST_SIDE} to {LARGEST_SIDE}."
+        )
+
+
+def page_image(pdf: bytes, *, page: int, width: int, limits: Limits) -> bytes:
+    """A page as JPEG, forms and annotations drawn."""
+    with _opened(pdf) as document:
+        if not 1 <= page <= len(document):
+            raise InvalidDocument(f"There is no page {page}; the PDF has {len(document)}.")
+        sheet = document[page - 1]
+        scale = width / sheet.get_width()
+        if width * sheet.get_height() * scale > limits.pixels:
+            raise InvalidDocument(f"Page {page} at {width} pixels' width has more than {limits.pixels} pixels.")
+        image = BytesIO()
+        sheet.render(scale=scale, rev_byteorder=True).to_pil().convert("RGB").save(image, "JPEG", quality=JPEG_QUALITY)
+        return image.getvalue()
+
+
+def read_pages(pdf: bytes, *, limits: Limits) -> bytes:
+    """The values of a `PageContent` for each page, as JSON."""
+    with _opened(pdf) as document:
+        return json.dumps([_content(page) for page in document]).encode()
+
+
+def _content(page: pypdfium2.PdfPage) -> dict[str, Any]:
+    width, height = page.get_size()
+    return {"width": width, "height": height, "text": page.get_textpage().get_text_bounded()}
+
+
+@contextmanager
+def _opened(pdf: bytes) -> Iterator[pypdfium2.PdfDocument]:
+    try:
+        with pypdfium2.PdfDocument(pdf) as document:
+            document.init_forms()
+            yield document
+    except pypdfium2.PdfiumError:
+        raise InvalidDocument(DAMAGED) from None
+
+
+_TASKS: dict[str, Callable[..., bytes]] = {"inspect": inspect, "page_image": page_image, "read_pages": read_pages}
+
+
+def rehearse() -> None:
+    """Do each task once on a small page, so that whatever the libraries load late is there before the doors close.
+
+    Typesetting is left out: typst would start threads, which a forked child does not get.
+    """
+    for codec in ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "ascii", "pdfdoc"):
+        codecs.lookup(codec)
+    page, limits, now = _small_page(), Limits(), datetime.now(UTC)
+    inspect(page, limits=limits)
+    page_image(page, page=1, width=10, limits=limits)
+    read_pages(page, limits=limits)
+    front = FrontPage("", 0, (), (FrontPageDocument("", 1),), "", now)
+    merge(page, documents=[page], front_page=front, attachments=[Attachment("a", "application/xml", "", b"")])
+
+
+def _small_page() -> bytes:
+    """A page with a text and an annotation."""
+    font = Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica)
+    note = Dictionary(Type=Name.Annot, Subtype=Name.Square, Rect=[9, 9, 50, 50], C=[1, 0, 0], F=4, Contents="æ")
+    with Pdf.new() as small:
+        page = small.add_blank_page()
+        page.Resources = Dictionary(Font=Dictionary(F=font))
+        page.Contents = Stream(small, b"BT /F 12 Tf 9 99 Td (text) Tj ET")
+        page.Annots = Array([small.make_indirect(note)])
+        saved = BytesIO()
+        small.save(saved)
+    return saved.getvalue()

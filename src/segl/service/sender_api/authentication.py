@@ -1,0 +1,79 @@
+"""Who calls: the organization in the client certificate, for itself or as broker for the organization in the URL."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+
+from cryptography import x509
+from django.conf import settings
+from django.http import HttpRequest
+
+from segl.core.certificates import TrustAnchors, organization_number
+from segl.core.errors import UntrustedCertificate
+from segl.service import clock
+from segl.service.sender_api.errors import RefusedError
+from segl.service.store.models import Organization
+
+_CHECKED_AGAIN_AFTER_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The organization of the client certificate, and the sender it acts for; mostly the same."""
+
+    certificate: x509.Certificate
+    organization: Organization
+    sender: Organization
+
+
+def caller(request: HttpRequest, sender_number: str) -> Caller:
+    """The caller of this request, allowed to act for this sender.
+
+    Raises:
+        RefusedError: No or no trusted certificate, an unknown organization, or a broker that is not authorized.
+    """
+    der = request.META["asgi.scope"].get("segl.peer_certificate")
+    if not der:
+        raise _not_authorized("The request came without a client certificate: call with your organization certificate.")
+    certificate, number = _organization(der, int(clock.wall().timestamp()) // _CHECKED_AGAIN_AFTER_SECONDS)
+    organizations = Organization.objects.in_bulk({number, sender_number})
+    if number not in organizations:
+        raise _not_authorized(f"The organization {number} of the client certificate is not registered here.")
+    if number == sender_number:
+        return Caller(certificate, organizations[number], organizations[number])
+    if not Organization.objects.filter(pk=sender_number, brokers=number).exists():
+        raise RefusedError(
+            HTTPStatus.FORBIDDEN,
+            "BROKER_NOT_AUTHORIZED",
+            f"The organization {number} is not authorized to act for {sender_number}: use your own number in the URL, "
+            "or have the sender authorize you.",
+        )
+    return Caller(certificate, organizations[number], organizations[sender_number])
+
+
+@lru_cache(maxsize=1)
+def trust() -> TrustAnchors:
+    """What organization certificates must chain to."""
+    paths = (*settings.SEGL.trust_anchors, *settings.SEGL.intermediates)
+    return TrustAnchors.from_pem(*(path.read_bytes() for path in paths))
+
+
+@lru_cache(maxsize=1024)
+def _organization(der: bytes, period: int) -> tuple[x509.Certificate, str]:  # the period makes the answer expire
+    """A certificate whose chain was validated, here too and not by TLS alone, and its organization number."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+    except ValueError as error:
+        raise _not_authorized(f"The client certificate cannot be read: {error}.") from error
+    try:
+        trust().chain(certificate, at=clock.wall())
+    except UntrustedCertificate as error:
+        raise _not_authorized(f"The client certificate is not trusted: {error}") from error
+    number = organization_number(certificate)
+    if number is None:
+        raise _not_authorized("The client certificate holds no organization number: use an organization certificate.")
+    return certificate, number
+
+
+def _not_authorized(message: str) -> RefusedError:
+    return RefusedError(HTTPStatus.FORBIDDEN, "NOT_AUTHORIZED", message)

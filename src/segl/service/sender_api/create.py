@@ -1,0 +1,93 @@
+"""POST of a portal job: from the multipart request to an accepted job, or to one clear refusal."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from http import HTTPStatus
+
+from django.conf import settings
+
+from segl.core import asice
+from segl.core.asice import Package
+from segl.core.errors import InvalidDocument, InvalidPackage
+from segl.core.protocol import ManifestDocument, PortalJobRequest, PortalManifest
+from segl.service import rendering
+from segl.service.jobs import rules
+from segl.service.jobs.create import AcceptedDocument, create_job
+from segl.service.sender_api.authentication import Caller, trust
+from segl.service.sender_api.errors import RefusedError
+from segl.service.sender_api.multipart import parts
+from segl.service.store.models import Job
+
+_PDF = "application/pdf"
+
+
+def create(caller: Caller, content_type: str, body: bytes, *, received_at: datetime) -> Job:
+    """Check everything the sender sent, then accept the job.
+
+    Raises:
+        RefusedError, InvalidInput, UntrustedCertificate, JobError: It is refused, and nothing of it is kept.
+    """
+    request_xml, package_bytes = _two_parts(content_type, body)
+    request = PortalJobRequest.from_xml(request_xml)
+    package = asice.open_package(
+        package_bytes,
+        trust=trust(),
+        now=received_at,
+        tolerance=settings.SEGL_SIGNING_TIME_TOLERANCE,
+        expected_signer=caller.certificate,
+    )
+    manifest = PortalManifest.from_xml(package.manifest)
+    _check_sender(manifest, caller)
+    return create_job(
+        sender=caller.sender,
+        broker=caller.organization,
+        request=request,
+        manifest=manifest,
+        manifest_xml=package.manifest,
+        documents=_accepted(manifest.documents, package),
+    )
+
+
+def _two_parts(content_type: str, body: bytes) -> tuple[bytes, bytes]:
+    found = parts(content_type, body)
+    if [media_type for media_type, _ in found] != ["application/xml", "application/octet-stream"]:
+        kinds = ", ".join(media_type for media_type, _ in found) or "none"
+        raise RefusedError(
+            HTTPStatus.BAD_REQUEST,
+            "INVALID_REQUEST",
+            "The request needs two parts, application/xml and then application/octet-stream; the parts that came are: "
+            f"{kinds}.",
+        )
+    (_, request_xml), (_, package) = found
+    return request_xml, package
+
+
+def _check_sender(manifest: PortalManifest, caller: Caller) -> None:
+    if manifest.sender != caller.sender.number:
+        raise InvalidPackage(
+            f"The manifest names {manifest.sender} as sender, the URL {caller.sender.number}: they must be the same."
+        )
+
+
+def _accepted(asked: Sequence[ManifestDocument], package: Package) -> list[AcceptedDocument]:
+    names = [each.href for each in asked]
+    missing = set(names) - package.documents.keys()
+    unknown = package.documents.keys() - set(names)
+    if missing or unknown or len(set(names)) != len(names):
+        raise InvalidPackage(
+            "The manifest and the package must name the same files, each once; "
+            f"missing from the package: {', '.join(sorted(missing)) or 'none'}; "
+            f"missing from the manifest: {', '.join(sorted(unknown)) or 'none'}."
+        )
+    rules.check_size(sum(map(len, package.documents.values())))  # before anything spends time on them
+    return [_accept(each, package.documents[each.href]) for each in asked]
+
+
+def _accept(document: ManifestDocument, content: bytes) -> AcceptedDocument:
+    if document.media_type != _PDF:
+        raise InvalidDocument(f"{document.href} has the media type {document.media_type!r}: send {_PDF}.")
+    try:
+        facts = rendering.inspect(content)
+    except InvalidDocument as error:
+        raise InvalidDocument(f"{document.href}: {error}") from error
+    return AcceptedDocument(document.title, document.href, document.media_type, content, facts.pages)

@@ -1,0 +1,65 @@
+"""Errors in the wire's words: every one becomes an `error` document with status, code and a sentence that helps."""
+
+import logging
+import secrets
+import traceback
+from http import HTTPStatus
+
+from django.http import HttpResponse
+
+from segl.core.errors import InvalidDocument, InvalidMessage, InvalidPackage, SeglError, UntrustedCertificate
+from segl.core.lifecycle import IllegalStepError
+from segl.core.protocol import ErrorMessage
+from segl.core.xml import NOT_XML
+from segl.service.jobs.errors import NoSuchJobError, NotAllowedError
+
+logger = logging.getLogger(__name__)
+
+
+class RefusedError(SeglError):
+    """A request that is refused at the edge, with its status and code."""
+
+    def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+# In this order: the first class that fits counts.
+_WORDS: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
+    (InvalidMessage, HTTPStatus.BAD_REQUEST, "SCHEMA_VALIDATION_ERROR"),
+    (InvalidPackage, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
+    (UntrustedCertificate, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
+    (InvalidDocument, HTTPStatus.BAD_REQUEST, "INVALID_DOCUMENT"),
+    (NotAllowedError, HTTPStatus.BAD_REQUEST, "SIGNATURE_JOB_NOT_ALLOWED"),
+    (NoSuchJobError, HTTPStatus.NOT_FOUND, "SIGNATURE_JOB_NOT_FOUND"),
+    (IllegalStepError, HTTPStatus.CONFLICT, "SIGNATURE_JOB_ENDED"),
+)
+
+
+def response_to(error: Exception) -> HttpResponse:
+    """The answer to a request that ended with this error."""
+    if isinstance(error, RefusedError):
+        return response(error.status, error.code, str(error))
+    for kind, status, code in _WORDS:
+        if isinstance(error, kind):
+            return response(status, code, str(error))
+    number = secrets.token_hex(6)
+    # Not the error's text: it may hold anything, identity numbers too.
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("Request %s failed: %s\n%s", number, type(error).__name__, where)
+    return response(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "INTERNAL_ERROR",
+        f"The service failed; nothing was changed. Try again, and name {number} if you ask about it.",
+    )
+
+
+def response(status: HTTPStatus, code: str, message: str) -> HttpResponse:
+    """An `error` document. Clients read it only with this content type.
+
+    A message may repeat what a client sent; characters that XML cannot carry are replaced.
+    """
+    kind = "SERVER" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "CLIENT"
+    told = ErrorMessage(code, NOT_XML.sub("\N{REPLACEMENT CHARACTER}", message), kind)
+    return HttpResponse(told.to_xml(), status=status, content_type="application/xml")

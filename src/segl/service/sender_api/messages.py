@@ -1,0 +1,60 @@
+"""What the use cases give, as messages of the API, with absolute URLs."""
+
+from django.conf import settings
+
+from segl.core.protocol import (
+    ContactInformation,
+    Email,
+    PersonalIdentificationNumber,
+    PortalJobResponse,
+    PortalJobStatus,
+    PortalSignature,
+    PortalStatusChange,
+    SignatureStatus,
+    Sms,
+)
+from segl.service.jobs.status_queue import DeliveredChange
+from segl.service.store.models import Job, Signer
+
+
+def job_response(job: Job) -> PortalJobResponse:
+    """The answer to a job that was created."""
+    return PortalJobResponse(job.pk, f"{_url(job)}/cancel", job.reference)
+
+
+def status_change(change: DeliveredChange) -> PortalStatusChange:
+    """A job's status as taken from the queue; its confirmation-url names the version."""
+    job = change.job
+    url = _url(job)
+    return PortalStatusChange(
+        signature_job_id=job.pk,
+        status=PortalJobStatus(job.status),
+        confirmation_url=f"{url}/complete?version={change.version}",
+        signatures=tuple(
+            _signature(each, f"{url}/xades/{each.number}" if each.number in change.xades_numbers else None)
+            for each in change.signers
+        ),
+        reference=job.reference,
+        cancellation_url=f"{url}/cancel" if job.status == PortalJobStatus.IN_PROGRESS else None,
+        pades_url=f"{url}/pades" if change.has_pades else None,
+    )
+
+
+def _signature(signer: Signer, xades_url: str | None) -> PortalSignature:
+    number = signer.personal_identification_number
+    return PortalSignature(
+        status=SignatureStatus(signer.status),
+        since=signer.status_since,
+        identifier=PersonalIdentificationNumber(number) if number else _contact(signer),
+        xades_url=xades_url,
+    )
+
+
+def _contact(signer: Signer) -> ContactInformation:
+    return ContactInformation(
+        email=Email(signer.email) if signer.email else None, sms=Sms(signer.sms) if signer.sms else None
+    )
+
+
+def _url(job: Job) -> str:
+    return f"{settings.SEGL_API_ROOT}/{job.sender_id}/portal/signature-jobs/{job.pk}"

@@ -1,0 +1,63 @@
+"""Reads a `multipart/mixed` body (RFC 2046) as the clients send it: parts with or without names, in any buffer."""
+
+from collections.abc import Iterator
+from email.message import Message
+from email.parser import BytesHeaderParser
+from http import HTTPStatus
+from itertools import islice, pairwise
+
+from segl.service.sender_api.errors import RefusedError
+
+MOST_HEADER_BYTES = 8 * 1024
+MOST_PARTS = 8
+
+
+def parts(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
+    """The parts of the body, each as its media type and its bytes.
+
+    Raises:
+        RefusedError: It is not multipart/mixed, it ends before its last boundary, or it has too many parts.
+    """
+    header = Message()
+    header["Content-Type"] = content_type
+    boundary = header.get_boundary()
+    if header.get_content_type() != "multipart/mixed" or not boundary:
+        raise _refused(
+            f"The request has the content type {content_type!r}: send multipart/mixed with a boundary, the XML of the "
+            "request first and the document package second."
+        )
+    delimiters = list(islice(_delimiters(boundary.encode(), body), MOST_PARTS + 2))
+    if len(delimiters) > MOST_PARTS + 1:
+        raise _refused(f"The multipart body has more than {MOST_PARTS} parts: send the request and the package.")
+    return [_part(body[end:start]) for (_, end), (start, _) in pairwise(delimiters)]
+
+
+def _delimiters(boundary: bytes, body: bytes) -> Iterator[tuple[int, int]]:
+    """Where each delimiter starts and ends, up to the closing one."""
+    line = b"--" + boundary
+    position = 0
+    while (start := body.find(line, position)) >= 0:
+        position = start + len(line)
+        closing = body.startswith(b"--", position)
+        # What merely looks like a delimiter is content: they stand on lines of their own.
+        begins_line = start == 0 or body.startswith(b"\r\n", start - 2)
+        if begins_line and (closing or _ends_line(body, position)):
+            yield max(start - 2, 0), position
+            if closing:
+                return
+    raise _refused("The multipart body ends before its closing boundary: send all of it.")
+
+
+def _ends_line(body: bytes, position: int) -> bool:
+    return body[position : position + 80].lstrip(b" \t").startswith(b"\r\n")
+
+
+def _part(part: bytes) -> tuple[str, bytes]:
+    head, separator, content = part.partition(b"\r\n\r\n")
+    if not separator or len(head) > MOST_HEADER_BYTES:
+        raise _refused("A part of the multipart body has no headers, or headers without an end.")
+    return BytesHeaderParser().parsebytes(head.lstrip()).get_content_type(), content
+
+
+def _refused(message: str) -> RefusedError:
+    return RefusedError(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", message)

@@ -1,0 +1,28 @@
+"""The URLs of the API listener, below its root."""
+
+from django.urls import path, re_path, register_converter
+from django.urls.converters import StringConverter
+
+from segl.service.sender_api import views
+from segl.service.sender_api.views import resource
+
+
+class OrganizationNumberConverter(StringConverter):
+    """Nine digits; any other sender is no resource."""
+
+    regex = "[0-9]{9}"
+
+
+register_converter(OrganizationNumberConverter, "organization")
+
+_JOBS = "api/<organization:sender_number>/portal/signature-jobs"
+
+urlpatterns = [
+    path("api/<organization:sender_number>", resource(GET=views.who_am_i)),
+    path(_JOBS, resource(GET=views.poll, POST=views.create_portal_job)),
+    path(f"{_JOBS}/<int:job_id>/complete", resource(POST=views.confirm)),
+    path(f"{_JOBS}/<int:job_id>/cancel", resource(POST=views.cancel)),
+    path(f"{_JOBS}/<int:job_id>/xades/<int:number>", resource(GET=views.xades)),
+    path(f"{_JOBS}/<int:job_id>/pades", resource(GET=views.pades)),
+    re_path("", views.not_found),
+]

@@ -1,0 +1,139 @@
+"""The resources of the portal flow: a few lines each, from request to use case to answer."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.timezone import localtime
+from django.views.decorators.csrf import csrf_exempt
+
+from segl.service import clock
+from segl.service.jobs.create import cancel_job, document_of, job_of
+from segl.service.jobs.errors import NoSuchJobError
+from segl.service.jobs.status_queue import confirm_status_change, next_status_change
+from segl.service.sender_api import messages
+from segl.service.sender_api.authentication import Caller, caller
+from segl.service.sender_api.create import create
+from segl.service.sender_api.errors import RefusedError, response_to
+from segl.service.store.documents import stream
+from segl.service.store.models import Document, DocumentKind
+
+View = Callable[..., HttpResponseBase]
+_MOST_VERSION_DIGITS = 9  # what the database's column holds, and more changes than a job can have
+POLL_TIME = "X-Next-permitted-poll-time"
+
+
+def resource(**methods: View) -> View:
+    """One URL of the API: a function per method, called with the caller whose certificate was checked.
+
+    Every error becomes the wire's `error` document.
+    """
+
+    @csrf_exempt  # no cookies here: the client certificate says who calls
+    def view(request: HttpRequest, sender_number: str, **arguments: Any) -> HttpResponseBase:
+        try:
+            function = methods.get(request.method or "")
+            if function is None:
+                raise RefusedError(
+                    HTTPStatus.METHOD_NOT_ALLOWED,
+                    "METHOD_NOT_ALLOWED",
+                    f"{request.method} is not possible here: use {' or '.join(methods)}.",
+                )
+            return function(request, caller(request, sender_number), **arguments)
+        except Exception as error:  # the wire has an answer to everything
+            return response_to(error)
+
+    return view
+
+
+def who_am_i(_request: HttpRequest, caller: Caller) -> HttpResponse:
+    """Tell a client whose certificate it called with, and for whom."""
+    told = f"You are {caller.organization.number}"
+    if caller.sender != caller.organization:
+        told += f", operating on behalf of {caller.sender.number}"
+    return HttpResponse(told, content_type="text/plain; charset=utf-8")
+
+
+def create_portal_job(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """Accept a job."""
+    job = create(
+        caller,
+        request.META.get("CONTENT_TYPE", ""),
+        request.read(),
+        received_at=request.META["asgi.scope"]["segl.received_at"],
+    )
+    return _xml(messages.job_response(job).to_xml())
+
+
+def poll(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """Give the oldest available status change, or 204; either with the time of the next permitted poll."""
+    queue = request.GET.get("polling_queue", "").replace("\0", "")  # a queue's name came in XML, which has no NUL
+    change = next_status_change(sender=caller.sender, polling_queue=queue)
+    if change is None:
+        response = _no_content()
+        response[POLL_TIME] = localtime(clock.wall() + settings.SEGL_POLL_INTERVAL).isoformat()
+    else:
+        response = _xml(messages.status_change(change).to_xml())
+        response[POLL_TIME] = localtime(clock.wall()).isoformat()
+    return response
+
+
+def confirm(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
+    """The client has handled a status change."""
+    version = request.GET.get("version", "")
+    if not version.isdecimal() or len(version) > _MOST_VERSION_DIGITS:
+        raise RefusedError(
+            HTTPStatus.BAD_REQUEST,
+            "INVALID_REQUEST",
+            "Use the confirmation-url just as the status change gave it.",
+        )
+    confirm_status_change(sender=caller.sender, job_id=job_id, version=int(version))
+    return _no_content()
+
+
+def cancel(_request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
+    """The sender withdraws the job."""
+    cancel_job(sender=caller.sender, job_id=job_id)
+    return _no_content()
+
+
+def xades(_request: HttpRequest, caller: Caller, job_id: int, number: int) -> HttpResponseBase:
+    """One signer's XAdES."""
+    job = job_of(sender=caller.sender, job_id=job_id)
+    return _download(document_of(job=job, kind=DocumentKind.XADES, number=number), "application/xml")
+
+
+def pades(_request: HttpRequest, caller: Caller, job_id: int) -> HttpResponseBase:
+    """The sealed PDF."""
+    job = job_of(sender=caller.sender, job_id=job_id)
+    return _download(document_of(job=job, kind=DocumentKind.PADES), "application/octet-stream")
+
+
+@csrf_exempt
+def not_found(_request: HttpRequest, **_: Any) -> HttpResponse:
+    """An address that is no resource of the API."""
+    return response_to(
+        RefusedError(HTTPStatus.NOT_FOUND, "NOT_FOUND", "This address is no resource of the Signature API v1.")
+    )
+
+
+def _download(document: Document | None, content_type: str) -> HttpResponseBase:
+    if document is None:
+        raise NoSuchJobError(
+            "This is not available: the signer has not signed, or the signed document is not sealed yet."
+        )
+    response = StreamingHttpResponse(stream(document), content_type=content_type)
+    response["Content-Length"] = str(document.size)
+    return response
+
+
+def _no_content() -> HttpResponse:
+    response = HttpResponse(status=HTTPStatus.NO_CONTENT)
+    del response["Content-Type"]  # of nothing
+    return response
+
+
+def _xml(content: bytes) -> HttpResponse:
+    return HttpResponse(content, content_type="application/xml")

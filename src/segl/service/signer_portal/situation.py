@@ -1,0 +1,46 @@
+"""Where a signer stands, as the pages tell it apart."""
+
+from enum import StrEnum
+
+from segl.service.jobs.errors import NotOpenError
+from segl.service.jobs.signing import check_open
+from segl.service.store.models import Signer
+
+
+class Situation(StrEnum):
+    """The values are the reasons that `NotOpenError` gives; what is not named here has ended."""
+
+    OPEN = "open"
+    NOT_ACTIVE = "not_active"
+    WAITING = "waiting"
+    SIGNING = "signing"
+    SIGNED = "signed"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    BLOCKED = "blocked"
+    ENDED = "ended"
+
+    @property
+    def is_acted(self) -> bool:
+        """Whether the signer has signed or rejected, and has a receipt."""
+        return self in {Situation.SIGNING, Situation.SIGNED, Situation.REJECTED}
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether the signer will be able to sign later."""
+        return self in {Situation.NOT_ACTIVE, Situation.WAITING}
+
+
+def situation_of(signer: Signer) -> Situation:
+    """Where the signer stands now."""
+    try:
+        check_open(signer)
+    except NotOpenError as error:
+        return named(error.reason)
+    return Situation.OPEN
+
+
+def named(reason: str) -> Situation:
+    """The situation that a refusal names."""
+    return Situation(reason) if reason in list(Situation) else Situation.ENDED

@@ -1,0 +1,73 @@
+"""The acts: sign, or reject after being asked once more."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from segl.service.identity import log_ins
+from segl.service.jobs import signing
+from segl.service.jobs.errors import LevelTooLowError, NotOpenError
+from segl.service.jobs.signing import Agreement
+from segl.service.signer_portal import ends, words
+from segl.service.signer_portal.access import for_the_signer, signer_url
+from segl.service.signer_portal.situation import named
+from segl.service.signer_portal.views.reading import show
+from segl.service.store.models import Signer
+from segl.service.work.perform import sign_now
+
+_LONGEST_USER_AGENT = 300
+
+
+@require_POST
+@for_the_signer
+def sign(request: HttpRequest, signer: Signer) -> HttpResponse:
+    """The person presses «Signer»."""
+    person = log_ins.identity_of(request)
+    if person is None or request.POST.get("log_in") != person.reference:
+        return show(request, signer, changed=True)
+    try:
+        sign_now(job_id=signer.job_id, number=signer.number, identity=person, agreement=_agreement(request, signer))
+    except NotOpenError as error:
+        return _refused(request, signer, error)
+    except LevelTooLowError:
+        return show(request, signer, changed=True)
+    return redirect(signer_url("receipt", signer))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_the_signer
+def reject(request: HttpRequest, signer: Signer) -> HttpResponse:
+    """Asks once more; then the person rejects."""
+    person = None if signer.is_addressed_by_contact_information else log_ins.identity_of(request)
+    try:
+        if request.method == "POST":
+            signing.reject(job_id=signer.job_id, number=signer.number, identity=person)
+            return redirect(signer_url("receipt", signer))
+        signing.check_open(signer)
+    except NotOpenError as error:
+        return _refused(request, signer, error)
+    return render(request, "signer_portal/reject.html", {"signer": signer})
+
+
+def _agreement(request: HttpRequest, signer: Signer) -> Agreement:
+    """The sentence in the language in which the form showed it."""
+    shown_in = request.POST.get("language", "")
+    language = shown_in if shown_in in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+    return Agreement(
+        sentence=words.agreement(len(signing.originals(job=signer.job)), language),
+        ip_address=request.META["REMOTE_ADDR"],
+        user_agent=_printable(request.headers.get("User-Agent", ""))[:_LONGEST_USER_AGENT],
+    )
+
+
+def _printable(text: str) -> str:
+    """Without control characters, which XML and so the evidence cannot hold."""
+    return "".join(each for each in text if each.isprintable())
+
+
+def _refused(request: HttpRequest, signer: Signer, error: NotOpenError) -> HttpResponse:
+    situation = named(error.reason)
+    if situation.is_acted:
+        return ends.acted_already(request, signer, situation)
+    return ends.not_open(request, signer, situation)

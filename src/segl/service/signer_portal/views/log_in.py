@@ -1,0 +1,110 @@
+"""The front page; logging in with an eID and out again."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import Resolver404, resolve, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from segl.service.identity import log_ins
+from segl.service.identity.provider import LogInAbortedError, LogInFailedError, NoProviderError
+from segl.service.jobs.errors import NoSuchJobError
+from segl.service.jobs.identity import Identity
+from segl.service.jobs.signing import signer_of, signers_of_person
+from segl.service.signer_portal import ends
+from segl.service.signer_portal.access import signer_url, stay
+from segl.service.signer_portal.situation import Situation, situation_of
+from segl.service.store.models import Signer
+
+_LOWEST_LEVEL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A job in a person's list; `title` is the non-sensitive one while the log-in's level is too low for the other."""
+
+    signer: Signer
+    title: str
+    situation: Situation
+    url: str
+
+
+@require_safe
+def start(request: HttpRequest) -> HttpResponse:
+    """The documents of who is logged in; otherwise a page that asks to log in."""
+    person = log_ins.identity_of(request)
+    if person is None:
+        return render(request, "signer_portal/log_in.html", {"then": reverse("start")})
+    signers = signers_of_person(personal_identification_number=person.personal_identification_number)
+    rows = [_row(signer, person) for signer in signers]
+    context = {
+        "person": person,
+        "waiting": [each for each in rows if each.situation is Situation.OPEN],
+        "others": [each for each in rows if each.situation is not Situation.OPEN],
+    }
+    stay(request)
+    return render(request, "signer_portal/start.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def log_in(request: HttpRequest) -> HttpResponse:
+    """Asks to log in, and starts the log-in at the level that the wanted page needs."""
+    if request.method != "POST":
+        return render(request, "signer_portal/log_in.html", {"then": _safe(request.GET.get("then", ""))})
+    then = _safe(request.POST.get("then", ""))
+    return_url = settings.SEGL_WEB_ROOT + reverse("log-in-return")
+    try:
+        url = log_ins.begin(request, level=_level_for(then), return_url=return_url, then=then)
+    except NoProviderError:
+        told = _("Tjenesten mangler oppsett for eID. Si fra til den som driver den.")
+        end = ends.End(_("Her kan ingen logge inn"), told)
+        return ends.page(request, end, HTTPStatus.SERVICE_UNAVAILABLE)
+    return redirect(url)
+
+
+@require_safe
+def come_back(request: HttpRequest) -> HttpResponse:
+    """Where the eID sends the browser back to."""
+    wanted = log_ins.wanted(request) or reverse("start")
+    try:
+        return redirect(log_ins.finish(request, request.GET.dict()))
+    except LogInAbortedError:
+        context = {"heading": _("Du avbrøt innloggingen"), "then": wanted}
+    except LogInFailedError:
+        context = {"heading": _("Innloggingen lyktes ikke"), "then": wanted}
+    return render(request, "signer_portal/log_in_ended.html", context, status=HTTPStatus.BAD_REQUEST)
+
+
+@require_POST
+def log_out(request: HttpRequest) -> HttpResponse:
+    """Forgets everything about the session."""
+    log_ins.log_out(request)
+    return render(request, "signer_portal/logged_out.html")
+
+
+def _row(signer: Signer, person: Identity) -> _Row:
+    may_see = person.level >= signer.job.required_authentication
+    title = signer.job.title if may_see else signer.job.nonsensitive_title or _("Et dokument til signering")
+    return _Row(signer, title, situation_of(signer), signer_url("signer", signer))
+
+
+def _safe(then: str) -> str:
+    """The path, if it is one that a log-in may lead to; else the front page."""
+    return then if _wanted_signer(then) else reverse("start")
+
+
+def _level_for(then: str) -> int:
+    signer = _wanted_signer(then)
+    return signer.job.required_authentication if signer else _LOWEST_LEVEL
+
+
+def _wanted_signer(then: str) -> Signer | None:
+    try:
+        match = resolve(then)
+        return signer_of(**match.kwargs) if match.url_name == "signer" else None
+    except (Resolver404, NoSuchJobError):
+        return None

@@ -1,0 +1,80 @@
+"""Afterwards: what was signed, when, by whom, what happens next, and the results to download."""
+
+from dataclasses import dataclass
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from segl.core.protocol import PortalJobStatus, SignatureStatus
+from segl.service.jobs.create import document_of
+from segl.service.jobs.signing import originals
+from segl.service.signer_portal.access import for_the_signer, signer_url, stay
+from segl.service.signer_portal.situation import Situation, situation_of
+from segl.service.signer_portal.views.reading import download
+from segl.service.store.models import DocumentKind, Job, Signer
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job has come: who has signed, how many have not, and whether the sealed PDF stands."""
+
+    signed: tuple[Signer, ...]
+    waiting: int
+    is_sealed: bool
+    has_failed: bool
+
+    @classmethod
+    def of(cls, job: Job) -> "Progress":
+        signers = list(job.signers.order_by("number"))
+        signed = tuple(each for each in signers if each.status == SignatureStatus.SIGNED)
+        return cls(
+            signed=signed,
+            waiting=len(signers) - len(signed),
+            is_sealed=job.status == PortalJobStatus.COMPLETED_SUCCESSFULLY,
+            has_failed=job.status == PortalJobStatus.FAILED,
+        )
+
+
+@require_safe
+@for_the_signer
+def receipt(request: HttpRequest, signer: Signer) -> HttpResponse:
+    """The receipt of a signer who has signed or rejected; it reloads itself while something is still being made."""
+    stay(request)
+    situation = situation_of(signer)
+    if not situation.is_acted:
+        return redirect(signer_url("signer", signer))
+    progress = Progress.of(signer.job)
+    being_sealed = not progress.waiting and not progress.is_sealed
+    context = {
+        "signer": signer,
+        "documents": originals(job=signer.job),
+        "progress": progress,
+        "is_signing": situation is Situation.SIGNING,
+        "is_rejected": situation is Situation.REJECTED,
+        "reload": situation is Situation.SIGNING or being_sealed,
+        "told": {} if situation is Situation.REJECTED else signer.signing.agreement,
+    }
+    return render(request, "signer_portal/receipt.html", context)
+
+
+@require_safe
+@for_the_signer
+def signed_pdf(request: HttpRequest, signer: Signer) -> HttpResponse:
+    """The sealed PDF with everybody's signature."""
+    return _result(signer, DocumentKind.PADES, 1, f"{signer.job.title} – {_('signert')}.pdf")
+
+
+@require_safe
+@for_the_signer
+def xades(request: HttpRequest, signer: Signer) -> HttpResponse:
+    """The signer's own signature."""
+    return _result(signer, DocumentKind.XADES, signer.number, "")
+
+
+def _result(signer: Signer, kind: DocumentKind, number: int, name: str) -> HttpResponse:
+    document = document_of(job=signer.job, kind=kind, number=number)
+    if document is None or signer.status != SignatureStatus.SIGNED:
+        raise Http404("This result does not stand yet.")
+    return download(document, name)

@@ -1,0 +1,212 @@
+"""Documents at rest: immutable blobs in a folder or an object store, encrypted with a key per job under the master key.
+
+A blob is a sequence of AES-256-GCM chunks under a key of its own (HKDF of the job's key and the blob's name); the
+nonce holds the chunk's number and whether it is the last, so that chunks can be neither swapped, dropped nor cut off
+(the STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár). Destroying a job's key erases its documents, in
+backups too. Blobs are written before the rows that name them; `sweep` removes those that never got a row.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import obstore
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from obstore.store import LocalStore, from_url
+
+from segl.core.errors import SeglError
+from segl.service import clock
+from segl.service.store.models import Document
+
+CHUNK = 64 * 1024
+_TAG = 16
+_NONCE = 12
+_KEY = 32
+
+
+class DocumentDamagedError(SeglError):
+    """What the blob store gave back is not what was put there."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob that was written: its name, and size (bytes) and SHA-256 of the clear bytes."""
+
+    blob: str
+    size: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class JobKey:
+    """The key of one job's documents; `wrapped` is what may be stored."""
+
+    wrapped: bytes
+    key: bytes
+
+    def __repr__(self) -> str:
+        return "JobKey(…)"
+
+
+def new_key() -> JobKey:
+    """A fresh key for a job."""
+    key = AESGCM.generate_key(bit_length=_KEY * 8)
+    nonce = secrets.token_bytes(_NONCE)
+    return JobKey(nonce + AESGCM(settings.SEGL_MASTER_KEY).encrypt(nonce, key, b"job key"), key)
+
+
+def unwrap(wrapped: bytes) -> JobKey:
+    """The key of a job from its stored form.
+
+    Raises:
+        DocumentDamagedError: It was not wrapped under the configured master key.
+    """
+    try:
+        key = AESGCM(settings.SEGL_MASTER_KEY).decrypt(wrapped[:_NONCE], wrapped[_NONCE:], b"job key")
+    except (InvalidTag, ValueError) as error:  # ValueError: cut off within the nonce
+        raise DocumentDamagedError("A job's key does not open under the configured master key.") from error
+    return JobKey(wrapped, key)
+
+
+def put(key: JobKey, content: bytes) -> StoredBlob:
+    """Encrypt `content` and write it under a new name."""
+    name = secrets.token_hex(16)
+    obstore.put(_store(), name, _encrypted(_blob_key(key, name), content), chunk_size=8 * 1024 * 1024)
+    _make_durable(name)
+    return StoredBlob(name, len(content), hashlib.sha256(content).digest())
+
+
+def read(document: Document) -> bytes:
+    """The clear bytes of a document, whole.
+
+    Raises:
+        DocumentDamagedError: They are gone, or not those that were stored.
+    """
+    return b"".join(stream(document))
+
+
+def stream(document: Document) -> Iterator[bytes]:
+    """The clear bytes of a document, in chunks; the last one comes only when the SHA-256 of all was right.
+
+    Raises:
+        DocumentDamagedError: They are gone, or not those that were stored.
+    """
+    return _checked(unwrap(bytes(document.job.wrapped_key)), document.blob, bytes(document.sha256))
+
+
+def read_back(key: JobKey, stored: StoredBlob) -> bytes:
+    """The clear bytes of a blob that has no row yet, as the store gives them back.
+
+    Raises:
+        DocumentDamagedError: They are gone, or not those that were stored.
+    """
+    return b"".join(_checked(key, stored.blob, stored.sha256))
+
+
+def discard(blobs: Iterable[StoredBlob]) -> None:
+    """Remove blobs whose rows were not written.
+
+    The rows are asked first: when a commit's answer was lost, an error came although the rows stand.
+    """
+    orphans = _without_row({each.blob for each in blobs})
+    if orphans:
+        obstore.delete(_store(), orphans)
+
+
+def sweep(grace: timedelta = timedelta(days=1)) -> int:
+    """Remove blobs older than `grace` that no row names (left by a kill between blob and row); returns how many."""
+    before = clock.wall() - grace
+    removed = 0
+    for listed in obstore.list(_store(), chunk_size=1000):
+        names = {each["path"] for each in listed if each["last_modified"] < before}
+        orphans = _without_row(names)
+        if orphans:
+            obstore.delete(_store(), orphans)
+        removed += len(orphans)
+    return removed
+
+
+def _make_durable(name: str) -> None:
+    """In a folder: have the file and its name on the disk before a row names it, so that a power cut loses neither."""
+    store = _store()
+    if isinstance(store, LocalStore):
+        folder = Path(str(store.prefix))
+        for path in (folder / name, folder):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _without_row(names: set[str]) -> list[str]:
+    return sorted(names.difference(Document.objects.filter(blob__in=names).values_list("blob", flat=True)))
+
+
+def _checked(key: JobKey, name: str, sha256: bytes) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    pending = b""
+    for chunk in _decrypted(_blob_key(key, name), _fetched(name)):
+        digest.update(chunk)
+        if pending:
+            yield pending
+        pending = chunk
+    if not secrets.compare_digest(digest.digest(), sha256):
+        raise DocumentDamagedError(f"The stored document {name} does not have the SHA-256 that was recorded for it.")
+    yield pending
+
+
+@cache
+def _store() -> Any:
+    url = settings.SEGL_DOCUMENTS
+    if "://" in url:
+        return from_url(url)
+    return LocalStore(settings.SEGL_FOLDER / url, mkdir=True)
+
+
+def _blob_key(key: JobKey, name: str) -> AESGCM:
+    return AESGCM(HKDF(hashes.SHA256(), _KEY, salt=None, info=name.encode()).derive(key.key))
+
+
+def _nonce(number: int, *, last: bool) -> bytes:
+    return number.to_bytes(_NONCE - 1) + bytes([last])
+
+
+def _encrypted(key: AESGCM, content: bytes) -> Iterator[bytes]:
+    view = memoryview(content)
+    for number, start in enumerate(range(0, max(len(view), 1), CHUNK)):
+        last = start + CHUNK >= len(view)
+        yield key.encrypt(_nonce(number, last=last), view[start : start + CHUNK], None)
+
+
+def _decrypted(key: AESGCM, sealed: Iterator[bytes]) -> Iterator[bytes]:
+    pending = b""
+    try:
+        for number in count():
+            while len(pending) <= CHUNK + _TAG and (more := next(sealed, b"")):
+                pending += more
+            chunk, pending = pending[: CHUNK + _TAG], pending[CHUNK + _TAG :]
+            yield key.decrypt(_nonce(number, last=not pending), chunk, None)
+            if not pending:
+                return
+    except InvalidTag as error:
+        raise DocumentDamagedError("A stored document was changed or cut off.") from error
+
+
+def _fetched(name: str) -> Iterator[bytes]:
+    try:
+        for chunk in obstore.get(_store(), name).stream(min_chunk_size=CHUNK + _TAG):
+            yield bytes(chunk)
+    except FileNotFoundError as error:
+        raise DocumentDamagedError(f"The stored document {name} is gone from the blob store.") from error

@@ -1,0 +1,206 @@
+"""The rows of the service. Words and states are those of the Signature API: job, signer, document, status change.
+
+`Due` is what every row has that falls due: see `segl.service.due`, the only code that writes these columns.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db import models
+
+IDENTITY_NUMBER_LENGTH = 11
+ORGANIZATION_NUMBER_LENGTH = 9
+
+
+class Sector(models.TextChoices):
+    """An organization's sector; it decides what the organization may ask for (`rules.md`, Senders)."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+class Clock(models.Model):
+    """The business clock's distance from the wall clock; at most one row, read by `segl.service.clock`."""
+
+    offset_microseconds = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "clock"
+
+
+class Organization(models.Model):
+    """An organization that may use the API, as sender or as broker."""
+
+    number = models.CharField(primary_key=True, max_length=ORGANIZATION_NUMBER_LENGTH)
+    name = models.CharField(max_length=200)
+    sector = models.CharField(max_length=7, choices=Sector.choices)
+    brokers = models.ManyToManyField("self", symmetrical=False, related_name="broker_for")
+
+    class Meta:
+        db_table = "organization"
+
+
+class Due(models.Model):
+    """A row that knows when it is next due.
+
+    `due_at` is business time; empty: nothing to do. `lease_until` is milliseconds since 1970 on the database's clock.
+    `fence` grows with each claim and each outcome: an outcome that carries an older one changes nothing.
+    """
+
+    due_at = models.DateTimeField(null=True, db_index=True)
+    lease_until = models.BigIntegerField(default=0)
+    fence = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
+    parked_at = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=500, default="")
+
+    class Meta:
+        abstract = True
+
+
+class Job(models.Model):
+    """A portal signature job: one set of documents, signed by one to ten signers."""
+
+    id = models.AutoField(primary_key=True)  # The .NET client reads the id as 32 signed bits.
+    sender = models.ForeignKey(Organization, models.PROTECT, related_name="jobs")
+    broker = models.ForeignKey(Organization, models.PROTECT, related_name="brokered_jobs")
+    reference = models.CharField(max_length=50, null=True)  # Empty and absent are told apart on the wire.  # noqa: DJ001
+    polling_queue = models.TextField(default="")
+    title = models.CharField(max_length=80)
+    nonsensitive_title = models.CharField(max_length=80, default="")
+    description = models.CharField(max_length=220, default="")
+    required_authentication = models.PositiveSmallIntegerField()
+    identifier_in_signed_documents = models.CharField(max_length=40, default="")  # Empty: the sender did not say.
+    status = models.CharField(max_length=30, default="IN_PROGRESS")
+    wrapped_key = models.BinaryField()  # The key of this job's documents, under the master key.
+    created_at = models.DateTimeField()
+    activates_at = models.DateTimeField()
+    available_seconds = models.PositiveBigIntegerField()  # Of each group of signers, from its own activation.
+    completed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "job"
+
+
+class Signer(models.Model):
+    """One who is asked to sign a job; `number` counts from 1 and stands in the URL of the XAdES."""
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="signers")
+    number = models.PositiveSmallIntegerField()
+    order = models.PositiveSmallIntegerField(default=0)
+    activated_at = models.DateTimeField(null=True)  # May lie ahead; empty while signers before have not signed.
+    personal_identification_number = models.CharField(max_length=IDENTITY_NUMBER_LENGTH, default="", db_index=True)
+    email = models.TextField(default="")
+    sms = models.TextField(default="")
+    signature_type = models.CharField(max_length=40)
+    on_behalf_of = models.CharField(max_length=5, default="SELF")
+    status = models.CharField(max_length=40, default="WAITING")
+    status_since = models.DateTimeField()
+    wrong_codes = models.PositiveSmallIntegerField(default=0)
+    name = models.TextField(default="")  # As the eID gave it, when the signer signed.
+
+    class Meta:
+        db_table = "signer"
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="signer_number")]
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the signer's time to sign is over; unknown until it is the signer's turn."""
+        if self.activated_at is None:
+            return None
+        return self.activated_at + timedelta(seconds=self.job.available_seconds)
+
+    def is_late(self, at: datetime) -> bool:
+        """Whether the deadline has passed by then."""
+        return self.deadline is not None and self.deadline <= at
+
+    @property
+    def is_addressed_by_contact_information(self) -> bool:
+        """Whether the sender knows the signer by e-mail or mobile number alone."""
+        return not self.personal_identification_number
+
+
+class Link(models.Model):
+    """A signer's unique link and security code, sent in one message; only their digests are kept."""
+
+    signer = models.ForeignKey(Signer, models.CASCADE, related_name="links")
+    token_digest = models.BinaryField(unique=True, max_length=32)
+    code_digest = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "link"
+
+
+class DocumentKind(models.TextChoices):
+    """What a document of a job is."""
+
+    ORIGINAL = "original"
+    MANIFEST = "manifest"
+    XADES = "xades"
+    PADES = "pades"
+
+
+class Document(models.Model):
+    """A document of a job: immutable, encrypted under the job's key in the blob store.
+
+    `sha256` and `size` are those of the clear bytes.
+    """
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="documents")
+    signer = models.ForeignKey(Signer, models.CASCADE, null=True, related_name="documents")
+    kind = models.CharField(max_length=8, choices=DocumentKind.choices)
+    number = models.PositiveSmallIntegerField()  # Order among those of its kind, from 1.
+    title = models.CharField(max_length=80, default="")
+    name = models.CharField(max_length=100)
+    media_type = models.CharField(max_length=100)
+    size = models.PositiveBigIntegerField()
+    sha256 = models.BinaryField(max_length=32)
+    pages = models.PositiveIntegerField(default=0)
+    blob = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        db_table = "document"
+        constraints = [models.UniqueConstraint(fields=["job", "kind", "number"], name="document_number")]
+
+
+class StatusChange(Due):
+    """A job's place on its sender's polling queue; `version` grows with each change of the job or of a signer."""
+
+    job = models.OneToOneField(Job, models.CASCADE, related_name="status_change", primary_key=True)
+    sender = models.ForeignKey(Organization, models.PROTECT)
+    polling_queue = models.TextField(default="")
+    version = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        db_table = "status_change"
+
+
+class Notification(Due):
+    """A message to a signer that is to be sent, or was."""
+
+    signer = models.ForeignKey(Signer, models.CASCADE, related_name="notifications")
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "notification"
+
+
+class Signing(Due):
+    """A signature that is to be made; `agreement` says what its signer agreed to, as whom and from where."""
+
+    signer = models.OneToOneField(Signer, models.CASCADE, related_name="signing")
+    agreement = models.JSONField()
+    agreed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "signing"
+
+
+class Sealing(Due):
+    """A job whose signers have all signed and whose sealed PDF is to be made."""
+
+    job = models.OneToOneField(Job, models.CASCADE, related_name="sealing")
+
+    class Meta:
+        db_table = "sealing"

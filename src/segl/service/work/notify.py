@@ -1,0 +1,30 @@
+"""Sends the messages that are due."""
+
+from django.conf import settings
+
+from segl.service import notifications
+from segl.service.jobs import notifying as jobs
+from segl.service.store.models import Notification
+
+
+def notify(row: Notification) -> None:
+    """Send one first notification and record it.
+
+    A kill between the two sends it again, with a link of its own: better twice than never.
+
+    Raises:
+        LeaseLostError: Another worker has taken over.
+        OSError, smtplib.SMTPException: The mail server did not take the message.
+    """
+    letter = jobs.begin_notification(row)
+    if letter is None:
+        return
+    link = f"/s/{letter.link.token}" if letter.link else "/"
+    notifications.send_first_notification(
+        to=letter.to,
+        sender_name=letter.sender_name,
+        nonsensitive_title=letter.nonsensitive_title,
+        link=settings.SEGL_WEB_ROOT + link,
+        code=letter.link.code if letter.link else None,
+    )
+    jobs.complete_notification(row)

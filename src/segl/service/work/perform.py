@@ -1,0 +1,65 @@
+"""Does a claimed piece of work, whatever comes of it: an outcome, a try later, or nothing when the lease was lost."""
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from segl.core.errors import SeglError
+from segl.service import due
+from segl.service.due import LeaseLostError
+from segl.service.jobs import signing
+from segl.service.jobs.identity import Identity
+from segl.service.store.models import Due, Notification, Sealing, Signing
+from segl.service.store.transactions import write
+from segl.service.work.notify import notify
+from segl.service.work.seal import seal
+from segl.service.work.sign import sign
+
+logger = logging.getLogger(__name__)
+
+WORK: Mapping[type[Due], Callable[[Any], None]] = {Signing: sign, Sealing: seal, Notification: notify}
+
+
+def perform(row: Due) -> bool:
+    """Do what a claimed row asks for; returns whether it was done."""
+    if row.attempts > due.MAX_ATTEMPTS:
+        _give_back(row, SeglError("Each attempt ended without an outcome: the process died in it."))
+        return False
+    try:
+        with due.kept(row):
+            WORK[type(row)](row)
+    except LeaseLostError as error:
+        logger.warning("%s", error)
+        return False
+    except Exception as error:  # whatever went wrong, it is tried again and in the end parked where operators see it
+        _give_back(row, error)
+        return False
+    return True
+
+
+def sign_now(*, job_id: int, number: int, identity: Identity, agreement: signing.Agreement) -> bool:
+    """Record that a signer agrees and make the signature at once; seal the job too when it was the last.
+
+    Returns whether the signature stands; if not, a worker makes it.
+
+    Raises:
+        JobError: The signer may not sign, or not now; see `segl.service.jobs.signing.agree`.
+    """
+    done = perform(signing.agree(job_id=job_id, number=number, identity=identity, agreement=agreement))
+    for sealing in due.claim(Sealing, job=job_id):
+        perform(sealing)
+    return done
+
+
+def _give_back(row: Due, error: Exception) -> None:
+    # The text of errors that are not ours may hold anything, addresses and tokens too.
+    ours = isinstance(error, SeglError)
+    told = str(error) if ours else type(error).__name__
+    where = "" if ours else "\n" + "".join(traceback.format_tb(error.__traceback__))
+    logger.warning("%s %s failed (attempt %s): %s%s", row._meta.db_table, row.pk, row.attempts, told, where)
+    try:
+        with write():
+            due.retry(row, told)
+    except LeaseLostError as lost:
+        logger.warning("%s", lost)

@@ -1,0 +1,56 @@
+"""Makes the sealed PDF of a job that all have signed; the job is complete once that was read back and verified."""
+
+from datetime import datetime
+
+from django.conf import settings
+
+from segl.core.certificates import organization_name
+from segl.core.pades.values import Attachment, FrontPage, FrontPageDocument
+from segl.service import clock, rendering, sealing
+from segl.service.due import LeaseLostError
+from segl.service.jobs import sealing as jobs
+from segl.service.jobs.sealing import SealTask
+from segl.service.store import documents
+from segl.service.store.models import Sealing
+from segl.service.work.verify import verify_results
+
+
+def seal(row: Sealing) -> None:
+    """Make, store, read back, verify and record the sealed PDF of one job.
+
+    Raises:
+        LeaseLostError: Another worker has taken over; nothing was recorded.
+        UnverifiedResultError: What was stored does not verify; the job is not completed.
+    """
+    task = jobs.begin_seal(row)
+    originals = {each.name: documents.read(each) for each in task.originals}
+    xades = {each.name: documents.read(each) for each in task.xades}
+    sealed_at = clock.now()
+    assembled = rendering.assemble(
+        documents=list(originals.values()),
+        front_page=_front_page(task, sealed_at),
+        attachments=[_attachment(name, content) for name, content in xades.items()],
+    )
+    stored = documents.put(task.key, sealing.current().seal(assembled, sealed_at=sealed_at))
+    try:
+        verify_results(task, stored, at=clock.now())
+        jobs.complete_seal(row, stored)
+    except LeaseLostError:
+        documents.discard([stored])
+        raise
+
+
+def _front_page(task: SealTask, sealed_at: datetime) -> FrontPage:
+    return FrontPage(
+        title=task.job.title,
+        job_id=task.job.pk,
+        signers=task.signers,
+        documents=[FrontPageDocument(each.title, each.pages) for each in task.originals],
+        sealed_by=organization_name(sealing.current().seal_key.certificate),
+        sealed_at=sealed_at,
+        test_mark=settings.SEGL_SANDBOX,
+    )
+
+
+def _attachment(name: str, content: bytes) -> Attachment:
+    return Attachment(name, "application/xml", f"XAdES: {name}", content)

@@ -1,0 +1,50 @@
+"""Reads a job's stored results back and verifies them, with the verifier that `segl verify` uses."""
+
+import hashlib
+from datetime import datetime
+
+from segl.core import pades
+from segl.core.errors import SeglError
+from segl.core.verification import SignatureReport, Verdict
+from segl.service import sealing
+from segl.service.jobs.sealing import SealTask
+from segl.service.store import documents
+from segl.service.store.documents import StoredBlob
+
+
+class UnverifiedResultError(SeglError):
+    """A stored result does not verify: the job must not be completed with it."""
+
+
+def verify_results(task: SealTask, sealed: StoredBlob, *, at: datetime) -> None:
+    """Make sure that the seal, every signer's XAdES and the documents' digests are right, as stored.
+
+    Raises:
+        UnverifiedResultError: Something is not; the message says what.
+        DocumentDamagedError: The store gave back something else than was put there.
+    """
+    originals = {each.name: documents.read(each) for each in task.originals}
+    for document in task.originals:
+        if hashlib.sha256(originals[document.name]).digest() != bytes(document.sha256):
+            raise UnverifiedResultError(f"Document {document.number} of job {task.job.pk} is not the accepted one.")
+    pdf = documents.read_back(task.key, sealed)
+    reports = pades.verify(pdf, trust=sealing.current().trust, documents=originals, at=at)
+    _check_complete(task, reports)
+    for report in reports:
+        if report.verdict is not Verdict.PASSED:
+            raise UnverifiedResultError(
+                f"{report.name} of job {task.job.pk} is {report.verdict}: {' '.join(report.reasons)}"
+            )
+
+
+def _check_complete(task: SealTask, reports: tuple[SignatureReport, ...]) -> None:
+    """One seal, and under the name of each signer's XAdES a signature with this signer's evidence."""
+    attached = {report.name: report.evidence for report in reports if report.kind == "XAdES"}
+    for each in task.xades:
+        evidence = attached.get(each.name)
+        if evidence and (evidence.job_id, evidence.signer_number) != (task.job.pk, each.number):
+            raise UnverifiedResultError(f"{each.name} in the sealed PDF of job {task.job.pk} is another signature.")
+    if attached.keys() != {each.name for each in task.xades} or len(reports) != len(attached) + 1:
+        raise UnverifiedResultError(
+            f"The sealed PDF of job {task.job.pk} holds {len(reports)} signatures, not those of its signers."
+        )

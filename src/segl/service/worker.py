@@ -1,0 +1,140 @@
+"""The loop: claims what is due and does it, woken when something falls due, until it is told to stop."""
+
+import logging
+import os
+import select
+import threading
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import DatabaseError, close_old_connections, connection
+
+from segl.service import clock, due
+from segl.service.store import documents
+from segl.service.store.models import Due
+from segl.service.work.perform import WORK, perform
+
+logger = logging.getLogger(__name__)
+
+PARALLEL = 2
+LONGEST_SLEEP = timedelta(seconds=2)
+SWEEP_EVERY = timedelta(hours=1)
+
+
+class Bell:
+    """Wakes the loop from any thread; a file descriptor that `select` can wait on."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+
+    def fileno(self) -> int:
+        """The end that becomes readable."""
+        return self._read
+
+    def ring(self) -> None:
+        """Wake the loop; ringing again before it woke changes nothing."""
+        with suppress(BlockingIOError):  # it has not heard the last thousands of rings yet
+            os.write(self._write, b"!")
+
+    def silence(self) -> None:
+        """Forget what was rung."""
+        with suppress(BlockingIOError):
+            while os.read(self._read, 4096):
+                pass
+
+
+class Worker:
+    """Claims due rows of every kind and does them, a few at a time."""
+
+    def __init__(self, *, parallel: int = PARALLEL) -> None:
+        self._bell = Bell()
+        self._stopping = threading.Event()
+        self._parallel = parallel
+        self._swept_at = clock.wall() - SWEEP_EVERY
+        self._heard: Any = None  # the connection whose calls ring the bell
+
+    def stop(self) -> None:
+        """Let the running pieces of work end, and claim no more."""
+        self._stopping.set()
+        self._bell.ring()
+
+    def wake(self) -> None:
+        """Look at once whether something is due."""
+        self._bell.ring()
+
+    def run(self) -> None:
+        """Work until `stop`."""
+        due.on_wake(self.wake)
+        with ThreadPoolExecutor(self._parallel, thread_name_prefix="work") as pool:
+            running: set[Future[None]] = set()
+            while not self._stopping.is_set():
+                self._bell.silence()
+                rows = self._claimed(self._parallel - len(running))
+                running |= {pool.submit(self._work, row) for row in rows}
+                if len(running) >= self._parallel:
+                    _, running = wait(running, return_when=FIRST_COMPLETED)
+                elif not rows:
+                    self._sweep()
+                    self._sleep()
+                running = {each for each in running if not each.done()}
+
+    def _claimed(self, free: int) -> Sequence[Due]:
+        rows: list[Due] = []
+        try:
+            for model in WORK:
+                if free > len(rows):
+                    rows += due.claim(model, limit=free - len(rows))
+        except DatabaseError as error:
+            logger.warning("Nothing could be claimed: %s", type(error).__name__)
+            close_old_connections()
+        return rows
+
+    def _work(self, row: Due) -> None:
+        try:
+            perform(row)
+        except DatabaseError as error:
+            logger.warning(
+                "The outcome of %s %s was not recorded: %s", row._meta.db_table, row.pk, type(error).__name__
+            )
+        finally:
+            close_old_connections()
+            self._bell.ring()
+
+    def _sweep(self) -> None:
+        if clock.wall() - self._swept_at >= SWEEP_EVERY:
+            self._swept_at = clock.wall()
+            try:
+                documents.sweep()
+                SessionStore.clear_expired()
+            except Exception as error:  # the blob store or the database is down: the next hour will do
+                logger.warning("Nothing was swept: %s", type(error).__name__)
+
+    def _sleep(self) -> None:
+        files = [self._bell.fileno(), *self._listening()]
+        select.select(files, [], [], LONGEST_SLEEP.total_seconds())
+
+    def _listening(self) -> list[int]:
+        """The database's socket, when other processes can wake us through it."""
+        if connection.vendor != "postgresql":
+            return []
+        try:
+            with connection.cursor() as cursor:
+                self._hear_calls()
+                cursor.execute(f"LISTEN {due.CHANNEL}")
+        except DatabaseError:
+            close_old_connections()
+            return []
+        return [connection.connection.fileno()]
+
+    def _hear_calls(self) -> None:
+        """Ring for each call, since one that comes in with the answer to a statement is gone from the socket."""
+        if connection.connection is not self._heard:
+            self._heard = connection.connection
+            self._heard.add_notify_handler(lambda _: self._bell.ring())
+            self._bell.ring()  # Nobody listened until now: look once more.

@@ -1,0 +1,271 @@
+"""What must not be accepted: each is a clear error in the wire's words, and leaves nothing behind."""
+
+import re
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+import httpx
+import pytest
+
+import pdfs
+from running_sandbox import ROOT, Sandbox
+from segl.core import asice
+from segl.core.asice import PackageFile
+from segl.core.protocol import (
+    ContactInformation,
+    Email,
+    ErrorMessage,
+    ManifestDocument,
+    PortalJobRequest,
+    PortalJobResponse,
+    PortalManifest,
+    SignatureType,
+    Signer,
+)
+from segl.sdk import ClientConfiguration
+from segl.sdk.tls import client_context
+
+CONTRACT = (ROOT / "demo" / "contract.pdf").read_bytes()
+SENDER, PRIVATE, BROKER = "123456789", "310248711", "318602352"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A create request that is right in every respect; change one with `dataclasses.replace`."""
+
+    content: bytes = CONTRACT
+    caller: str = SENDER
+    signed_by: str = SENDER
+    sender: str = SENDER
+    manifest_sender: str = SENDER
+    file_name: str = "contract.pdf"
+    named: str = "contract.pdf"
+    title: str = "Contract"
+    media_type: str = "application/pdf"
+    signature_type: SignatureType | None = None
+    signed_ago: timedelta = timedelta()
+    content_type: str = "multipart/mixed; boundary=segl"
+    tampering: Callable[[bytes], bytes] = bytes  # changes nothing
+    cutting: Callable[[bytes], bytes] = bytes
+
+    def send(self, sandbox: Sandbox) -> httpx.Response:
+        with client(sandbox, self.caller) as http:
+            url = f"{sandbox.ready['api_root']}/{self.sender}/portal/signature-jobs"
+            return http.post(url, content=self.cutting(self.body(sandbox)), headers={"Content-Type": self.content_type})
+
+    def body(self, sandbox: Sandbox) -> bytes:
+        manifest = PortalManifest(
+            signers=(Signer(ContactInformation(Email("someone@example.com")), signature_type=self.signature_type),),
+            sender=self.manifest_sender,
+            title=self.title,
+            documents=(ManifestDocument(self.title, self.named, self.media_type),),
+        )
+        package = asice.build(
+            manifest=manifest.to_xml(),
+            documents=[PackageFile(self.file_name, "application/pdf", self.content)],
+            key=ClientConfiguration.sandbox(sandbox.ready_file, self.signed_by).certificate,
+            signing_time=datetime.now(UTC) - self.signed_ago,
+        )
+        return (
+            b"--segl\r\nContent-Type: application/xml\r\n\r\n"
+            + PortalJobRequest("ref").to_xml()
+            + b"\r\n--segl\r\nContent-Type: application/octet-stream\r\n\r\n"
+            + self.tampering(package)
+            + b"\r\n--segl--\r\n"
+        )
+
+
+def client(sandbox: Sandbox, organization: str) -> httpx.Client:
+    configuration = ClientConfiguration.sandbox(sandbox.ready_file, organization)
+    environment = configuration.environment
+    context = client_context(
+        anchors=environment.anchors(),
+        organization_number=environment.organization_number,
+        key=configuration.certificate,
+    )
+    return httpx.Client(verify=context, trust_env=False, timeout=30)
+
+
+def changed_document(package: bytes) -> bytes:
+    """The package with one byte of the stored document changed, and the checksums of the ZIP put right."""
+    source, target = zipfile.ZipFile(BytesIO(package)), BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name in source.namelist():
+            content = source.read(name)
+            archive.writestr(name, content.replace(b"%PDF-1", b"%PDF-2") if name == "contract.pdf" else content)
+    return target.getvalue()
+
+
+RIGHT = Request()
+REFUSED = {
+    "not a PDF": (replace(RIGHT, content=b"Dear all, please sign."), "INVALID_DOCUMENT", "not a PDF"),
+    "an empty document": (replace(RIGHT, content=b""), "INVALID_DOCUMENT", "not a PDF"),
+    "a user password": (replace(RIGHT, content=pdfs.encrypted(user="u", owner="o")), "INVALID_DOCUMENT", "password"),
+    "an owner password": (replace(RIGHT, content=pdfs.encrypted(user="", owner="o")), "INVALID_DOCUMENT", "password"),
+    "a broken PDF": (replace(RIGHT, content=CONTRACT[:-2000]), "INVALID_DOCUMENT", "damaged"),
+    "documents of over 10 MiB": (
+        replace(RIGHT, content=CONTRACT + b"\n%" + b"x" * 10_485_760),
+        "INVALID_DOCUMENT",
+        "10485760",
+    ),
+    "a changed package": (replace(RIGHT, tampering=changed_document), "ASICE_VALIDATION_FAILED", "was changed"),
+    "a package of another organization": (
+        replace(RIGHT, signed_by=PRIVATE),
+        "ASICE_VALIDATION_FAILED",
+        f"signed by organization {PRIVATE}",
+    ),
+    "a package that is no ZIP": (
+        replace(RIGHT, tampering=lambda package: package[:-30]),
+        "ASICE_VALIDATION_FAILED",
+        "not a ZIP file",
+    ),
+    "an old package": (replace(RIGHT, signed_ago=timedelta(minutes=5)), "ASICE_VALIDATION_FAILED", "signed at"),
+    "a manifest of another sender": (
+        replace(RIGHT, manifest_sender=PRIVATE),
+        "ASICE_VALIDATION_FAILED",
+        "the URL 123456789",
+    ),
+    "a manifest that names another file": (
+        replace(RIGHT, named="other.pdf"),
+        "ASICE_VALIDATION_FAILED",
+        "missing from the package: other.pdf",
+    ),
+    "another media type": (replace(RIGHT, media_type="image/png"), "INVALID_DOCUMENT", "image/png"),
+    "not multipart": (replace(RIGHT, content_type="application/xml"), "INVALID_REQUEST", "multipart/mixed"),
+    "a multipart that ends too soon": (
+        replace(RIGHT, cutting=lambda body: body[:-20]),
+        "INVALID_REQUEST",
+        "closing boundary",
+    ),
+    "parts in the wrong order": (
+        replace(RIGHT, cutting=lambda body: body.replace(b"application/xml", b"text/plain", 1)),
+        "INVALID_REQUEST",
+        "application/xml and then application/octet-stream",
+    ),
+    "XML with a DTD": (
+        replace(RIGHT, cutting=lambda body: body.replace(b"<portal-sig", b"<!DOCTYPE x><portal-sig", 1)),
+        "SCHEMA_VALIDATION_ERROR",
+        "DTD",
+    ),
+    "an authenticated signature for a private organization": (
+        replace(
+            RIGHT,
+            caller=PRIVATE,
+            signed_by=PRIVATE,
+            sender=PRIVATE,
+            manifest_sender=PRIVATE,
+            signature_type=SignatureType.AUTHENTICATED_SIGNATURE,
+        ),
+        "SIGNATURE_JOB_NOT_ALLOWED",
+        "advanced signatures only",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_wrong_job_is_refused_and_leaves_nothing(sandbox: Sandbox, case: str) -> None:
+    request, code, words = REFUSED[case]
+    before = everything_in(sandbox)
+
+    response = request.send(sandbox)
+
+    assert response.status_code == 400, response.text
+    assert response.headers["Content-Type"] == "application/xml"
+    error = ErrorMessage.from_xml(response.content)
+    assert (error.code, error.type) == (code, "CLIENT")
+    assert words in error.message
+    assert everything_in(sandbox) == before
+
+
+def test_the_same_job_without_a_fault_is_accepted(sandbox: Sandbox) -> None:
+    assert RIGHT.send(sandbox).status_code == 200
+    assert replace(RIGHT, caller=BROKER, signed_by=BROKER).send(sandbox).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("caller", "sender", "code"),
+    [
+        (PRIVATE, SENDER, "BROKER_NOT_AUTHORIZED"),
+        (BROKER, PRIVATE, "BROKER_NOT_AUTHORIZED"),
+        (SENDER, "999999999", "BROKER_NOT_AUTHORIZED"),
+    ],
+)
+def test_who_may_not_act_for_the_sender_is_refused(sandbox: Sandbox, caller: str, sender: str, code: str) -> None:
+    before = everything_in(sandbox)
+
+    response = replace(RIGHT, caller=caller, signed_by=caller, sender=sender, manifest_sender=sender).send(sandbox)
+
+    assert response.status_code == 403
+    assert ErrorMessage.from_xml(response.content).code == code
+    assert everything_in(sandbox) == before
+
+
+def test_a_body_beyond_all_limits_is_not_even_read(sandbox: Sandbox) -> None:
+    before = everything_in(sandbox)
+
+    response = replace(RIGHT, cutting=lambda body: body + b"x" * 17 * 1024 * 1024).send(sandbox)
+
+    assert response.status_code == 413
+    assert ErrorMessage.from_xml(response.content).type == "CLIENT"
+    assert everything_in(sandbox) == before
+
+
+@pytest.mark.parametrize("resource", ["", "/complete?version=1", "/cancel", "/pades", "/xades/1"])
+def test_another_organizations_job_is_as_unknown_as_none(sandbox: Sandbox, resource: str) -> None:
+    job_id = PortalJobResponse.from_xml(RIGHT.send(sandbox).content).signature_job_id
+    method = "POST" if resource.startswith(("/complete", "/cancel")) else "GET"
+
+    def asked(number: int) -> tuple[int, str]:
+        with client(sandbox, PRIVATE) as http:
+            url = f"{sandbox.ready['api_root']}/{PRIVATE}/portal/signature-jobs/{number}{resource}"
+            answer = http.request(method, url)
+        return answer.status_code, re.sub(rf"\b{number}\b", "N", answer.text)
+
+    assert asked(job_id) == asked(2_000_000_000)
+    assert asked(job_id)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/123456789/nothing",
+        "/%00",
+        "/123456789/portal/signature-jobs/99999999999999999999/pades",
+        "/123456789/portal/signature-jobs/1/xades/99999999999999999999",
+    ],
+)
+def test_an_address_of_nothing_is_answered_in_the_wires_words(sandbox: Sandbox, path: str) -> None:
+    with client(sandbox, SENDER) as http:
+        for method in ("GET", "POST"):
+            response = http.request(method, f"{sandbox.ready['api_root']}{path}")
+            assert response.status_code in {404, 405}
+            assert ErrorMessage.from_xml(response.content).type == "CLIENT"
+
+
+def everything_in(sandbox: Sandbox) -> tuple[Any, ...]:
+    """How many rows each table has that only accepted jobs add to, and every file of documents."""
+    with closing(sqlite3.connect(sandbox.folder / "segl.sqlite3")) as database:
+        tables = ["job", "signer", "document", "notification", "signing", "sealing", "status_change"]
+        rows = tuple(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)
+    files = sorted(path.name for path in (sandbox.folder / "documents").rglob("*") if path.is_file())
+    return rows, files
+
+
+def test_another_hosts_name_is_refused_in_the_wires_words(sandbox: Sandbox) -> None:
+    with client(sandbox, SENDER) as http:
+        response = http.get(f"{sandbox.ready['api_root']}/{SENDER}", headers={"Host": "elsewhere.example"})
+    assert response.status_code == 400
+    assert "Host header" in ErrorMessage.from_xml(response.content).message
+
+
+def test_a_token_stands_in_no_log_when_its_form_is_refused(sandbox: Sandbox) -> None:
+    token = "A" * 32
+    url = f"{sandbox.ready['web_root']}/s/{token}"
+    assert httpx.post(url, headers={"Origin": "http://elsewhere.example"}, trust_env=False).status_code == 403
+    assert token not in sandbox.folder.with_name(f"{sandbox.folder.name}.log").read_text()

@@ -1,0 +1,280 @@
+"""Kills the service's processes (-9) at every step of a job's life, starts them anew, and finds the job whole.
+
+No signature and no status change is lost or doubled; what the killed step had promised is kept.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import people
+import psycopg
+import pytest
+from people import Person
+
+from segl.core import pades
+from segl.core.certificates import TrustAnchors
+from segl.core.errors import SeglError
+from segl.core.verification import Verdict
+from segl.sdk import (
+    ClientConfiguration,
+    ContactInformation,
+    Document,
+    Email,
+    FileType,
+    Job,
+    JobStatus,
+    Notifications,
+    PersonalIdentificationNumber,
+    PortalClient,
+    Signer,
+)
+
+HERE = Path(__file__).parent
+CONTRACT = HERE.parent.parent / "demo" / "contract.pdf"
+KARI = Person("kari@example.com", "01017012345", "Kari Nordmann")
+OLA = Person("ola@example.com", "02028012345", "Ola Hansen")
+LONGEST_SECONDS = 90
+
+# module (below segl.service), function, when, which call
+STEPS = [
+    "store.documents:put:before:1",  # the first blob of a new job
+    "store.documents:put:after:2",  # blobs without rows
+    "jobs.create:_add_documents:after:1",  # within the transaction
+    "jobs.create:create_job:after:1",  # accepted, not answered
+    "work.notify:notify:before:1",  # claimed
+    "jobs.notifying:begin_notification:after:1",  # a link that no message carries
+    "notifications.mail:send_first_notification:after:1",  # sent, not recorded
+    "jobs.notifying:complete_notification:after:2",
+    "jobs.links:enter_code:after:1",
+    "jobs.signing:agree:before:1",
+    "jobs.signing:agree:after:1",  # agreed, no signature yet
+    "sealing.sealer:Sealer.sign:after:1",  # made, not stored
+    "store.documents:put:after:3",  # stored, not recorded
+    "jobs.signing:complete_signature:after:1",  # recorded, the signer not answered
+    "jobs.signing:agree:after:2",
+    "jobs.signing:complete_signature:after:2",  # due for sealing
+    "work.seal:seal:before:1",
+    "rendering:assemble:after:1",
+    "sealing.sealer:Sealer.seal:after:1",
+    "store.documents:put:after:5",  # the sealed PDF without its row
+    "work.verify:verify_results:after:1",
+    "jobs.sealing:complete_seal:after:1",
+    "jobs.status_queue:next_status_change:after:1",  # taken from the queue, not delivered
+    "jobs.status_queue:confirm_status_change:before:1",
+    "jobs.status_queue:confirm_status_change:after:1",
+]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def chosen_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The database's URL; SQLite's is the sandbox's own."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/sandbox/segl.sqlite3"
+    return str(request.getfixturevalue("postgresql_url"))
+
+
+class Service:
+    """A sandbox that is started again whenever it was killed."""
+
+    def __init__(self, folder: Path, database: str, step: str) -> None:
+        self._ready = folder / "ready.json"
+        self._folder = folder
+        self.database = database
+        self._mark = folder / "killed"
+        self._environment = {
+            **os.environ,
+            "PYTHONPATH": str(HERE / "killing"),
+            "KILL_AT": f"segl.service.{step}",
+            "KILL_MARK": str(self._mark),
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def was_killed(self) -> bool:
+        return self._mark.exists()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "segl.cli", "sandbox", "--folder", str(self._folder / "sandbox")]
+        command += ["--ready-file", str(self._ready), "--database", self.database]
+        self._ready.unlink(missing_ok=True)
+        self._process = subprocess.Popen(command, env=self._environment, start_new_session=True)
+        while not self._ready.exists():
+            if self._process.poll() not in {None, -signal.SIGKILL}:
+                pytest.fail("the sandbox does not start")
+            time.sleep(0.02)
+
+    def until(self, told: Callable[[], Any]) -> Any:
+        """Do what `told` does until it gives something, over any number of deaths of the service."""
+        end = time.monotonic() + LONGEST_SECONDS
+        while time.monotonic() < end:
+            if self._process is None or self._process.poll() is not None:
+                self.start()
+            try:
+                if (result := told()) is not None:
+                    return result
+            except (httpx.HTTPError, SeglError, people.Lost) as error:
+                last: object = error
+                self._wait_for_death()
+            else:
+                last = "nothing came"
+            time.sleep(0.05)
+        pytest.fail(f"it never came: {last!r}")
+
+    def _wait_for_death(self) -> None:
+        """A connection breaks a moment before the process can be seen to be dead."""
+        assert self._process is not None
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.3)
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        with _connection(self.database) as connection:
+            return connection.execute(statement).fetchall()
+
+    def move_clock(self, seconds: int) -> None:
+        """As `segl.service.clock.move`, from outside."""
+        with _connection(self.database) as connection:
+            connection.execute(
+                f"INSERT INTO clock (id, offset_microseconds) VALUES (1, {seconds}000000) ON CONFLICT (id) "
+                f"DO UPDATE SET offset_microseconds = clock.offset_microseconds + {seconds}000000"
+            )
+            connection.commit()
+
+    def client(self) -> PortalClient:
+        return PortalClient(ClientConfiguration.sandbox(self._ready, "123456789"))
+
+    def said(self) -> dict[str, Any]:
+        return dict(json.loads(self._ready.read_bytes()))
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+@contextmanager
+def _connection(url: str) -> Iterator[Any]:
+    if url.startswith("sqlite:///"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)) as sqlite:
+            yield sqlite
+    else:
+        with psycopg.connect(url) as postgresql:
+            yield postgresql
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest, tmp_path: Path, chosen_database: str) -> Iterator[Service]:
+    service = Service(tmp_path, chosen_database, request.getfixturevalue("step"))
+    yield service
+    service.stop()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_kill_at_any_step_loses_and_doubles_nothing(service: Service, step: str) -> None:
+    create_once(service)
+    for person, number in ((KARI, 1), (OLA, 2)):
+        sign_once(service, person, number)
+    change = last_change(service)
+    confirm(service, change)
+    assert service.was_killed, f"the step {step} was never reached"
+    assert_whole(service)
+    assert_verified(service, change)
+    assert_mailed(service, at_most=2)
+
+
+def create_once(service: Service) -> None:
+    """As a careful sender: after a lost answer, look whether the job is there before sending it again."""
+    signers = [
+        Signer(PersonalIdentificationNumber(KARI.number), Notifications(Email(KARI.address))),
+        Signer(ContactInformation(email=Email(OLA.address))),
+    ]
+    job = Job(Document("Contract", "Please sign.", FileType.PDF, CONTRACT), signers, "kill")
+
+    def create() -> bool:
+        if not service.rows("SELECT id FROM job"):
+            with service.client() as client:
+                client.create(job)
+        return True
+
+    service.until(create)
+
+
+def sign_once(service: Service, person: Person, number: int) -> None:
+    """Sign through the pages; when the answer is lost, look whether the signature came about."""
+
+    def sign() -> bool | None:
+        [(status,)] = service.rows(f"SELECT status FROM signer WHERE number = {number}")
+        agreed = service.rows(f"SELECT 1 FROM signing JOIN signer ON signer.id = signer_id WHERE number = {number}")
+        if status == "WAITING" and not agreed:
+            people.sign(person, people.mail_to(person, service.said()["outbox"]))
+        return True if status == "SIGNED" else None
+
+    service.until(sign)
+
+
+def last_change(service: Service) -> Any:
+    """Poll until the job is completed; a change that was taken and never delivered comes back after ten minutes."""
+    patience = iter(range(40))
+
+    def poll() -> Any:
+        with service.client() as client:
+            change = client.get_status_change()
+        if change.status is JobStatus.NO_CHANGES and next(patience, None) is None:
+            service.move_clock(11 * 60)
+        return change if change.status is JobStatus.COMPLETED_SUCCESSFULLY else None
+
+    return service.until(poll)
+
+
+def confirm(service: Service, change: Any) -> None:
+    def confirmed() -> bool:
+        with service.client() as client:
+            client.confirm(change.confirmation_reference)
+        return True
+
+    service.until(confirmed)
+    service.move_clock(11 * 60)
+    with service.client() as client:
+        assert client.get_status_change().status is JobStatus.NO_CHANGES
+
+
+def assert_whole(service: Service) -> None:
+    """One job with one row of each thing, each piece of work done once, and two changes told: one per event."""
+    assert service.rows("SELECT status FROM job") == [("COMPLETED_SUCCESSFULLY",)]
+    assert service.rows("SELECT status FROM signer ORDER BY number") == [("SIGNED",), ("SIGNED",)]
+    kinds = service.rows("SELECT kind, number FROM document ORDER BY kind, number")
+    assert kinds == [("manifest", 1), ("original", 1), ("pades", 1), ("xades", 1), ("xades", 2)]
+    assert service.rows("SELECT version FROM status_change") == [(2,)]
+    for work in ("signing", "sealing", "notification"):
+        assert service.rows(f"SELECT id FROM {work} WHERE due_at IS NOT NULL OR parked_at IS NOT NULL") == []
+
+
+def assert_verified(service: Service, change: Any) -> None:
+    with service.client() as client:
+        sealed = client.get_pades(change.pades_reference).read()
+        xades = [client.get_xades(each.xades_reference).read() for each in change.signatures]
+    trust = TrustAnchors.from_pem(Path(service.said()["server"]["trust_anchors"]).read_bytes())
+    original = {CONTRACT.name: CONTRACT.read_bytes()}
+    reports = pades.verify(sealed, trust=trust, documents=original, at=datetime.now(UTC) + timedelta(hours=1))
+    assert [(each.kind, each.verdict) for each in reports] == [
+        ("PAdES", Verdict.PASSED),
+        ("XAdES", Verdict.PASSED),
+        ("XAdES", Verdict.PASSED),
+    ]
+    assert len(set(xades)) == 2
+
+
+def assert_mailed(service: Service, at_most: int) -> None:
+    mails = httpx.get(service.said()["outbox"], headers={"Accept": "application/json"}).json()
+    for person in (KARI, OLA):
+        assert 1 <= len([mail for mail in mails if mail["to"] == person.address]) <= at_most

@@ -1,0 +1,220 @@
+"""Jobs and all that belongs to them, made with the use cases themselves; needs Django and the fixture `database`."""
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import obstore
+from django.apps import apps
+from django.db import connections
+
+from segl.core.protocol import (
+    ContactInformation,
+    Email,
+    ManifestDocument,
+    Notifications,
+    PersonalIdentificationNumber,
+    PortalJobRequest,
+    PortalManifest,
+    Sms,
+)
+from segl.core.protocol import Signer as AskedSigner
+from segl.service import due
+from segl.service.jobs.create import AcceptedDocument, create_job
+from segl.service.jobs.identity import Identity
+from segl.service.jobs.links import NewLink
+from segl.service.jobs.notifying import begin_notification, complete_notification
+from segl.service.jobs.sealing import begin_seal, complete_seal
+from segl.service.jobs.signing import Agreement, agree, begin_signature, complete_signature
+from segl.service.store import documents as blobs
+from segl.service.store.models import Job, Notification, Organization, Sealing, Sector, Signer, Signing, StatusChange
+from segl.service.store.transactions import write
+
+KARI = "13097248022"
+OLA = "17054026641"
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PDF = b"%PDF-1.7 as good as any for who does not open it"
+
+
+def organization(
+    number: str = "123456789",
+    name: str = "Nordvik kommune",
+    sector: Sector = Sector.PUBLIC,
+    brokers: Sequence[Organization] = (),
+) -> Organization:
+    """A registered organization; the same number gives the same row."""
+    made, _ = Organization.objects.get_or_create(number=number, defaults={"name": name, "sector": sector})
+    made.brokers.add(*brokers)
+    return made
+
+
+def person(number: str = KARI, *, email: str = "kari@example.com", sms: str | None = None, **more: Any) -> AskedSigner:
+    """A signer addressed by national identity number."""
+    notifications = Notifications(Email(email), Sms(sms) if sms else None)
+    return AskedSigner(PersonalIdentificationNumber(number), notifications, **more)
+
+
+def contact(email: str = "ola@example.com", **more: Any) -> AskedSigner:
+    """A signer addressed by e-mail alone."""
+    return AskedSigner(ContactInformation(Email(email)), **more)
+
+
+def manifest(*signers: AskedSigner, titles: Sequence[str] = ("Avtale",), **more: Any) -> PortalManifest:
+    """A manifest of these signers (one person by default) and a PDF per title."""
+    return PortalManifest(
+        signers=signers or (person(),),
+        sender=more.pop("sender", "123456789"),
+        title=more.pop("title", "Avtale om båtplass"),
+        documents=tuple(
+            ManifestDocument(title, f"{number:04}_dokument.pdf", "application/pdf")
+            for number, title in enumerate(titles, 1)
+        ),
+        **more,
+    )
+
+
+def accepted(asked: PortalManifest, *contents: bytes) -> list[AcceptedDocument]:
+    """The documents of a manifest, as the edge hands them on after its checks."""
+    given = contents or (PDF,) * len(asked.documents)
+    return [
+        AcceptedDocument(each.title, each.href, each.media_type, content, pages=1)
+        for each, content in zip(asked.documents, given, strict=True)
+    ]
+
+
+def create(
+    *signers: AskedSigner,
+    sender: Organization | None = None,
+    reference: str | None = None,
+    polling_queue: str | None = None,
+    contents: Sequence[bytes] = (),
+    **more: Any,
+) -> Job:
+    """A job that was accepted."""
+    sender = sender or organization()
+    asked = manifest(*signers, sender=sender.number, **more)
+    return create_job(
+        sender=sender,
+        broker=sender,
+        request=PortalJobRequest(reference, polling_queue),
+        manifest=asked,
+        manifest_xml=asked.to_xml(),
+        documents=accepted(asked, *contents),
+    )
+
+
+def identity(number: str = KARI, *, level: int = 4, name: str = "Kari Nordmann") -> Identity:
+    """A log-in with the test eID."""
+    return Identity(
+        personal_identification_number=number,
+        name=name,
+        method="TestID",
+        provider="Segl test eID",
+        level=level,
+        authenticated_at=NOW,
+        reference="login-1",
+    )
+
+
+def agreement() -> Agreement:
+    return Agreement(sentence="Jeg signerer dokumentet.", ip_address="192.0.2.7", user_agent="Firefox")
+
+
+def agreed(job: Job, number: int = 1, who: Identity | None = None) -> Signing:
+    """The claimed signature of a signer who agrees now."""
+    return agree(job_id=job.pk, number=number, identity=who or identity(), agreement=agreement())
+
+
+def signed(job: Job, number: int = 1, who: Identity | None = None) -> bool:
+    """A signer agrees and a signature (some bytes) is recorded; whether it counted."""
+    signing = agreed(job, number, who)
+    task = begin_signature(signing)
+    assert task is not None
+    return complete_signature(signing, blobs.put(task.key, f"<xades-{number}/>".encode()))
+
+
+def sealed(job: Job) -> None:
+    """The job is completed with a sealed PDF (some bytes)."""
+    sealing = due.claim(Sealing, job=job.pk)[0]
+    task = begin_seal(sealing)
+    complete_seal(sealing, blobs.put(task.key, b"%PDF sealed"))
+
+
+def sent_link(signer: Signer) -> NewLink:
+    """The link and code of the oldest message to a signer that is due, which is sent now."""
+    notification = due.claim(Notification, signer=signer.pk)[0]
+    letter = begin_notification(notification)
+    assert letter is not None
+    assert letter.link is not None
+    complete_notification(notification)
+    return letter.link
+
+
+def due_rows(count: int, *, at: datetime = NOW - timedelta(days=365), apart: timedelta = timedelta()) -> list[int]:
+    """So many due rows without a meaning of their own; the first one is due at `at`. Returns their keys in order."""
+    key = blobs.new_key().wrapped
+    with write():
+        sender = organization()
+        job = Job.objects.create(
+            sender=sender,
+            broker=sender,
+            title="Title",
+            required_authentication=4,
+            wrapped_key=key,
+            created_at=NOW,
+            activates_at=NOW,
+            available_seconds=3600,
+        )
+        signer = Signer.objects.create(job=job, number=1, signature_type="", status_since=NOW)
+        rows = [
+            Notification.objects.create(signer=signer, created_at=NOW, due_at=at + apart * number)
+            for number in range(count)
+        ]
+    return [each.pk for each in rows]
+
+
+def everything() -> dict[str, Any]:
+    """Every row and every blob there is: equal before and after what leaves nothing behind."""
+    rows = {model.__name__: sorted(model.objects.values_list()) for model in apps.get_models()}  # type: ignore[attr-defined]  # any model's manager
+    return rows | {"blobs": blob_names()}
+
+
+def blob_names() -> set[str]:
+    """The names of all stored blobs."""
+    return {each["path"] for page in obstore.list(blobs._store()) for each in page}
+
+
+def status_of(job: Job) -> tuple[str, list[str]]:
+    """The status of a job and those of its signers."""
+    signers = Signer.objects.filter(job=job).order_by("number")
+    return Job.objects.get(pk=job.pk).status, [each.status for each in signers]
+
+
+def version_of(job: Job) -> int:
+    """How often the sender's queue was told of a job."""
+    change = StatusChange.objects.filter(job=job).first()
+    return change.version if change else 0
+
+
+def in_threads(*actions: Callable[[], Any]) -> list[Any]:
+    """Do all at once, each with a database connection of its own; answers what each returned or raised."""
+    start = threading.Barrier(len(actions))
+    outcomes: list[Any] = [None] * len(actions)
+
+    def run(number: int) -> None:
+        start.wait(10)
+        try:
+            outcomes[number] = actions[number]()
+        except Exception as error:  # an outcome as any other
+            outcomes[number] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=[number]) for number in range(len(actions))]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(60)
+        assert not each.is_alive(), "the threads wait for each other"
+    return outcomes

@@ -1,0 +1,127 @@
+"""A small certificate factory for tests: authorities that issue organization certificates and seals."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from segl.core.certificates import TrustAnchors
+from segl.core.keys import PrivateKey
+
+Kind = Literal["RSA", "P-256"]
+NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+
+
+@cache
+def private_key(name: str, kind: Kind = "RSA") -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+    """One key per name: RSA keys take time to make."""
+    if kind == "RSA":
+        return rsa.generate_private_key(65537, 2048)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def subject(common_name: str, **attributes: str) -> x509.Name:
+    """`organization="…"`, `organization_identifier="NTRNO-…"`, `serial_number="…"` beside the common name."""
+    oids = {
+        "organization": NameOID.ORGANIZATION_NAME,
+        "organization_identifier": NameOID.ORGANIZATION_IDENTIFIER,
+        "serial_number": NameOID.SERIAL_NUMBER,
+    }
+    others = [x509.NameAttribute(oids[name], value) for name, value in attributes.items()]
+    return x509.Name([*others, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A CA: its own certificate and key, and the certificates between it and the root (nearest first)."""
+
+    key: PrivateKey
+
+    @classmethod
+    def root(cls, name: str = "Test Root") -> "Authority":
+        key = private_key(name, "P-256")
+        return cls(PrivateKey(certificate(subject(name), key, subject(name), key, ca=True), (), key))
+
+    def intermediate(self, name: str = "Test Issuer") -> "Authority":
+        return Authority(self.issue(subject(name), kind="P-256", ca=True))
+
+    def issue(
+        self,
+        name: x509.Name,
+        *,
+        kind: Kind = "RSA",
+        ca: bool = False,
+        digital_signature: bool = True,
+        content_commitment: bool = True,
+        not_before: datetime = NOW - timedelta(days=30),
+        not_after: datetime = NOW + timedelta(days=365),
+    ) -> PrivateKey:
+        key = private_key(name.rfc4514_string(), kind)
+        issued = certificate(
+            name,
+            key,
+            self.key.certificate.subject,
+            self.key.key,
+            ca,
+            digital_signature,
+            not_before,
+            not_after,
+            content_commitment,
+        )
+        return PrivateKey(issued, (self.key.certificate, *self.key.chain), key)
+
+    def organization(self, number: str, name: str = "Virksomhet AS") -> PrivateKey:
+        """An organization certificate as SEID 2 has it, with an RSA-2048 key."""
+        return self.issue(subject(name, organization=name, organization_identifier=f"NTRNO-{number}"))
+
+    def seal(self, name: str = "Segl") -> PrivateKey:
+        """A seal's certificate with a P-256 key."""
+        named = subject(name, organization=name, organization_identifier="NTRNO-984661185")
+        return self.issue(named, kind="P-256")
+
+    def trust(self) -> TrustAnchors:
+        """Trust in this authority's root alone."""
+        return TrustAnchors((self.key.chain[-1] if self.key.chain else self.key.certificate,))
+
+
+def certificate(
+    name: x509.Name,
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey,
+    issuer: x509.Name,
+    issuer_key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey,
+    ca: bool = False,
+    digital_signature: bool = True,
+    not_before: datetime = NOW - timedelta(days=30),
+    not_after: datetime = NOW + timedelta(days=365),
+    content_commitment: bool = True,
+) -> x509.Certificate:
+    usage = x509.KeyUsage(
+        digital_signature=digital_signature and not ca,
+        content_commitment=content_commitment and not ca,
+        key_encipherment=not ca,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+    )
+    return builder.sign(issuer_key, hashes.SHA256())

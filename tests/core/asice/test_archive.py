@@ -1,0 +1,166 @@
+"""ZIP archives: what ordinary programs write is read, what is ambiguous or too much is refused."""
+
+import struct
+import zipfile
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certificates import NOW
+from clients import zipped
+from segl.core.asice import archive
+from segl.core.asice.archive import Limits
+from segl.core.errors import InvalidPackage
+
+FILES = {"kontrakt æ.pdf": b"%PDF-1.4" * 100, "manifest.xml": b"<m/>", "META-INF/signatures.xml": b""}
+LIMITS = Limits()
+
+
+def _archive(*members: tuple[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name, content in members:
+            target.writestr(zipfile.ZipInfo(name), content, compress_type=compression)
+    return buffer.getvalue()
+
+
+def test_what_is_written_is_read_back_in_its_order() -> None:
+    data = archive.write(list(FILES.items()), NOW)
+    assert list(archive.read(data, LIMITS).items()) == list(FILES.items())
+    with zipfile.ZipFile(BytesIO(data)) as other:
+        assert other.testzip() is None
+        assert {each.compress_type for each in other.infolist()} == {zipfile.ZIP_STORED}
+
+
+@pytest.mark.parametrize("deflated", [True, False])
+def test_archives_written_as_a_stream_are_read(deflated: bool) -> None:
+    assert archive.read(zipped(FILES, deflated=deflated), LIMITS) == FILES
+
+
+def test_folders_and_a_comment_are_passed_over() -> None:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
+        target.comment = b"made by hand PK\x05\x06"[:13]
+        target.mkdir("META-INF")
+        target.writestr("META-INF/signatures.xml", b"x")
+    assert archive.read(buffer.getvalue(), LIMITS) == {"META-INF/signatures.xml": b"x"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../a", "a/../b", "/a", "a//b", "./a", "a\\b", "c:a", "a\x01b", "", "a/.."],
+)
+def test_unsafe_names_are_refused(name: str) -> None:
+    with pytest.raises(InvalidPackage, match="unsafe name"):
+        archive.check_names([name])
+
+
+@pytest.mark.parametrize(("one", "other"), [("a.pdf", "A.PDF"), ("\u00e6.pdf", "\u00c6.pdf"), ("\u00e5", "a\u030a")])
+def test_names_that_some_system_takes_for_the_same_are_refused(one: str, other: str) -> None:
+    with pytest.raises(InvalidPackage, match="two files called"):
+        archive.read(_archive((one, b"1"), (other, b"2")), LIMITS)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_the_same_name_twice_is_refused() -> None:
+    with pytest.raises(InvalidPackage, match="two files called 'a' and 'a'"):
+        archive.read(_archive(("a", b"1"), ("a", b"2")), LIMITS)
+
+
+def test_limits_are_named_with_what_went_over_them() -> None:
+    with pytest.raises(InvalidPackage, match="has 65 members; at most 64"):
+        archive.read(_archive(*((str(number), b"") for number in range(65))), LIMITS)
+    with pytest.raises(InvalidPackage, match="is 138 bytes; at most 100"):
+        archive.read(_archive(("aaaa", b"x" * 32)), Limits(total_bytes=100))
+    bomb = _archive(("a", bytes(20_000_000)), compression=zipfile.ZIP_DEFLATED)
+    with pytest.raises(InvalidPackage, match="unpacks to 20000000 bytes; at most"):
+        archive.read(bomb, LIMITS)
+    with pytest.raises(InvalidPackage, match="unpacks to more than 200 times its size"):
+        archive.read(bomb, Limits(total_bytes=30_000_000))
+
+
+def test_a_member_that_unpacks_to_more_than_it_says_is_not_unpacked() -> None:
+    data = bytearray(_archive(("a", bytes(5_000_000)), compression=zipfile.ZIP_DEFLATED))
+    for signature, size_at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        struct.pack_into("<L", data, data.find(signature) + size_at, 100)
+    with pytest.raises(InvalidPackage, match="longer or shorter than its header says"):
+        archive.read(bytes(data), LIMITS)
+
+
+PLAIN = _archive(("first.pdf", b"content"), ("second", b"more"))
+
+
+def _changed(at: int, new: bytes, data: bytes = PLAIN) -> bytes:
+    return data[:at] + new + data[at + len(new) :]
+
+
+CENTRAL = PLAIN.find(b"PK\x01\x02")
+BROKEN = {
+    "no archive": (b"hello", "no end record"),
+    "empty": (b"", "no end record"),
+    "cut off": (PLAIN[:-1], "no end record"),
+    "bytes after it": (PLAIN + b"x", "does not fit its length"),
+    "bytes before it": (b"x" + PLAIN, "does not fit its length"),
+    "another time in the local header": (_changed(10, b"\x01"), "two headers of first.pdf say different things"),
+    "another name in the local header": (_changed(30, b"F"), "two headers of first.pdf say different things"),
+    "another size in the local header": (_changed(22, b"\x01"), "two headers of first.pdf say different things"),
+    "another method in both headers": (
+        _changed(CENTRAL + 10, b"\x0c", _changed(8, b"\x0c")),
+        "packed by method 12; only stored and deflated",
+    ),
+    "encrypted": (_changed(CENTRAL + 8, b"\x01", _changed(6, b"\x01")), "first.pdf is encrypted"),
+    "changed content": (_changed(39, b"C"), "first.pdf is damaged"),
+    "a gap": (
+        _archive(("first.pdf", b"content")).replace(b"content", b"content gap", 1),
+        "does not fit its length",
+    ),
+    "a name that is not UTF-8": (
+        _archive(("æ", b"")).replace("æ".encode(), b"\xff\xff"),
+        "is not UTF-8",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_archive_is_refused_with_what_is_wrong(name: str) -> None:
+    data, sentence = BROKEN[name]
+    with pytest.raises(InvalidPackage, match=sentence):
+        archive.read(data, LIMITS)
+
+
+def test_bytes_hidden_between_members_are_refused() -> None:
+    hidden = b"hidden"
+    data = bytearray(PLAIN)
+    second = PLAIN.find(b"PK\x03\x04", 1)
+    data[second:second] = hidden
+    end = data.find(b"PK\x05\x06")
+    struct.pack_into("<L", data, end + 16, CENTRAL + len(hidden))
+    struct.pack_into("<L", data, data.rfind(b"PK\x01\x02") + 42, second + len(hidden))
+    with zipfile.ZipFile(BytesIO(data)) as lenient:
+        assert lenient.testzip() is None
+    with pytest.raises(InvalidPackage, match="bytes before second that belong to no file"):
+        archive.read(bytes(data), LIMITS)
+
+
+def test_two_entries_for_one_member_are_refused() -> None:
+    data = bytearray(_archive(("one.pdf", b"content"), ("two.pdf", b"content")))
+    struct.pack_into("<L", data, data.rfind(b"PK\x01\x02") + 42, 0)
+    with pytest.raises(InvalidPackage):
+        archive.read(bytes(data), LIMITS)
+
+
+@given(st.binary(max_size=300))
+def test_garbage_is_refused_and_nothing_else_happens(data: bytes) -> None:
+    with pytest.raises(InvalidPackage):
+        archive.read(data, LIMITS)
+
+
+@given(st.integers(0, len(PLAIN) - 1), st.binary(min_size=1, max_size=4))
+def test_an_archive_with_changed_bytes_says_the_same_or_is_refused(position: int, new: bytes) -> None:
+    try:
+        contents = archive.read(_changed(position, new)[: len(PLAIN)], LIMITS).values()
+    except InvalidPackage:
+        return
+    assert list(contents) == [b"content", b"more"]

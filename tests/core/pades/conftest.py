@@ -1,0 +1,42 @@
+"""A front page to typeset, and the organization that seals."""
+
+from collections.abc import Callable
+
+import pytest
+
+from certificates import NOW, Authority
+from segl.core.keys import PrivateKey
+from segl.core.pades import FrontPage, FrontPageDocument, FrontPageSigner
+from segl.core.protocol import SignatureType
+
+
+def signer(name: str = "Kari Nordmann", identity: str = "01018012345") -> FrontPageSigner:
+    return FrontPageSigner(name, identity, NOW, "TestID", 4, SignatureType.AUTHENTICATED_SIGNATURE)
+
+
+@pytest.fixture
+def front_page() -> Callable[..., FrontPage]:
+    """A front page about documents with so many pages; names of the signers and anything else can be given."""
+
+    def make(*pages: int, names: tuple[str, ...] = ("Kari Nordmann", "Ola Hansen"), **changes: object) -> FrontPage:
+        values = {
+            "title": "Leieavtale Storgata 14",
+            "job_id": 101234,
+            "signers": [signer(name) for name in names],
+            "documents": [FrontPageDocument(f"Dokument {number}", count) for number, count in enumerate(pages, 1)],
+            "sealed_by": "Nordvik segl",
+            "sealed_at": NOW,
+        }
+        return FrontPage(**values | changes)  # type: ignore[arg-type]  # values of many types
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority.root("Seal Root").intermediate("Seal Issuer")
+
+
+@pytest.fixture(scope="session")
+def seal_key(authority: Authority) -> PrivateKey:
+    return authority.seal("Nordvik segl")

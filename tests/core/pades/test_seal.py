@@ -1,0 +1,325 @@
+"""The seal and its verification: what was sealed stays as it was, or it shows."""
+
+import asyncio
+import hashlib
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asn1crypto import keys
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import StreamObject
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import MDPPerm
+from pyhanko.sign.timestamps import DummyTimeStamper
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+
+import pdfs
+from certificates import NOW, Authority, subject
+from segl.core import xades
+from segl.core.certificates import TrustAnchors
+from segl.core.errors import InvalidSignature
+from segl.core.evidence import Evidence
+from segl.core.keys import PrivateKey, RevocationValues
+from segl.core.pades import Attachment, FrontPage, assemble, seal, verify
+from segl.core.verification import DocumentState, SignatureReport, Verdict
+
+CONTRACT = pdfs.pdf("The contract")
+FrontPages = Callable[..., FrontPage]
+
+
+@pytest.fixture(scope="session")
+def sealed(seal_key: PrivateKey) -> bytes:
+    return seal(pdfs.pdf("Signed"), key=seal_key, sealed_at=NOW)
+
+
+@pytest.fixture
+def signed_and_sealed(front_page: FrontPages, seal_key: PrivateKey) -> bytes:
+    """The whole result of a job with one signer."""
+    signature = Attachment("signatur-1.xml", "application/xml", "Signatur av Kari Nordmann", signature_by(seal_key))
+    pdf = assemble(documents=[CONTRACT], front_page=front_page(1), attachments=[signature])
+    return seal(pdf, key=seal_key, sealed_at=NOW)
+
+
+def signature_by(key: PrivateKey, *, job_id: int = 1, content: bytes = CONTRACT) -> bytes:
+    evidence = Evidence(
+        job_id=job_id,
+        job_title="Leieavtale",
+        signer_number=1,
+        signer_name="Kari Nordmann",
+        signer_identity="01018012345",
+        signature_type="AUTHENTICATED_ELECTRONIC_SIGNATURE",
+        method="TestID",
+        provider="http://127.0.0.1/eid",
+        authentication_level=4,
+        authenticated_at=NOW,
+        agreed_at=NOW,
+        agreement="Jeg signerer dokumentet.",
+        ip_address="127.0.0.1",
+        user_agent="Browser",
+        login_reference="42",
+    )
+    document = xades.SignedDocument("contract.pdf", "application/pdf", hashlib.sha256(content).digest())
+    return xades.sign(key=key, documents=[document], evidence=evidence, signing_time=NOW)
+
+
+def appended(sealed: bytes, text: str = "And one million more") -> bytes:
+    """The file with an incremental update that writes on the first page."""
+    writer = IncrementalPdfFileWriter(BytesIO(sealed))
+    content = writer.add_object(StreamObject(stream_data=f"BT /F 14 Tf 20 20 Td ({text}) Tj ET".encode()))
+    writer.add_stream_to_page(0, content)
+    changed = BytesIO()
+    writer.write(changed)
+    return changed.getvalue()
+
+
+def hidden(sealed: bytes) -> bytes:
+    """The file with an update that readers which look for the last line find, and those that look for lines do not."""
+    update = appended(sealed)[len(sealed) :]
+    new = re.search(rb"startxref\s+(\d+)\s+%%EOF\s*$", update)
+    old = re.findall(rb"startxref\s+(\d+)\s+%%EOF", sealed)[-1]
+    assert new
+    return sealed + update[: new.start()] + b"startxref\n" + old + b"\n%%EOF\nstartxref " + new[1] + b" %%EOF"
+
+
+def report_of(pdf: bytes, trust: TrustAnchors, **changes: object) -> SignatureReport:
+    (report,) = verify(pdf, **{"trust": trust, "documents": None, "at": NOW} | changes)  # type: ignore[arg-type]
+    return report
+
+
+def test_a_seal_passes_and_says_who_sealed_when(sealed: bytes, authority: Authority) -> None:
+    report = report_of(sealed, authority.trust())
+    assert (report.verdict, report.intact, report.trusted, report.reasons) == (Verdict.PASSED, True, True, ())
+    assert (report.kind, report.name, report.signer, report.signed_at) == ("PAdES", "Seal", "Nordvik segl", NOW)
+
+
+def test_a_seal_is_a_pades_certification_that_allows_no_changes_and_keeps_the_version(sealed: bytes) -> None:
+    reader = PdfFileReader(BytesIO(sealed))
+    (signature,) = reader.embedded_regular_signatures
+    assert signature.docmdp_level == MDPPerm.NO_CHANGES
+    assert signature.sig_object["/SubFilter"] == "/ETSI.CAdES.detached"
+    assert signature.md_algorithm == "sha256"
+    attributes = {each["type"].native for each in signature.signer_info["signed_attrs"]}
+    assert {"signing_certificate_v2", "message_digest", "content_type"} <= attributes
+    assert "signing_time" not in attributes
+    assert len(signature.other_embedded_certs) == 2
+    assert reader.input_version == (1, 7)
+
+
+def test_an_rsa_seal_passes_too(authority: Authority) -> None:
+    organization = authority.organization("984661185", "Nordvik")
+    rsa_sealed = seal(pdfs.pdf("Signed"), key=organization, sealed_at=NOW)
+    assert report_of(rsa_sealed, authority.trust()).verdict == Verdict.PASSED
+
+
+@pytest.mark.parametrize("part", [0.1, 0.3, 0.5])
+def test_a_changed_byte_fails_the_seal(
+    front_page: FrontPages, seal_key: PrivateKey, authority: Authority, part: float
+) -> None:
+    pdf = assemble(documents=[CONTRACT], front_page=front_page(1), attachments=[])
+    whole = bytearray(seal(pdf, key=seal_key, sealed_at=NOW))
+    whole[int(len(pdf) * part)] ^= 1
+    try:
+        report = report_of(bytes(whole), authority.trust())
+    except InvalidSignature:
+        return  # so changed that it cannot even be read
+    assert (report.verdict, report.intact, report.signed_at) == (Verdict.FAILED, False, None)
+    assert "The sealed part of the file has been changed." in report.reasons
+
+
+def test_a_page_written_on_after_sealing_fails_the_seal(sealed: bytes, authority: Authority) -> None:
+    report = report_of(appended(sealed), authority.trust())
+    assert (report.verdict, report.intact) == (Verdict.FAILED, False)
+    assert report.reasons == ("The file was changed after it was sealed.",)
+
+
+def test_an_update_hidden_from_some_readers_fails_the_seal(sealed: bytes, authority: Authority) -> None:
+    assert report_of(hidden(sealed), authority.trust()).verdict == Verdict.FAILED
+
+
+def test_a_key_for_logging_in_cannot_seal(authority: Authority) -> None:
+    key = authority.issue(subject("Virksomhet AS", organization="Virksomhet AS"), content_commitment=False)
+    report = report_of(seal(pdfs.pdf("Signed"), key=key, sealed_at=NOW), authority.trust())
+    assert (report.verdict, report.intact, report.trusted) == (Verdict.INDETERMINATE, True, False)
+    assert "lacks nonRepudiation" in report.reasons[0]
+
+
+def test_a_genuine_signature_under_another_organizations_seal_is_doubted(
+    front_page: FrontPages, seal_key: PrivateKey, authority: Authority
+) -> None:
+    attached = Attachment("xades-1.xml", "application/xml", "", signature_by(seal_key))
+    pdf = assemble(documents=[CONTRACT], front_page=front_page(1), attachments=[attached])
+    by_another = seal(pdf, key=authority.organization("999999999", "Someone Else AS"), sealed_at=NOW)
+    given = {"contract.pdf": CONTRACT}
+    whole, person = verify(by_another, trust=authority.trust(), documents=given, at=NOW)
+    assert (whole.verdict, person.verdict) == (Verdict.PASSED, Verdict.INDETERMINATE)
+    assert "not by Someone Else AS, who sealed the file" in person.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("of_the_second", "reason"),
+    [({"job_id": 2}, "different jobs"), ({"content": b"another"}, "do not cover the same documents")],
+)
+def test_signatures_that_do_not_belong_together_are_doubted(
+    front_page: FrontPages, seal_key: PrivateKey, authority: Authority, of_the_second: dict[str, Any], reason: str
+) -> None:
+    attachments = [
+        Attachment("xades-1.xml", "application/xml", "", signature_by(seal_key)),
+        Attachment("xades-2.xml", "application/xml", "", signature_by(seal_key, **of_the_second)),
+    ]
+    pdf = assemble(documents=[CONTRACT], front_page=front_page(1), attachments=attachments)
+    reports = verify(seal(pdf, key=seal_key, sealed_at=NOW), trust=authority.trust(), documents=None, at=NOW)
+    assert [each.verdict for each in reports] == [Verdict.PASSED, Verdict.INDETERMINATE, Verdict.INDETERMINATE]
+    assert reason in reports[1].reasons[0]
+
+
+def test_a_title_changed_after_sealing_fails_the_seal(sealed: bytes, authority: Authority) -> None:
+    writer = IncrementalPdfFileWriter(BytesIO(sealed))
+    writer.set_info(generic.DictionaryObject({generic.NameObject("/Title"): generic.TextStringObject("Another")}))
+    changed = BytesIO()
+    writer.write(changed)
+    report = report_of(changed.getvalue(), authority.trust())
+    assert report.reasons == ("The file was changed after it was sealed.",)
+
+
+@pytest.mark.parametrize("more", [b"\n", b"% more", b"\nstartxref\n9\n%%EOF\n"])
+def test_bytes_added_after_sealing_fail_the_seal(sealed: bytes, authority: Authority, more: bytes) -> None:
+    try:
+        report = report_of(sealed + more, authority.trust())
+    except InvalidSignature:
+        return  # so changed that it cannot even be read
+    assert report.verdict == Verdict.FAILED
+
+
+def test_a_seal_by_someone_unknown_is_indeterminate(sealed: bytes) -> None:
+    report = report_of(sealed, Authority.root("Another Root").trust())
+    assert (report.verdict, report.intact, report.trusted) == (Verdict.INDETERMINATE, True, False)
+    assert "does not chain to a trust anchor" in report.reasons[0]
+
+
+def test_a_seal_whose_certificate_has_expired_is_indeterminate(sealed: bytes, authority: Authority) -> None:
+    report = report_of(sealed, authority.trust(), at=NOW + timedelta(days=366))
+    assert report.verdict == Verdict.INDETERMINATE
+    assert "expired" in report.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (b"", "cannot be read as a signed PDF"),
+        (b"hello", "cannot be read as a signed PDF"),
+        (b"%PDF-1.7\n%%EOF", "cannot be read as a signed PDF"),
+        (CONTRACT, "is not signed"),
+        (pdfs.encrypted(user="secret", owner="secret"), "is not signed"),
+    ],
+)
+def test_a_file_without_a_readable_signature_is_refused(file: bytes, message: str, authority: Authority) -> None:
+    with pytest.raises(InvalidSignature, match=message):
+        report_of(file, authority.trust())
+
+
+def test_each_attached_signature_is_verified_with_the_documents(signed_and_sealed: bytes, authority: Authority) -> None:
+    given = {"contract.pdf": CONTRACT}
+    whole, person = verify(signed_and_sealed, trust=authority.trust(), documents=given, at=NOW)
+    assert (whole.kind, whole.verdict) == ("PAdES", Verdict.PASSED)
+    assert (person.kind, person.name, person.verdict) == ("XAdES", "signatur-1.xml", Verdict.PASSED)
+    assert person.signer == "Kari Nordmann"
+    assert [each.state for each in person.documents] == [DocumentState.INTACT]
+
+
+def test_a_document_that_is_not_the_signed_one_fails_its_signature_alone(
+    signed_and_sealed: bytes, authority: Authority
+) -> None:
+    given = {"contract.pdf": pdfs.pdf("Another contract")}
+    whole, person = verify(signed_and_sealed, trust=authority.trust(), documents=given, at=NOW)
+    assert (whole.verdict, person.verdict) == (Verdict.PASSED, Verdict.FAILED)
+
+
+def test_an_attachment_that_is_no_signature_fails(
+    front_page: FrontPages, seal_key: PrivateKey, authority: Authority
+) -> None:
+    wrong = Attachment("signatur-1.xml", "application/xml", "", b"<invoice/>")
+    pdf = assemble(documents=[CONTRACT], front_page=front_page(1), attachments=[wrong])
+    whole, attached = verify(seal(pdf, key=seal_key, sealed_at=NOW), trust=authority.trust(), documents=None, at=NOW)
+    assert whole.verdict == Verdict.PASSED
+    assert (attached.verdict, attached.name) == (Verdict.FAILED, "signatur-1.xml")
+    assert len(attached.reasons) == 1
+
+
+class Stamps:
+    """A timestamp authority in this process."""
+
+    def __init__(self, key: PrivateKey) -> None:
+        certificate = asn1_x509.Certificate.load(key.certificate.public_bytes(Encoding.DER))
+        private = keys.PrivateKeyInfo.load(key.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+        self.stamper = DummyTimeStamper(certificate, private, fixed_dt=NOW)
+        self.digests: list[bytes] = []
+
+    def timestamp(self, digest: bytes) -> bytes:
+        self.digests.append(digest)
+        with ThreadPoolExecutor() as elsewhere:
+            answer = elsewhere.submit(asyncio.run, self.stamper.async_timestamp(digest, "sha256")).result()
+        return bytes(answer.dump())
+
+
+def test_a_timestamp_over_the_signature_is_embedded_when_an_authority_is_given(
+    seal_key: PrivateKey, authority: Authority
+) -> None:
+    stamps = Stamps(authority.organization("984661185", "Time"))
+    sealed = seal(pdfs.pdf("Signed"), key=seal_key, sealed_at=NOW, timestamp_authority=stamps)
+    (signature,) = PdfFileReader(BytesIO(sealed)).embedded_regular_signatures
+    assert stamps.digests == [hashlib.sha256(signature.signer_info["signature"].native).digest()]
+    assert [each["type"].native for each in signature.signer_info["unsigned_attrs"]] == ["signature_time_stamp_token"]
+    assert report_of(sealed, authority.trust()).verdict == Verdict.PASSED
+
+
+class Revocation:
+    """Revocation data of which no seal needs much: one empty CRL by the issuer."""
+
+    def __init__(self, issuer: PrivateKey) -> None:
+        builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
+        crl = builder.last_update(NOW).next_update(NOW + timedelta(days=1)).sign(issuer.key, hashes.SHA256())
+        self.values = RevocationValues(crls=(crl.public_bytes(Encoding.DER),))
+
+    def for_chain(self, chain: Sequence[x509.Certificate]) -> RevocationValues:
+        assert len(chain) == 3
+        return self.values
+
+
+def test_revocation_data_is_stored_beside_the_seal_and_is_no_forbidden_change(
+    seal_key: PrivateKey, authority: Authority
+) -> None:
+    revocation = Revocation(authority.key)
+    sealed = seal(pdfs.pdf("Signed"), key=seal_key, sealed_at=NOW, revocation=revocation)
+    store = DocumentSecurityStore.read_dss(PdfFileReader(BytesIO(sealed)))
+    assert [each.get_object().data for each in store.crls] == list(revocation.values.crls)
+    assert len(store.certs) == 3
+    assert report_of(sealed, authority.trust()).verdict == Verdict.PASSED
+
+
+def test_an_update_hidden_behind_a_permitted_one_fails_the_seal(seal_key: PrivateKey, authority: Authority) -> None:
+    stored = seal(pdfs.pdf("Signed"), key=seal_key, sealed_at=NOW, revocation=Revocation(authority.key))
+    assert report_of(stored, authority.trust()).verdict == Verdict.PASSED
+    assert report_of(hidden(stored), authority.trust()).verdict == Verdict.FAILED
+
+
+@pytest.mark.skipif(shutil.which("pdfsig") is None, reason="pdfsig (poppler-utils) is not installed")
+def test_pdfsig_finds_the_seal_valid_over_the_whole_document(signed_and_sealed: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "signed.pdf"
+    file.write_bytes(signed_and_sealed)
+    found = subprocess.run(["pdfsig", "-nocert", str(file)], capture_output=True, text=True, check=False).stdout
+    assert "Signature is Valid." in found
+    assert "Total document signed" in found
+    assert "Signature Type: ETSI.CAdES.detached" in found

@@ -1,0 +1,82 @@
+"""Private keys from the files organizations have."""
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
+
+from certificates import Authority, subject
+from segl.core.errors import InvalidInput
+from segl.core.keys import PrivateKey
+
+ISSUER = Authority.root().intermediate()
+KEY = ISSUER.organization("123456789")
+
+
+def _certificates(*keys: PrivateKey) -> bytes:
+    return b"".join(each.public_bytes(Encoding.PEM) for key in keys for each in (key.certificate, *key.chain))
+
+
+def _pem(password: bytes | None = None) -> bytes:
+    encryption = BestAvailableEncryption(password) if password else NoEncryption()
+    return KEY.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+
+def test_a_key_is_read_from_pem_with_its_chain() -> None:
+    read = PrivateKey.from_pem(_certificates(KEY), _pem(b"secret"), "secret")
+    assert (read.certificate, read.chain) == (KEY.certificate, KEY.chain)
+
+
+def test_a_key_is_read_from_pkcs12_and_its_chain_put_in_order() -> None:
+    data = pkcs12.serialize_key_and_certificates(
+        b"name", KEY.key, KEY.certificate, list(reversed(KEY.chain)), BestAvailableEncryption(b"secret")
+    )
+    read = PrivateKey.from_pkcs12(data, "secret")
+    assert (read.certificate, read.chain) == (KEY.certificate, KEY.chain)
+
+
+def test_an_rsa_key_signs_with_pkcs1_and_an_elliptic_one_with_ecdsa() -> None:
+    public_key = KEY.certificate.public_key()
+    assert isinstance(public_key, rsa.RSAPublicKey)
+    public_key.verify(KEY.sign(b"data"), b"data", padding.PKCS1v15(), hashes.SHA256())
+    seal = ISSUER.seal()
+    elliptic = seal.certificate.public_key()
+    assert isinstance(elliptic, ec.EllipticCurvePublicKey)
+    elliptic.verify(seal.sign(b"data"), b"data", ec.ECDSA(hashes.SHA256()))
+
+
+def test_a_key_does_not_show_when_printed() -> None:
+    assert "PrivateKey object" not in repr(KEY)
+    assert "key=" not in repr(KEY)
+
+
+def test_a_key_that_belongs_to_another_certificate_is_refused() -> None:
+    other = ISSUER.issue(subject("Other"))
+    with pytest.raises(InvalidInput, match="does not belong to the certificate"):
+        PrivateKey.from_pem(_certificates(other), _pem())
+
+
+@pytest.mark.parametrize("password", [None, "wrong"])
+def test_a_wrong_password_is_said_so(password: str | None) -> None:
+    with pytest.raises(InvalidInput, match="Check the file and the password"):
+        PrivateKey.from_pem(_certificates(KEY), _pem(b"secret"), password)
+
+
+def test_a_broken_or_empty_pkcs12_file_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        PrivateKey.from_pkcs12(b"nothing", "secret")
+    empty = pkcs12.serialize_key_and_certificates(b"name", None, KEY.certificate, None, NoEncryption())
+    with pytest.raises(InvalidInput, match="has no private key"):
+        PrivateKey.from_pkcs12(empty, "")
+
+
+def test_a_kind_of_key_that_we_do_not_sign_with_is_refused() -> None:
+    pem = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(InvalidInput, match="use RSA or EC"):
+        PrivateKey.from_pem(_certificates(KEY), pem)

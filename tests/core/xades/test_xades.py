@@ -1,0 +1,254 @@
+"""A signer's signature: made, verified, accepted by others; and what is said when something about it is wrong."""
+
+import json
+import shutil
+import subprocess
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from certificates import NOW, Authority
+from clients import DS, JAVA, XADES, signatures
+from segl.core.certificates import TrustAnchors
+from segl.core.errors import InvalidInput, InvalidSignature
+from segl.core.keys import SigningKey
+from segl.core.verification import DocumentState, SignatureReport, Verdict
+from segl.core.xades import Evidence, SignedDocument, sign, verify
+
+ROOT = Authority.root()
+SEAL = ROOT.intermediate().seal()
+TRUST = ROOT.trust()
+DOCUMENTS = {"kontrakt æ & 1.pdf": b"%PDF-1.4", "2.pdf": b"%PDF-1.5"}
+EVIDENCE = Evidence(
+    job_id=7,
+    job_title="Avtale <1> & 2",
+    signer_number=1,
+    signer_name="Kari Nordmann",
+    signer_identity="",
+    signature_type="AUTHENTICATED_ELECTRONIC_SIGNATURE",
+    method="TestID",
+    provider="Segl",
+    authentication_level=4,
+    authenticated_at=datetime(2026, 11, 24, 11, 59, 30, 123456, tzinfo=UTC),
+    agreed_at=NOW,
+    agreement="Jeg har lest «Avtale»\r\nog signerer.",
+    ip_address="127.0.0.1",
+    user_agent="Mozilla/5.0\t(…)",
+    login_reference="b5c9",
+)
+
+
+def _sign(key: SigningKey = SEAL, evidence: Evidence = EVIDENCE) -> bytes:
+    documents = [SignedDocument(name, "application/pdf", sha256(each).digest()) for name, each in DOCUMENTS.items()]
+    return sign(key=key, documents=documents, evidence=evidence, signing_time=NOW)
+
+
+SIGNED = _sign()
+
+
+def _verify(
+    xml: bytes = SIGNED,
+    documents: dict[str, bytes] | None = DOCUMENTS,
+    *,
+    trust: TrustAnchors = TRUST,
+    at: datetime = NOW,
+) -> SignatureReport:
+    (report,) = verify(xml, trust=trust, documents=documents, at=at, name="xades-1.xml")
+    return report
+
+
+def _states(report: SignatureReport) -> dict[str, DocumentState]:
+    return {each.name: each.state for each in report.documents}
+
+
+def test_a_signature_passes_and_tells_who_signed_what_and_when() -> None:
+    report = _verify()
+    assert (report.verdict, report.intact, report.trusted, report.reasons) == (Verdict.PASSED, True, True, ())
+    assert (report.kind, report.name, report.signer, report.signed_at) == ("XAdES", "xades-1.xml", "Kari Nordmann", NOW)
+    assert report.evidence == EVIDENCE
+    assert _states(report) == dict.fromkeys(DOCUMENTS, DocumentState.INTACT)
+    assert report.certificate_subject == "CN=Segl,2.5.4.97=NTRNO-984661185,O=Segl"
+    assert report.certificate_issuer == "CN=Test Issuer"
+
+
+def test_a_report_can_be_written_as_json() -> None:
+    told = json.loads(json.dumps(_verify().to_dict()))
+    assert (told["verdict"], told["signed_at"]) == ("TOTAL-PASSED", "2026-11-24T12:00:00+00:00")
+    assert told["documents"][1] == {
+        "name": "2.pdf",
+        "state": "intact",
+        "sha256": sha256(b"%PDF-1.5").hexdigest(),
+        "given_as": "2.pdf",
+    }
+    assert told["evidence"]["agreed_at"] == "2026-11-24T12:00:00+00:00"
+
+
+def test_an_organizations_rsa_key_signs_too() -> None:
+    assert _verify(_sign(ROOT.organization("123456789"))).verdict is Verdict.PASSED
+
+
+def test_a_package_signature_is_verified_too_and_named_by_its_certificate() -> None:
+    report = _verify(signatures(JAVA, DOCUMENTS, ROOT.organization("123456789", "Virksomhet AS")))
+    assert (report.verdict, report.signer, report.evidence) == (Verdict.PASSED, "Virksomhet AS", None)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_changed_document_fails(number: int) -> None:
+    name = list(DOCUMENTS)[number]
+    report = _verify(documents={**DOCUMENTS, name: b"other"})
+    assert (report.verdict, report.intact, report.trusted) == (Verdict.FAILED, False, True)
+    assert report.reasons == (f"The document {name} is not the one that was signed.",)
+    assert _states(report)[name] is DocumentState.CHANGED
+
+
+def test_a_missing_document_leaves_it_open() -> None:
+    report = _verify(documents={"2.pdf": DOCUMENTS["2.pdf"]})
+    assert (report.verdict, report.intact) == (Verdict.INDETERMINATE, True)
+    assert report.reasons == ("The document kontrakt æ & 1.pdf is signed, but it is not among the documents given.",)
+
+
+def test_a_document_that_is_not_covered_leaves_it_open() -> None:
+    report = _verify(documents={**DOCUMENTS, "3.pdf": b"%PDF"})
+    assert (report.verdict, report.intact) == (Verdict.INDETERMINATE, True)
+    assert report.reasons == ("The document 3.pdf was given, but this signature does not cover it.",)
+
+
+def test_a_signature_over_no_document_leaves_it_open() -> None:
+    report = _verify(sign(key=SEAL, documents=[], evidence=EVIDENCE, signing_time=NOW), documents=None)
+    assert (report.verdict, report.reasons) == (Verdict.INDETERMINATE, ("The signature covers no document.",))
+
+
+def test_a_renamed_document_is_found_by_its_content() -> None:
+    report = _verify(documents={"a.pdf": DOCUMENTS["kontrakt æ & 1.pdf"], "2.pdf": DOCUMENTS["2.pdf"]})
+    assert report.verdict is Verdict.PASSED
+    assert report.documents[0].given_as == "a.pdf"
+
+
+def test_without_documents_the_signature_over_their_digests_is_judged() -> None:
+    report = _verify(documents=None)
+    assert report.verdict is Verdict.PASSED
+    assert _states(report) == dict.fromkeys(DOCUMENTS, DocumentState.NOT_GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("trust", "at", "reason"),
+    [
+        (Authority.root("Somebody Else").trust(), NOW, "does not chain to a trust anchor"),
+        (TRUST, NOW + timedelta(days=400), "expired 2027-11-24"),
+        (TRUST, NOW - timedelta(days=400), "is not valid before"),
+    ],
+)
+def test_a_signature_that_is_not_trusted_is_intact_but_left_open(
+    trust: TrustAnchors, at: datetime, reason: str
+) -> None:
+    report = _verify(trust=trust, at=at)
+    assert (report.verdict, report.intact, report.trusted) == (Verdict.INDETERMINATE, True, False)
+    assert reason in report.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (b"Kari Nordmann", b"Ola Nordmann", "Evidence was changed after signing."),
+        (b"SigningTime>2026", b"SigningTime>2025", "SignedProperties was changed after signing."),
+        (b'URI="2.pdf"', b'URI="3.pdf"', "The signature value does not match: what was signed was changed,"),
+    ],
+)
+def test_of_a_changed_signature_nothing_is_believed(old: bytes, new: bytes, reason: str) -> None:
+    report = _verify(SIGNED.replace(old, new))
+    assert (report.verdict, report.intact) == (Verdict.FAILED, False)
+    assert report.reasons[0].startswith(reason)
+    assert (report.signer, report.signed_at, report.evidence) == ("Segl", None, None)
+
+
+def _without_evidence_reference(xml: bytes) -> bytes:
+    start, end = xml.index(b'<ds:Reference Id="ID_2"'), xml.index(b'<ds:Reference Id="ID_3"')
+    return xml[:start] + xml[end:]
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (lambda xml: b"no xml", "not well-formed"),
+        (lambda xml: b"<a/>", "There are 0 signatures in the XML"),
+        (lambda xml: xml.replace(b'Id="Evidence"', b'Id="ID_0"'), "Id ID_0 occurs more than once"),
+        (lambda xml: xml.replace(b"xml-exc-c14n#", b"xml-exc-c14n#WithComments"), "not accepted"),
+        (lambda xml: xml.replace(b"<ds:Object Id", b"<ds:Other/><ds:Object Id"), "must consist of"),
+    ],
+)
+def test_what_cannot_be_read_as_a_signature_is_refused(edit: Callable[[bytes], bytes], sentence: str) -> None:
+    with pytest.raises(InvalidSignature, match=sentence):
+        _verify(edit(SIGNED))
+
+
+def test_evidence_that_is_not_signed_is_not_believed() -> None:
+    report = _verify(_without_evidence_reference(SIGNED))
+    assert (report.verdict, report.evidence) == (Verdict.FAILED, None)
+
+
+def test_what_xml_cannot_carry_is_replaced_in_the_evidence() -> None:
+    report = _verify(_sign(evidence=replace(EVIDENCE, user_agent="a\x00b\ud800")))
+    assert report.evidence
+    assert report.evidence.user_agent == "a\ufffdb\ufffd"
+
+
+class _Authority:
+    """Remembers the digest it was asked to stamp."""
+
+    asked = b""
+
+    def timestamp(self, digest: bytes) -> bytes:
+        self.asked = digest
+        return b"token"
+
+
+def test_a_timestamp_is_taken_over_the_canonical_signature_value() -> None:
+    authority = _Authority()
+    documents = [SignedDocument(name, "application/pdf", sha256(each).digest()) for name, each in DOCUMENTS.items()]
+    xml = sign(key=SEAL, documents=documents, evidence=EVIDENCE, signing_time=NOW, timestamp_authority=authority)
+    root = etree.fromstring(xml)
+    value = root.findtext(f"{{{DS}}}SignatureValue")
+    by_hand = f'<ds:SignatureValue xmlns:ds="{DS}">{value}</ds:SignatureValue>'
+    assert authority.asked == sha256(by_hand.encode()).digest()
+    assert root.findtext(f".//{{{XADES}}}EncapsulatedTimeStamp") == b64encode(b"token").decode()
+    assert _verify(xml).verdict is Verdict.PASSED
+
+
+def test_xmlsec1_accepts_the_signature(tmp_path: Path) -> None:
+    if shutil.which("xmlsec1") is None:
+        pytest.skip("xmlsec1 is not installed: apt-get install xmlsec1")
+    for name, content in {**DOCUMENTS, "xades.xml": SIGNED}.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "root.pem").write_bytes(ROOT.key.certificate.public_bytes(Encoding.PEM))
+    arguments = ["--trusted-pem", "root.pem", "--verification-gmt-time", f"{NOW:%F %T}"]
+    arguments += ["--id-attr:Id", f"{XADES}:SignedProperties", "--id-attr:Id", f"{DS}:Object"]
+    done = subprocess.run(
+        ["xmlsec1", "--verify", *arguments, "xades.xml"], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_the_signature_is_valid_by_the_schemas_of_its_namespaces(reference: Path) -> None:
+    folder = reference / "schema" / "thirdparty"
+    etree.XMLSchema(etree.parse(folder / "xmldsig-core-schema.xsd")).assertValid(etree.fromstring(SIGNED))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, len(SIGNED) - 1), st.integers(1, 255))
+def test_a_signature_with_a_changed_byte_is_refused_fails_or_means_the_same(position: int, byte: int) -> None:
+    """The same only where the byte means nothing to the XML, such as the space between attributes."""
+    changed = SIGNED[:position] + bytes([SIGNED[position] ^ byte]) + SIGNED[position + 1 :]
+    try:
+        report = _verify(changed)
+    except InvalidInput:
+        return
+    assert report.verdict is not Verdict.PASSED or report == _verify()

@@ -1,0 +1,89 @@
+"""PDFs made for tests: pages that say something, of any size, and PDFs that should not be signed."""
+
+from collections.abc import Callable
+from io import BytesIO
+
+import pikepdf
+from pikepdf import Array, Dictionary, Name, Pdf, Stream, String
+
+A4 = (595, 842)
+
+
+def pdf(*texts: str, size: tuple[float, float] = A4, rotate: int = 0, version: str = "1.7") -> bytes:
+    """One page for each text, which stands near the page's upper left corner (before rotation)."""
+
+    def fill(document: Pdf) -> None:
+        for text in texts:
+            page = document.add_blank_page(page_size=size)
+            page.Resources = Dictionary(Font=Dictionary(F=helvetica(document)))
+            content = f"BT /F 14 Tf 20 {size[1] - 40} Td ({text}) Tj ET".encode("latin-1")
+            page.Contents = Stream(document, content)
+            if rotate:
+                page.Rotate = rotate
+
+    return made(fill, force_version=version)
+
+
+def made(fill: Callable[[Pdf], object], **save: object) -> bytes:
+    """The PDF that `fill` makes of an empty one."""
+    with Pdf.new() as document:
+        fill(document)
+        saved = BytesIO()
+        document.save(saved, **save)  # type: ignore[arg-type]  # passed on as given
+    return saved.getvalue()
+
+
+def changed(content: bytes, change: Callable[[Pdf], object], **save: object) -> bytes:
+    """The PDF after `change`."""
+    with Pdf.open(BytesIO(content)) as document:
+        change(document)
+        saved = BytesIO()
+        document.save(saved, **save)  # type: ignore[arg-type]  # passed on as given
+    return saved.getvalue()
+
+
+def encrypted(*, user: str, owner: str) -> bytes:
+    """A page protected by a user password, an owner password or both."""
+    return changed(pdf("Secret"), lambda _: None, encryption=pikepdf.Encryption(user=user, owner=owner))
+
+
+def active_form() -> bytes:
+    """A page with a field and notes, and with scripts, actions, links and files wherever a PDF can have them."""
+
+    def fill(document: Pdf) -> None:
+        script = Dictionary(S=Name.JavaScript, JS=String("app.alert('hostile')"))
+        page = document.add_blank_page(page_size=A4)
+        page.AA = Dictionary(O=script)
+        page.Annots = Array([document.make_indirect(each) for each in _annotations(script)])
+        fields = Array([each for each in page.Annots if Name.FT in each])
+        document.Root.AcroForm = Dictionary(
+            Fields=fields, NeedAppearances=True, DR=Dictionary(Font=Dictionary(F=helvetica(document)))
+        )
+        document.Root.OpenAction = Dictionary(S=Name.Launch, F=String("hostile.exe"))
+        document.Root.Names = Dictionary(JavaScript=Dictionary(Names=Array([String("start"), script])))
+        document.attachments["hostile.exe"] = pikepdf.AttachedFileSpec(document, b"MZ hostile", filename="hostile.exe")
+
+    return made(fill)
+
+
+def _annotations(script: Dictionary) -> list[Dictionary]:
+    field = {"Type": Name.Annot, "Subtype": Name.Widget, "F": 4, "DA": String("/F 12 Tf 0 g")}
+    note = {"Type": Name.Annot, "F": 4, "C": [1, 0, 0]}
+    text = String("Blåbærskogen er rød og lang nok til å gå over flere linjer\nSlutt")
+    return [
+        Dictionary(
+            **field, FT=Name.Tx, Ff=4096, T=String("text"), V=text, Rect=[50, 600, 250, 700], AA=Dictionary(K=script)
+        ),
+        Dictionary(**note, Subtype=Name.Square, Rect=[300, 600, 400, 700]),
+        Dictionary(
+            **note, Subtype=Name.Link, Rect=[50, 500, 90, 520], A=Dictionary(S=Name.URI, URI=String("http://hostile"))
+        ),
+        Dictionary(**note, Subtype=Name.FileAttachment, Rect=[50, 400, 70, 420]),
+    ]
+
+
+def helvetica(document: Pdf) -> pikepdf.Object:
+    """One of the fonts that every reader has."""
+    return document.make_indirect(
+        Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica, Encoding=Name.WinAnsiEncoding)
+    )

@@ -1,0 +1,58 @@
+"""A sandbox as a user starts it, for tests that need the whole service."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+SEGL = [sys.executable, "-m", "segl.cli"]
+SECONDS_TO_START = 30
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running one: its folder, its ready file and what stands in it."""
+
+    folder: Path
+    ready_file: Path
+    ready: dict[str, Any]
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def outbox(self) -> str:
+        return str(self.ready["outbox"])
+
+
+@contextmanager
+def running_sandbox(folder: Path, *options: str) -> Iterator[Sandbox]:
+    """`segl sandbox` on this folder, on any free ports, until the block ends."""
+    ready_file, log_file = folder / "ready.json", folder.with_name(f"{folder.name}.log")
+    ports = [] if "--port" in options else ["--port", "0", "--web-port", "0"]
+    command = [*SEGL, "sandbox", "--folder", str(folder), "--ready-file", str(ready_file), *ports, *options]
+    ready_file.unlink(missing_ok=True)
+    with log_file.open("ab") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            _wait(process, ready_file, log_file)
+            yield Sandbox(folder, ready_file, json.loads(ready_file.read_text()), process)
+        finally:
+            process.terminate()
+
+
+def _wait(process: "subprocess.Popen[bytes]", ready_file: Path, log_file: Path) -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while not ready_file.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise AssertionError(f"the sandbox did not start:\n{log_file.read_text(errors='replace')}")
+        time.sleep(0.02)
+
+
+def people_sign(sandbox: Sandbox, *people: tuple[str, str, str]) -> "subprocess.Popen[bytes]":
+    """A process in which these (mail address, identity number, name) sign through the pages, one after the other."""
+    who = [part for person in people for part in person]
+    return subprocess.Popen([sys.executable, str(ROOT / "demo" / "people.py"), sandbox.outbox, *who])

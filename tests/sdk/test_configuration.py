@@ -1,0 +1,105 @@
+"""A client's configuration, and what is wrong with a wrong one."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segl.sdk import ClientCertificate, ClientConfiguration, Environment, InvalidInput
+from tls_service import Authority, pem_files
+
+
+def test_the_api_root_must_be_https() -> None:
+    with pytest.raises(InvalidInput, match="'http://localhost/api' is not an https URL"):
+        Environment("http://localhost/api", b"", "984661185")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"missing\.p12.*No such file"):
+        ClientCertificate.from_pkcs12(tmp_path / "missing.p12", "secret")
+
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----"
+
+
+@pytest.fixture
+def pem(authority: Authority, tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate and its private key."""
+    return pem_files(authority.organization("123456789"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "because"),
+    [
+        (b"nothing", "it is not PEM"),
+        (b"", "it is not PEM"),
+        (b"%PDF-1.7", "it is a PDF"),
+        (f"{CERTIFICATE}\nAA==\n-----END CERTIFICATE-----".encode(), "they are damaged"),
+    ],
+)
+def test_trust_anchors_must_be_certificates(tmp_path: Path, content: bytes, because: str) -> None:
+    (tmp_path / "root.pem").write_bytes(content)
+
+    with pytest.raises(InvalidInput, match=rf"from '.*root\.pem': .*{because}.*{CERTIFICATE} in it\.$"):
+        Environment("https://localhost/api", tmp_path / "root.pem", "984661185").anchors()
+    with pytest.raises(InvalidInput, match=f"from the bytes given: .*{because}"):
+        Environment("https://localhost/api", content, "984661185").anchors()
+
+
+def test_swapped_pem_files_are_told_apart_by_name(pem: tuple[Path, Path], tmp_path: Path) -> None:
+    certificate, key = pem
+
+    with pytest.raises(InvalidInput, match=r"certificates .* from '.*key\.pem': it has a private key only \(the cert"):
+        ClientCertificate.from_pem(key, certificate)
+    with pytest.raises(
+        InvalidInput, match=r"private key .* from '.*certificate\.pem': it has certificates, but no pri"
+    ):
+        ClientCertificate.from_pem(certificate, certificate)
+    with pytest.raises(InvalidInput, match=r"key\.pem': The private key cannot be read: .*password"):
+        ClientCertificate.from_pem(certificate, key, "none was needed")
+
+
+def test_a_pkcs12_file_needs_a_password_as_text(tmp_path: Path) -> None:
+    (tmp_path / "organization.p12").write_bytes(b"%PDF-1.7")
+    nothing: Any = None
+
+    with pytest.raises(InvalidInput, match='password is of type NoneType; write it as a text, "" if there is none'):
+        ClientCertificate.from_pkcs12(tmp_path / "organization.p12", nothing)
+    with pytest.raises(InvalidInput, match=r"organization\.p12': The PKCS#12 file cannot be read"):
+        ClientCertificate.from_pkcs12(tmp_path / "organization.p12", "secret")
+
+
+@pytest.mark.parametrize("content", ["not yet", "{}", "[]", "null", '"text"', '{"organizations": [1], "server": {}}'])
+def test_a_ready_file_must_be_one(tmp_path: Path, content: str) -> None:
+    (tmp_path / "ready.json").write_text(content)
+
+    with pytest.raises(InvalidInput, match=r"ready\.json' is no ready file; `segl sandbox"):
+        Environment.sandbox(tmp_path / "ready.json")
+    with pytest.raises(InvalidInput, match=r"ready\.json' is no ready file; `segl sandbox"):
+        ClientConfiguration.sandbox(tmp_path / "ready.json", "123456789")
+
+
+def test_the_sandbox_must_have_the_organization(tmp_path: Path) -> None:
+    (tmp_path / "ready.json").write_text(json.dumps({"organizations": [{"number": "123456789"}]}))
+
+    with pytest.raises(InvalidInput, match="The sandbox has no 999999999, only 123456789"):
+        ClientConfiguration.sandbox(tmp_path / "ready.json", "999999999")
+
+
+def test_an_organization_number_is_text(tmp_path: Path) -> None:
+    number: Any = 123456789
+
+    with pytest.raises(InvalidInput, match='123456789, of type int; write its 9 digits as a text, "…"'):
+        ClientConfiguration.sandbox(tmp_path / "ready.json", number)
+
+
+def test_a_configuration_is_made_of_its_parts(configuration: ClientConfiguration) -> None:
+    for wrong in (
+        {"environment": "https://localhost/api"},
+        {"certificate": "organization.p12"},
+        {"sender": "123456789"},
+    ):
+        with pytest.raises(InvalidInput, match=r"of type str; write (Environment|ClientCertificate|Sender)"):
+            replace(configuration, **wrong)  # type: ignore[arg-type]  # the point of the test

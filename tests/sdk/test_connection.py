@@ -1,0 +1,216 @@
+"""The SDK over real TLS: whom it trusts, what it shows, what it says when the connection fails."""
+
+import asyncio
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+
+import segl
+from segl.core.certificates import organization_number
+from segl.sdk import (
+    AsyncPortalClient,
+    ClientCertificate,
+    ClientCertificateError,
+    ClientConfiguration,
+    NoAnswerError,
+    PadesReference,
+    PortalClient,
+    Timeouts,
+    UnexpectedResponseError,
+    UntrustedServerError,
+)
+from tls_service import CUSTOMER, SERVICE, Authority, Service, configured, reply, serving
+
+WhoAmI = Callable[[ClientConfiguration], str]
+Fetch = Callable[[ClientConfiguration, str, Path], Path]
+
+
+def _sync(configuration: ClientConfiguration) -> str:
+    with PortalClient(configuration) as client:
+        return client.who_am_i()
+
+
+def _async(configuration: ClientConfiguration) -> str:
+    async def ask() -> str:
+        async with AsyncPortalClient(configuration) as client:
+            return await client.who_am_i()
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture(params=[_sync, _async], ids=["sync", "async"])
+def who_am_i(request: pytest.FixtureRequest) -> WhoAmI:
+    """The call through one of the two clients."""
+    ask: WhoAmI = request.param
+    return ask
+
+
+def _save(configuration: ClientConfiguration, url: str, path: Path) -> Path:
+    with PortalClient(configuration) as client:
+        return client.get_pades(PadesReference(url)).save(path)
+
+
+def _save_async(configuration: ClientConfiguration, url: str, path: Path) -> Path:
+    async def fetch() -> Path:
+        async with AsyncPortalClient(configuration) as client:
+            return await client.get_pades(PadesReference(url)).save(path)
+
+    return asyncio.run(fetch())
+
+
+@pytest.fixture(params=[_save, _save_async], ids=["sync", "async"])
+def save(request: pytest.FixtureRequest) -> Fetch:
+    """A PAdES to a file through one of the two clients."""
+    fetch: Fetch = request.param
+    return fetch
+
+
+def test_the_call_arrives_with_the_client_certificate_and_the_user_agent(
+    configuration: ClientConfiguration, service: Service, who_am_i: WhoAmI
+) -> None:
+    assert who_am_i(configuration) == "You are welcome"
+
+    assert [organization_number(each) for each in service.clients] == [CUSTOMER]
+    [(method, path, headers, body)] = service.requests
+    assert (method, path, body) == ("GET", f"/api/{CUSTOMER}", b"")
+    assert headers["User-Agent"].startswith(f"segl-python/{segl.__version__} (Python 3.")
+
+
+def test_a_server_of_another_organization_gets_no_byte(authority: Authority, tmp_path: Path, who_am_i: WhoAmI) -> None:
+    with serving(authority.organization("999999999"), authority, tmp_path) as impostor:
+        with pytest.raises(UntrustedServerError, match=r"number 999999999, not 984661185.*Nothing was sent") as error:
+            who_am_i(configured(authority, impostor, tmp_path))
+        assert stands_alone(error.value)
+        assert impostor.hung_up.wait(5)
+        assert not impostor.spoke
+
+
+def test_a_server_from_another_authority_gets_no_byte(authority: Authority, tmp_path: Path, who_am_i: WhoAmI) -> None:
+    stranger = Authority("Another Root")
+    with serving(stranger.organization(SERVICE), authority, tmp_path) as impostor:
+        with pytest.raises(UntrustedServerError, match=r"does not chain to the environment's trust anchors"):
+            who_am_i(configured(authority, impostor, tmp_path))
+        assert impostor.hung_up.wait(5)
+        assert not impostor.spoke
+
+
+def test_a_refused_client_certificate_is_called_that(authority: Authority, tmp_path: Path, who_am_i: WhoAmI) -> None:
+    with serving(authority.organization(SERVICE), Authority("Another Root"), tmp_path) as service:
+        with pytest.raises(ClientCertificateError, match="check that our certificate is valid"):
+            who_am_i(configured(authority, service, tmp_path))
+        assert service.requests == []
+
+
+def test_a_pkcs12_file_serves_as_well_as_pem(
+    authority: Authority, configuration: ClientConfiguration, service: Service, tmp_path: Path
+) -> None:
+    key, file = authority.organization(CUSTOMER), tmp_path / "organization.p12"
+    file.write_bytes(
+        pkcs12.serialize_key_and_certificates(
+            b"organization", key.key, key.certificate, key.chain, BestAvailableEncryption(b"secret")
+        )
+    )
+    certificate = ClientCertificate.from_pkcs12(file, "secret")
+
+    assert _sync(replace(configuration, certificate=certificate)) == "You are welcome"
+    assert [organization_number(each) for each in service.clients] == [CUSTOMER]
+
+
+def test_nobody_listening_is_no_answer(configuration: ClientConfiguration, who_am_i: WhoAmI, free_port: int) -> None:
+    nowhere = replace(configuration.environment, api_root=f"https://127.0.0.1:{free_port}/api")
+
+    with pytest.raises(NoAnswerError, match="check the API root and the network") as error:
+        who_am_i(replace(configuration, environment=nowhere))
+    assert stands_alone(error.value)
+
+
+def stands_alone(error: Exception) -> bool:
+    """Whether its traceback shows no other errors before it."""
+    return "exception" not in "".join(traceback.format_exception(error))
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    """A port that is taken but on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def test_a_silent_server_is_given_up_in_time(
+    configuration: ClientConfiguration, service: Service, who_am_i: WhoAmI
+) -> None:
+    over = threading.Event()
+    service.answer = lambda _: over.wait(10)
+    try:
+        with pytest.raises(NoAnswerError, match="No answer in time"):
+            who_am_i(replace(configuration, timeouts=Timeouts(read=0.1)))
+    finally:
+        over.set()
+
+
+def test_a_download_has_a_time_out_of_its_own(
+    configuration: ClientConfiguration, service: Service, save: Fetch, tmp_path: Path
+) -> None:
+    slow = threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        slow.wait(0.3)
+        reply(handler, 200, b"%PDF-")
+
+    service.answer = answer
+    patient = replace(configuration, timeouts=Timeouts(read=0.1, download=10))
+
+    assert save(patient, f"{service.api_root}/1/pades", tmp_path / "signed.pdf").read_bytes() == b"%PDF-"
+
+
+def test_a_download_arrives_whole(
+    configuration: ClientConfiguration, service: Service, save: Fetch, tmp_path: Path
+) -> None:
+    content = bytes(range(256)) * 4096
+    service.answer = lambda handler: reply(handler, 200, content)
+
+    assert save(configuration, f"{service.api_root}/1/pades", tmp_path / "signed.pdf") == tmp_path / "signed.pdf"
+    assert (tmp_path / "signed.pdf").read_bytes() == content
+
+
+def test_a_download_that_breaks_off_leaves_what_was_there(
+    configuration: ClientConfiguration, service: Service, save: Fetch, tmp_path: Path
+) -> None:
+    def break_off(handler: Any) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        handler.wfile.write(b"%PDF-")
+        handler.close_connection = True
+
+    service.answer = break_off
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "signed.pdf").write_bytes(b"earlier")
+
+    with pytest.raises(NoAnswerError):
+        save(configuration, f"{service.api_root}/1/pades", folder / "signed.pdf")
+    assert [(each.name, each.read_bytes()) for each in folder.iterdir()] == [("signed.pdf", b"earlier")]
+
+
+def test_a_refused_download_tells_why(
+    configuration: ClientConfiguration, service: Service, save: Fetch, tmp_path: Path
+) -> None:
+    body = (
+        b'<error xmlns="http://signering.posten.no/schema/v1"><error-code>GONE</error-code>'
+        b"<error-message>The documents were deleted.</error-message><error-type>CLIENT</error-type></error>"
+    )
+    service.answer = lambda handler: reply(handler, 404, body, Content_Type="application/xml")
+
+    with pytest.raises(UnexpectedResponseError, match=r"The documents were deleted\. \(GONE, status 404\)"):
+        save(configuration, f"{service.api_root}/1/pades", tmp_path / "signed.pdf")
+    assert not (tmp_path / "signed.pdf").exists()

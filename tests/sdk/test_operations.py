@@ -1,0 +1,286 @@
+"""The portal API's calls without a network: each generator is handed the service's answers."""
+
+import email
+import email.policy
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from certificates import Authority
+from segl.core.asice import open_package
+from segl.core.errors import InvalidInput
+from segl.core.protocol import ErrorMessage, PortalJobRequest, PortalJobResponse, PortalManifest
+from segl.sdk import (
+    AuthenticationLevel,
+    BrokerNotAuthorizedError,
+    ConfirmationReference,
+    ContactInformation,
+    Document,
+    Email,
+    FileType,
+    ForeignUrlError,
+    InvalidDocument,
+    Job,
+    JobResponse,
+    JobStatus,
+    Notifications,
+    PersonalIdentificationNumber,
+    PollingQueue,
+    RateLimitedError,
+    Sender,
+    Signer,
+    Sms,
+    TooEagerPollingError,
+    UnexpectedResponseError,
+    XadesReference,
+)
+from segl.sdk.exchange import Operation, Request, Response
+from segl.sdk.operations import PortalOperations
+
+ROOT = "https://api.example.org/api"
+POLL_TIME = "2026-11-24T13:00:00.500+01:00"
+T = TypeVar("T")
+
+SIGNERS = (
+    Signer(PersonalIdentificationNumber("11111111111"), Notifications(Email("email1@example.com"), Sms("999999999"))),
+    Signer(ContactInformation(email=Email("email2@example.com"))),
+)
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority.root()
+
+
+@pytest.fixture(scope="module")
+def calls(authority: Authority) -> PortalOperations:
+    return PortalOperations(ROOT, authority.organization("123456789"), Sender("123456789"), download_wait=7)
+
+
+def asked(operation: Operation[T]) -> Request:
+    """What the operation asks for first."""
+    return next(operation)
+
+
+def answered(operation: Operation[T], status: int, content: bytes = b"", **headers: str) -> T:
+    """The operation's result when the service answers this."""
+    next(operation)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    with pytest.raises(StopIteration) as end:
+        operation.send(Response(status, named, content))
+    result: T = end.value.value
+    return result
+
+
+def refused(operation: Operation[Any], status: int, content: bytes = b"", **headers: str) -> None:
+    """Let the service answer this; the operation raises."""
+    next(operation)
+    operation.send(Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, content))
+
+
+def parts(request: Request) -> list[tuple[str, bytes]]:
+    """The parts of a multipart request as another parser sees them."""
+    head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + request.content, policy=email.policy.HTTP)
+    assert message.get_content_type() == "multipart/mixed"
+    return [(part.get_content_type(), part.get_payload(decode=True)) for part in message.iter_parts()]
+
+
+def test_create_sends_the_request_and_the_signed_package(calls: PortalOperations, authority: Authority) -> None:
+    job = Job(
+        Document("Subject of Message", "This is the content", FileType.PDF, b"%PDF-1.7\r\n\r\nbytes\n"),
+        SIGNERS,
+        "myReferenceToJob",
+        authentication_level=AuthenticationLevel.FOUR,
+    )
+
+    request = asked(calls.create(job))
+
+    assert (request.method, request.url) == ("POST", f"{ROOT}/123456789/portal/signature-jobs")
+    [(first, message), (second, package)] = parts(request)
+    assert (first, second) == ("application/xml", "application/octet-stream")
+    assert PortalJobRequest.from_xml(message) == PortalJobRequest("myReferenceToJob", None)
+    opened = open_package(
+        package,
+        trust=authority.trust(),
+        now=datetime.now(UTC),
+        tolerance=timedelta(seconds=5),
+        expected_signer=authority.organization("123456789").certificate,
+    )
+    assert opened.documents == {"Subject_of_Message.pdf": b"%PDF-1.7\r\n\r\nbytes\n"}
+    manifest = PortalManifest.from_xml(opened.manifest)
+    assert manifest.signers == SIGNERS
+    assert (manifest.sender, manifest.title) == ("123456789", "Subject of Message")
+    assert (manifest.description, manifest.required_authentication) == (
+        "This is the content",
+        AuthenticationLevel.FOUR,
+    )
+    [document] = manifest.documents
+    assert (document.title, document.href, document.media_type) == (
+        "Subject of Message",
+        "Subject_of_Message.pdf",
+        "application/pdf",
+    )
+
+
+def test_create_answers_the_receipt(calls: PortalOperations, job: Job) -> None:
+    content = PortalJobResponse(7, f"{ROOT}/123456789/portal/signature-jobs/7/cancel", "mine").to_xml()
+
+    assert answered(calls.create(job), 200, content) == JobResponse(7, "mine")
+
+
+@pytest.fixture
+def job() -> Job:
+    return Job(Document("Title", "Message", FileType.PDF, b"%PDF-"), SIGNERS)
+
+
+def test_a_jobs_sender_and_queue_take_precedence(calls: PortalOperations, job: Job) -> None:
+    request = asked(calls.create(replace(job, sender=Sender("987654321", PollingQueue("CustomPollingQueue")))))
+
+    assert request.url == f"{ROOT}/987654321/portal/signature-jobs"
+    assert PortalJobRequest.from_xml(parts(request)[0][1]).polling_queue == "CustomPollingQueue"
+
+
+def test_polling_asks_for_the_senders_queue(calls: PortalOperations) -> None:
+    jobs = f"{ROOT}/123456789/portal/signature-jobs"
+
+    assert asked(calls.get_status_change(None)).url == jobs
+    named = Sender("123456789", PollingQueue("kø & kaffe"))
+    assert asked(calls.get_status_change(named)).url == f"{jobs}?polling_queue=k%C3%B8%20%26%20kaffe"
+
+
+def test_without_any_sender_nothing_is_asked(authority: Authority) -> None:
+    with pytest.raises(InvalidInput, match="No sender"):
+        asked(PortalOperations(ROOT, authority.organization("123456789")).get_status_change(None))
+
+
+def test_an_empty_queue_is_no_changes(calls: PortalOperations) -> None:
+    change = answered(calls.get_status_change(None), 204, x_next_permitted_poll_time=POLL_TIME)
+
+    assert change.status is JobStatus.NO_CHANGES
+    assert change.next_permitted_poll_time == datetime(2026, 11, 24, 12, 0, 0, 500000, UTC)
+    assert change.signatures == ()
+
+
+def test_polling_too_early_says_when_it_is_permitted(calls: PortalOperations) -> None:
+    with pytest.raises(TooEagerPollingError) as error:
+        refused(calls.get_status_change(None), 429, x_next_permitted_poll_time=POLL_TIME)
+
+    assert error.value.next_permitted_poll_time == datetime(2026, 11, 24, 12, 0, 0, 500000, UTC)
+    assert error.value.status == 429
+
+
+def test_too_many_calls_a_second_is_another_error(calls: PortalOperations) -> None:
+    with pytest.raises(RateLimitedError, match="call less often"):
+        refused(calls.get_status_change(None), 429, dosfilter="too many requests")
+
+
+def test_an_unauthorized_broker_is_told_apart(calls: PortalOperations) -> None:
+    content = ErrorMessage("BROKER_NOT_AUTHORIZED", "Not for them.", "CLIENT").to_xml()
+
+    with pytest.raises(BrokerNotAuthorizedError, match="Not for them") as error:
+        refused(calls.who_am_i(None), 403, content)
+    assert (error.value.status, error.value.code) == (403, "BROKER_NOT_AUTHORIZED")
+    assert (error.value.message, error.value.error_type) == ("Not for them.", "CLIENT")
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>Bad gateway</html>", b"<error/>", b"\xff"])
+def test_an_error_without_an_error_document_keeps_its_status(calls: PortalOperations, content: bytes) -> None:
+    with pytest.raises(UnexpectedResponseError, match="answered 502 without saying why") as error:
+        refused(calls.who_am_i(None), 502, content)
+    assert (error.value.status, error.value.code) == (502, None)
+
+
+@pytest.mark.parametrize(("status", "content"), [(200, b"<html/>"), (200, b""), (204, b""), (302, b"")])
+def test_a_receipt_that_is_none_is_an_error(calls: PortalOperations, job: Job, status: int, content: bytes) -> None:
+    with pytest.raises(UnexpectedResponseError) as error:
+        refused(calls.create(job), status, content)
+    assert error.value.status == status
+
+
+def test_confirm_posts_nothing_to_the_reference(calls: PortalOperations) -> None:
+    url = f"{ROOT}/123456789/portal/signature-jobs/7/complete"
+
+    request = asked(calls.confirm(ConfirmationReference(url)))
+    assert (request.method, request.url, request.content) == ("POST", url, b"")
+    answered(calls.confirm(ConfirmationReference(url)), 204)
+
+
+def test_downloads_wait_longer(calls: PortalOperations) -> None:
+    request = calls.xades(XadesReference(f"{ROOT}/123456789/portal/signature-jobs/7/xades/1"))
+
+    assert (request.method, request.wait, request.headers) == ("GET", 7, {"Accept": "application/xml"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example.org/api/1/complete",
+        "https://api.example.org:444/api/1/complete",
+        "http://api.example.org/api/1/complete",
+        "https://api.example.org@evil.example.org/api/1/complete",
+        "https://user@api.example.org/api/1/complete",
+        "https://api.example.org/other/1/complete",
+        "https://api.example.org/api",
+        "https://api.example.org/apix/1",
+        "https://api.example.org/api/../admin",
+        "https://api.example.org/api/%2e%2E/admin",
+        "https://api.example.org/api/%2e%2e%2fadmin",
+        "https://api.example.org/api\\..\\admin",
+        "https://api.example.org:port/api/1",
+        "//api.example.org/api/1",
+        "/api/1/complete",
+        "",
+    ],
+)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda calls, url: asked(calls.confirm(ConfirmationReference(url))),
+        lambda calls, url: calls.xades(XadesReference(url)),
+    ],
+    ids=["confirm", "get_xades"],
+)
+def test_nothing_is_sent_to_another_place(
+    calls: PortalOperations, ask: Callable[[PortalOperations, str], object], url: str
+) -> None:
+    with pytest.raises(ForeignUrlError, match="nothing was sent there"):
+        ask(calls, url)
+
+
+def test_the_same_place_may_be_spelled_otherwise(calls: PortalOperations) -> None:
+    url = "https://API.example.org:443/api/123456789/portal/signature-jobs/7/complete"
+
+    assert asked(calls.confirm(ConfirmationReference(url))).url == url
+
+
+def test_a_document_that_cannot_be_read_stops_the_job_before_it_is_sent(
+    calls: PortalOperations, tmp_path: Path
+) -> None:
+    missing = Job(Document("Title", "Message", FileType.PDF, tmp_path / "missing.pdf"), SIGNERS)
+
+    with pytest.raises(InvalidDocument, match=r"missing\.pdf.*No such file") as error:
+        asked(calls.create(missing))
+    assert "exception" not in "".join(traceback.format_exception(error.value))  # the sentence has told it all
+
+
+@pytest.mark.parametrize(
+    ("ask", "sentence"),
+    [
+        (lambda calls: asked(calls.create(None)), r"What is created is None, of type NoneType; write Job\("),
+        (lambda calls: asked(calls.confirm("https://x")), "of type str; write a change's confirmation_reference"),
+        (lambda calls: calls.xades(None), "of type NoneType; write a signature's xades_reference"),
+        (lambda calls: calls.pades(None), "of type NoneType; write a change's pades_reference"),
+        (lambda calls: asked(calls.get_status_change("123456789")), r"of type str; write Sender\("),
+    ],
+)
+def test_what_a_call_is_not_for_is_refused_with_what_to_write(
+    calls: PortalOperations, ask: Callable[[Any], object], sentence: str
+) -> None:
+    with pytest.raises(InvalidInput, match=sentence):
+        ask(calls)

@@ -1,0 +1,60 @@
+"""A process with two listeners around a small application: `python listening_program.py PKI_FOLDER [impatient]`.
+
+Prints a line with the ports as JSON when it accepts calls.
+"""
+
+import hashlib
+import json
+import socket
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from segl.sandbox.pki import ensure_pki
+from segl.service.config import bodies, http_protocol
+from segl.service.config.servers import Listener, TlsFiles, serve
+
+BODY_LIMIT = 3 * 1024 * 1024
+ANSWER_BYTES = 64 * 1024 * 1024
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """`/slow` takes half a second, `/large` has a large answer; all others tell what they saw."""
+    if environ["PATH_INFO"] == "/large":
+        start_response("200 OK", [("Content-Length", str(ANSWER_BYTES))])
+        return (bytes(64 * 1024) for _ in range(ANSWER_BYTES // (64 * 1024)))
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(0.5)
+    body = environ["wsgi.input"].read()
+    scope = environ["asgi.scope"]
+    seen = {
+        "listener": scope["segl.listener"],
+        "peer": hashlib.sha256(scope["segl.peer_certificate"] or b"").hexdigest(),
+        "received_at": scope["segl.received_at"].isoformat(),
+        "content_length": environ["CONTENT_LENGTH"],
+        "body": hashlib.sha256(body).hexdigest(),
+        "framing": environ.get("HTTP_TRANSFER_ENCODING", ""),
+    }
+    answer = json.dumps(seen).encode()
+    start_response("200 OK", [("Content-Length", str(len(answer)))])
+    return [answer]
+
+
+def main() -> None:
+    if "impatient" in sys.argv:
+        http_protocol.HEAD_SECONDS = http_protocol.STALLED_SECONDS = bodies.STALLED_SECONDS = 1
+    pki = ensure_pki(Path(sys.argv[1]))
+    tls = TlsFiles(pki.server.certificate, pki.server.private_key, [pki.trust_anchors, pki.intermediates])
+    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in ("api", "pages")}
+    listeners = [
+        Listener(name, sockets[name], application, tls if name == "api" else None, threads=4, body_limit=BODY_LIMIT)
+        for name in sockets
+    ]
+    ports = {name: each.getsockname()[1] for name, each in sockets.items()}
+    serve(listeners, ready=lambda: print(json.dumps(ports), flush=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,308 @@
+"""The listeners as clients meet them: real TLS, real sockets, a process of their own."""
+
+import hashlib
+import http.client
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from segl.sandbox.pki import OrganizationFiles, SandboxPki, ensure_pki
+from segl.service.config.configuration import ConfigurationError
+from segl.service.config.servers import TlsFiles, tls_context
+
+PROGRAM = Path(__file__).with_name("listening_program.py")
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass
+class Service:
+    process: subprocess.Popen[str]
+    ports: dict[str, int]
+    pki: SandboxPki
+
+    def connection(self, listener: str = "api", context: ssl.SSLContext | None = None) -> http.client.HTTPConnection:
+        if listener == "pages":
+            return http.client.HTTPConnection("127.0.0.1", self.ports["pages"], timeout=10)
+        context = context or client_context(self.pki, self.pki.organizations[0])
+        return http.client.HTTPSConnection("127.0.0.1", self.ports["api"], timeout=10, context=context)
+
+    def call(self, listener: str = "api", path: str = "/", **request: Any) -> dict[str, str]:
+        connection = self.connection(listener)
+        connection.request(request.pop("method", "GET"), path, **request)
+        answer = json.load(connection.getresponse())
+        connection.close()
+        return answer
+
+    def tls_socket(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
+        plain = socket.create_connection(("127.0.0.1", self.ports["api"]), timeout=10)
+        return context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)
+
+    def silent(self, listener: str) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.ports[listener]), timeout=10)
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> SandboxPki:
+    return ensure_pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="module")
+def service(pki: SandboxPki) -> Iterator[Service]:
+    with running(pki) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def impatient_service(pki: SandboxPki) -> Iterator[Service]:
+    with running(pki, "impatient") as service:
+        yield service
+
+
+@contextmanager
+def running(pki: SandboxPki, *arguments: str) -> Iterator[Service]:
+    command = [sys.executable, str(PROGRAM), str(pki.trust_anchors.parent), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield Service(process, json.loads(process.stdout.readline()), pki)
+        finally:
+            process.kill()
+
+
+def client_context(pki: SandboxPki, organization: OrganizationFiles | None) -> ssl.SSLContext:
+    """A client that trusts the root alone: what is between, the server must send."""
+    context = ssl.create_default_context(cafile=pki.trust_anchors)
+    if organization:
+        context.load_cert_chain(organization.certificate, organization.private_key)
+    return context
+
+
+def fingerprint(organization: OrganizationFiles) -> str:
+    certificate = x509.load_pem_x509_certificate(organization.certificate.read_bytes())
+    return certificate.fingerprint(SHA256()).hex()
+
+
+def seconds_of(action: Callable[[], object]) -> float:
+    start = time.monotonic()
+    action()
+    return time.monotonic() - start
+
+
+def test_the_application_sees_the_clients_certificate_and_when_the_request_came(service: Service) -> None:
+    seen = service.call("api")
+    assert seen["listener"] == "api"
+    assert seen["peer"] == fingerprint(service.pki.organizations[0])
+    age = datetime.now(UTC) - datetime.fromisoformat(seen["received_at"])
+    assert timedelta() <= age < timedelta(seconds=5)
+
+
+def test_the_pages_have_no_certificate(service: Service) -> None:
+    seen = service.call("pages")
+    assert seen["listener"] == "pages"
+    assert seen["peer"] == hashlib.sha256(b"").hexdigest()
+
+
+def test_a_resumed_session_still_has_its_certificate(service: Service) -> None:
+    context = client_context(service.pki, service.pki.organizations[1])
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with service.tls_socket(context) as first:
+        session = first.session
+    with service.tls_socket(context, session) as second:
+        assert second.session_reused
+        second.sendall(b"GET / HTTP/1.1\r\nHost: segl\r\nConnection: close\r\n\r\n")
+        answer = second.makefile("rb").read()
+    assert fingerprint(service.pki.organizations[1]).encode() in answer
+
+
+@pytest.mark.parametrize("size", [0, 1, 100_000, 2 * MEBIBYTE])
+def test_a_chunked_body_arrives_whole_and_with_its_length(service: Service, size: int) -> None:
+    body = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    pieces = (body[i : i + 50_000] for i in range(0, size, 50_000))
+    headers = {"Transfer-Encoding": "chunked"}
+    seen = service.call(method="POST", body=pieces, headers=headers, encode_chunked=True)
+    assert seen["content_length"] == str(size)
+    assert seen["body"] == hashlib.sha256(body).hexdigest()
+    assert seen["framing"] == ""
+
+
+def test_a_body_over_the_limit_is_refused_with_the_limit(service: Service) -> None:
+    connection = service.connection()
+    connection.request("POST", "/", body=bytes(3 * MEBIBYTE + 1))
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert answer.read().decode() == (
+        "The request's body is larger than the 3145728 bytes that are accepted: send less at once."
+    )
+    connection.close()
+
+
+def test_a_chunked_body_over_the_limit_is_refused_though_it_never_ends(service: Service) -> None:
+    connection = service.connection()
+    connection.putrequest("POST", "/")
+    connection.putheader("Transfer-Encoding", "chunked")
+    connection.endheaders()
+    piece = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+    for _ in range(49):
+        connection.send(piece)
+    answer = connection.getresponse()
+    assert answer.status == 413
+    answer.read()
+    connection.close()
+
+
+def test_a_client_without_a_certificate_is_refused(service: Service) -> None:
+    assert is_refused(service, client_context(service.pki, None))
+
+
+def test_a_client_with_a_certificate_of_a_foreign_authority_is_refused(service: Service, tmp_path: Path) -> None:
+    foreign = ensure_pki(tmp_path)
+    context = client_context(service.pki, None)
+    context.load_cert_chain(foreign.organizations[0].certificate, foreign.organizations[0].private_key)
+    assert is_refused(service, context)
+
+
+def is_refused(service: Service, context: ssl.SSLContext) -> bool:
+    """With TLS 1.3 a client learns at its first read that it was refused."""
+    try:
+        with service.tls_socket(context) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: segl\r\n\r\n")
+            return connection.recv(1) == b""
+    except (ssl.SSLError, ConnectionError):
+        return True
+
+
+@pytest.mark.parametrize("listener", ["api", "pages"])
+def test_silent_and_half_sent_connections_slow_nobody(service: Service, listener: str) -> None:
+    with ExitStack() as stack:
+        for _ in range(12):
+            stack.enter_context(service.silent("api"))
+            stack.enter_context(service.silent("pages"))
+            half_sent = service.connection(listener)
+            stack.callback(half_sent.close)
+            half_sent.putrequest("POST", "/")
+            half_sent.putheader("Content-Length", "1000")
+            half_sent.endheaders()
+            half_sent.send(b"the first of a thousand bytes")
+        assert seconds_of(lambda: service.call(listener)) < 1
+
+
+def test_answers_do_not_say_what_serves_them(service: Service) -> None:
+    connection = service.connection("pages")
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    answer.read()
+    assert answer.headers.keys() == ["date", "content-length"]
+    connection.close()
+
+
+@pytest.mark.parametrize("listener", ["api", "pages"])
+def test_a_connection_that_stays_silent_is_closed(impatient_service: Service, listener: str) -> None:
+    if listener == "api":
+        context = client_context(impatient_service.pki, impatient_service.pki.organizations[0])
+        connection: socket.socket = impatient_service.tls_socket(context)
+    else:
+        connection = impatient_service.silent("pages")
+    with connection:
+        assert ended(connection)
+
+
+def test_a_connection_with_half_a_head_is_closed(impatient_service: Service) -> None:
+    with impatient_service.silent("pages") as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: se")
+        assert ended(connection)
+
+
+def test_a_head_without_end_is_cut_off(service: Service) -> None:
+    endless_head = b"GET / HTTP/1.1\r\nEndless: " + b"x" * 10_000_000
+    with service.silent("pages") as connection, pytest.raises(ConnectionError):
+        connection.sendall(endless_head)
+
+
+def ended(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def test_a_client_that_stalls_in_its_body_is_told_so(impatient_service: Service) -> None:
+    connection = impatient_service.connection()
+    connection.putrequest("POST", "/")
+    connection.putheader("Content-Length", "1000")
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert answer.status == 408
+    answer.read()
+    connection.close()
+
+
+@pytest.mark.parametrize("listener", ["api", "pages"])
+def test_clients_that_do_not_read_their_answers_give_the_threads_back(
+    impatient_service: Service, listener: str
+) -> None:
+    with ExitStack() as stack:
+        for _ in range(6):
+            connection = impatient_service.connection(listener)
+            stack.callback(connection.close)
+            connection.request("GET", "/large")
+        assert seconds_of(lambda: impatient_service.call(listener)) < 8
+
+
+def test_a_stop_lets_a_running_request_end(pki: SandboxPki) -> None:
+    with running(pki) as service:
+        answers: list[dict[str, str]] = []
+        caller = threading.Thread(target=lambda: answers.append(service.call("api", "/slow")))
+        caller.start()
+        time.sleep(0.25)
+        service.process.send_signal(signal.SIGTERM)
+        caller.join()
+        assert answers[0]["listener"] == "api"
+        assert service.process.wait(timeout=10) == 0
+
+
+def test_pooled_connections_and_half_open_ones_do_not_hold_up_a_stop(pki: SandboxPki) -> None:
+    with running(pki) as service, ExitStack() as stack:
+        for listener in ("api", "pages"):
+            connection = service.connection(listener)
+            stack.callback(connection.close)
+            connection.request("GET", "/")
+            connection.getresponse().read()
+            stack.enter_context(service.silent(listener))
+        service.process.send_signal(signal.SIGINT)
+        assert seconds_of(lambda: service.process.wait(timeout=20)) < 2
+        assert service.process.returncode == 0
+
+
+def test_nothing_of_all_this_is_logged(pki: SandboxPki) -> None:
+    with running(pki) as service:
+        service.call("pages", "/secret-token")
+        for listener in ("api", "pages"):
+            service.silent(listener).close()
+        assert is_refused(service, client_context(pki, None))
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.stdout is not None
+        assert service.process.stdout.read() == ""
+
+
+def test_a_wrong_tls_file_is_named(pki: SandboxPki, tmp_path: Path) -> None:
+    nonsense = tmp_path / "nonsense.pem"
+    nonsense.write_text("nonsense")
+    with pytest.raises(ConfigurationError, match=str(nonsense)):
+        tls_context(TlsFiles(nonsense, pki.server.private_key, []))
+    with pytest.raises(ConfigurationError, match=str(nonsense)):
+        tls_context(TlsFiles(pki.server.certificate, pki.server.private_key, [nonsense]))

@@ -1,0 +1,157 @@
+"""Log-in with the test eID: what it asks for, what comes back, and that an answer fits one session and one log-in."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client, RequestFactory
+from django.urls import Resolver404, resolve
+
+from segl.service.identity import log_ins
+from segl.service.identity.provider import NoProviderError
+
+WHO = {"identity_number": "12345678910", "name": "Kari Nordmann", "level": "4"}
+
+
+@pytest.fixture
+def browser(store: str) -> Client:
+    return Client()
+
+
+def begin(browser: Client) -> str:
+    """Press «Logg inn med eID»; gives the address of the test eID's page."""
+    return browser.post("/log-in", {"then": "/"}).headers["Location"]
+
+
+def logged_in_as(browser: Client) -> str | None:
+    request = RequestFactory().get("/")
+    request.session = browser.session
+    identity = log_ins.identity_of(request)
+    return identity and identity.name
+
+
+def test_whoever_one_wants_to_be_is_logged_in(browser: Client) -> None:
+    answer = browser.post(begin(browser), {**WHO, "identity_number": "123456 78910", "name": "  Kari   Nordmann "})
+    assert answer.headers["Location"].startswith("http://127.0.0.1:8080/log-in/return?state=")
+    assert browser.get(answer.headers["Location"]).headers["Location"] == "/"
+
+    request = RequestFactory().get("/")
+    request.session = browser.session
+    identity = log_ins.identity_of(request)
+    assert identity is not None
+    assert identity.personal_identification_number == "12345678910"
+    assert identity.name == "Kari Nordmann"
+    assert (identity.method, identity.level) == ("TestID", 4)
+
+
+def test_the_high_level_is_chosen_at_first(browser: Client) -> None:
+    page = browser.get(begin(browser)).content.decode()
+    assert 'name="level" value="4" checked' in page
+    assert 'name="level" value="3">' in page
+
+
+@pytest.mark.parametrize(
+    ("entered", "error"),
+    [
+        ({"identity_number": "1234567891"}, "Skriv et fødselsnummer med 11 sifre."),
+        ({"identity_number": "1234567891x"}, "Skriv et fødselsnummer med 11 sifre."),
+        ({"identity_number": "१२३४५६७८९१०"}, "Skriv et fødselsnummer med 11 sifre."),
+        ({"name": " "}, "Skriv et navn med høyst 100 tegn."),
+        ({"name": "K" * 101}, "Skriv et navn med høyst 100 tegn."),
+        ({"name": "Kari\x07"}, "Skriv et navn med høyst 100 tegn."),
+        ({"level": "5"}, "Velg et sikkerhetsnivå."),
+    ],
+)
+def test_what_is_wrong_is_said_beside_the_field(browser: Client, entered: dict[str, str], error: str) -> None:
+    answer = browser.post(begin(browser), WHO | entered)
+    assert answer.status_code == 422
+    assert answer.content.decode().count(error) == 2  # in the summary and beside the field
+    assert logged_in_as(browser) is None
+
+
+def test_no_identity_number_stands_in_an_address(browser: Client) -> None:
+    page = begin(browser)
+    location = browser.post(page, WHO).headers["Location"]
+    assert "12345678910" not in page + location
+
+
+def test_giving_up_is_told_and_leads_back(browser: Client) -> None:
+    location = browser.post(begin(browser), {"abort": "1"}).headers["Location"]
+    page = browser.get(location)
+    assert page.status_code == 400
+    assert "Du avbrøt innloggingen" in page.content.decode()
+    assert logged_in_as(browser) is None
+
+
+def test_an_answer_counts_once(browser: Client) -> None:
+    location = browser.post(begin(browser), WHO).headers["Location"]
+    assert browser.get(location).status_code == 302
+    assert browser.get(location).status_code == 400
+
+
+def test_an_answer_counts_in_the_session_that_asked_alone(browser: Client) -> None:
+    location = browser.post(begin(browser), WHO).headers["Location"]
+    other = Client()
+    begin(other)
+    page = other.get(location)
+    assert page.status_code == 400
+    assert "Innloggingen lyktes ikke" in page.content.decode()
+    assert logged_in_as(other) is None
+
+
+def test_a_code_fits_its_own_log_in_alone(browser: Client) -> None:
+    other = Client()
+    foreign = parse_qs(urlsplit(other.post(begin(other), WHO).headers["Location"]).query)
+    own = parse_qs(urlsplit(browser.post(begin(browser), WHO).headers["Location"]).query)
+    page = browser.get("/log-in/return", {"state": own["state"][0], "code": foreign["code"][0]})
+    assert page.status_code == 400
+    assert logged_in_as(browser) is None
+
+
+@pytest.mark.parametrize("code", ["", "gAAAAA", "æøå"])
+def test_a_code_that_the_test_eid_did_not_make_is_refused(browser: Client, code: str) -> None:
+    own = parse_qs(urlsplit(browser.post(begin(browser), WHO).headers["Location"]).query)
+    assert browser.get("/log-in/return", {"state": own["state"][0], "code": code}).status_code == 400
+
+
+@pytest.mark.parametrize("state", ["", "guessed", "æøå"])
+def test_an_answer_without_the_sessions_secret_is_refused(browser: Client, state: str) -> None:
+    begin(browser)
+    assert browser.get("/log-in/return", {"state": state, "code": "x"}).status_code == 400
+
+
+def test_the_session_gets_a_new_key_at_log_in(browser: Client) -> None:
+    location = browser.post(begin(browser), WHO).headers["Location"]
+    before = browser.cookies["segl_session"].value
+    browser.get(location)
+    assert browser.cookies["segl_session"].value != before
+
+
+def test_logging_out_forgets_everything(browser: Client) -> None:
+    browser.get(browser.post(begin(browser), WHO).headers["Location"])
+    assert logged_in_as(browser) == "Kari Nordmann"
+    assert "Du er logget ut" in browser.post("/log-out").content.decode()
+    assert logged_in_as(browser) is None
+    assert browser.get("/log-out").status_code == 405
+
+
+def test_a_page_without_a_log_in_says_so(browser: Client) -> None:
+    assert browser.get("/test-eid").status_code == 400
+    assert "Innloggingen har gått ut" in browser.get("/test-eid", {"request": "x"}).content.decode()
+
+
+def test_outside_a_sandbox_there_is_no_test_eid(browser: Client, no_sandbox: None) -> None:
+    page = browser.post("/log-in", {"then": "/"})
+    assert page.status_code == 503
+    assert "Her kan ingen logge inn" in page.content.decode()
+    with pytest.raises(Resolver404):
+        resolve("/test-eid", "segl.service.config.web_urls")
+    request = RequestFactory().get("/")
+    with pytest.raises(NoProviderError):
+        log_ins.begin(request, level=4, return_url="/", then="/")
+
+
+@pytest.mark.parametrize("then", ["https://evil.example/", "//evil.example", "/log-out", "", "/jobs/7/signers/1", "x"])
+def test_a_log_in_leads_to_pages_of_signers_alone(browser: Client, then: str) -> None:
+    url = browser.post("/log-in", {"then": then}).headers["Location"]
+    location = browser.post(url, WHO).headers["Location"]
+    assert browser.get(location).headers["Location"] == "/"

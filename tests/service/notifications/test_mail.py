@@ -1,0 +1,183 @@
+"""The first message to a signer, through a real mail server."""
+
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from django.test import override_settings
+
+from builders import KARI, contact, create, organization, person
+from segl.service import due, notifications
+from segl.service.jobs.links import enter_code
+from segl.service.store.models import Notification
+from segl.service.work.perform import perform
+
+
+class Inbox:
+    """Takes every message, or refuses the recipients."""
+
+    def __init__(self) -> None:
+        self.messages: list[EmailMessage] = []
+        self.recipients: list[list[str]] = []
+        self.refuses = False
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        if self.refuses:
+            return f"550 No such user: {address}"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        self.messages.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]  # of this policy
+        self.recipients.append(envelope.rcpt_tos)
+        return "250 OK"
+
+
+class AnyPort(Controller):
+    """Listens on any free port, which it then knows."""
+
+    def _trigger_server(self) -> None:
+        assert self.server is not None
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    """A mail server, which the service sends through."""
+    inbox = Inbox()
+    controller = AnyPort(inbox, hostname="127.0.0.1", port=0)
+    controller.start()
+    smtp = "django.core.mail.backends.smtp.EmailBackend"
+    with override_settings(EMAIL_BACKEND=smtp, EMAIL_HOST="127.0.0.1", EMAIL_PORT=controller.port):
+        yield inbox
+    controller.stop()
+
+
+def send(**changes: str | None) -> None:
+    letter: dict[str, Any] = {
+        "to": "kari@example.com",
+        "sender_name": "Nordvik kommune",
+        "nonsensitive_title": "",
+        "link": "https://segl.example/s/token",
+        "code": None,
+    }
+    notifications.send_first_notification(**(letter | changes))
+
+
+def text_of(message: EmailMessage) -> str:
+    return str(message.get_content())
+
+
+def test_one_who_logs_in_is_told_where(inbox: Inbox) -> None:
+    send()
+    (message,) = inbox.messages
+    assert inbox.recipients == [["kari@example.com"]]
+    assert message["To"] == "kari@example.com"
+    assert message["From"] == "Segl <segl@example.com>"
+    assert message["Subject"] == "Nordvik kommune ber deg om å signere"
+    for words in ("https://segl.example/s/token", "signere et dokument", "asks you to sign a document", "eID"):
+        assert words in text_of(message)
+    assert "None" not in text_of(message)
+
+
+def test_one_with_a_link_gets_the_code_too(inbox: Inbox) -> None:
+    send(code="012345")
+    told = text_of(inbox.messages[0])
+    assert told.count("012345") == 2
+    assert "https://segl.example/s/token" in told
+
+
+def test_the_nonsensitive_title_is_told(inbox: Inbox) -> None:
+    send(nonsensitive_title="Leie av båtplass")
+    assert "signere «Leie av båtplass»" in text_of(inbox.messages[0])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ond\r\nBcc: offer@example.com",
+        "Ond\nBcc: offer@example.com",
+        "Ond\rBcc: offer@example.com",
+        "Ond\r\n\r\n<h1>",
+        "Ond\u2028Bcc: offer@example.com",
+        "Ond\x85Bcc: offer@example.com",
+        "Ond\x0bBcc: offer@example.com",
+        "Å" * 200,
+        "{code} {link.__class__} %s",
+    ],
+)
+def test_a_senders_name_adds_no_header(inbox: Inbox, name: str) -> None:
+    send(sender_name=name)
+    (message,) = inbox.messages
+    assert inbox.recipients == [["kari@example.com"]]
+    assert "Bcc" not in message
+    assert sorted(message.keys()) == sorted(
+        ["Content-Type", "MIME-Version", "Content-Transfer-Encoding", "Subject", "From", "To", "Date", "Message-ID"]
+        + [each for each in ("X-Peer", "X-MailFrom", "X-RcptTo") if each in message]
+    )
+    assert str(message["Subject"]).endswith("ber deg om å signere")
+
+
+@pytest.mark.parametrize("title", ["{code}", "{sender}", "%(code)s", "\r\n.\r\nRSET", "\n.\n"])
+def test_a_title_is_text_and_nothing_else(inbox: Inbox, title: str) -> None:
+    send(nonsensitive_title=title)
+    (message,) = inbox.messages
+    assert title.replace("\r\n", "\n") in text_of(message).replace("\r\n", "\n")
+    assert "ignore this message" in text_of(message)
+
+
+@pytest.mark.parametrize(
+    "address", ["a@example.com, b@example.com", "a@example.com\nBcc: b@example.com", "", "a", "<>"]
+)
+def test_an_address_that_is_none_reaches_nobody_else(inbox: Inbox, address: str) -> None:
+    try:
+        send(to=address)
+    except Exception:  # whatever the library says: the work is given back and parked in the end
+        assert inbox.messages == []
+    assert [each for each in inbox.recipients if "b@example.com" in each] == []
+
+
+@pytest.mark.usefixtures("store")
+class TestFromJobToInbox:
+    def test_the_link_and_code_that_arrive_let_the_signer_in(self, inbox: Inbox) -> None:
+        create(contact("ola@example.com"), title="Om din sykdom")
+        assert perform(due.claim(Notification)[0])
+        told = text_of(inbox.messages[0])
+        token = told.split("/s/")[1].split()[0]
+        code = told.split("sikkerhetskoden: ")[1].split()[0]
+        assert enter_code(token=token, code=code).email == "ola@example.com"
+        assert "sykdom" not in str(inbox.messages[0])
+
+    def test_no_identity_number_leaves_by_mail(self, inbox: Inbox) -> None:
+        create(person(KARI, email="kari@example.com"), title="Om din sykdom", nonsensitive_title="Et brev")
+        assert perform(due.claim(Notification)[0])
+        whole = inbox.messages[0].as_string() + text_of(inbox.messages[0])
+        assert KARI not in whole
+        assert "sykdom" not in whole
+        assert "Et brev" in text_of(inbox.messages[0])
+
+    def test_a_refused_recipient_is_tried_again(self, inbox: Inbox) -> None:
+        inbox.refuses = True
+        create(contact("ukjent@example.com"))
+        assert not perform(due.claim(Notification)[0])
+        row = Notification.objects.get()
+        assert (row.last_error, row.sent_at) == ("SMTPRecipientsRefused", None)
+        assert row.due_at is not None
+
+    def test_a_mail_server_that_is_away_is_tried_again(self) -> None:
+        with override_settings(
+            EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend", EMAIL_HOST="127.0.0.1", EMAIL_PORT=1
+        ):
+            create(contact())
+            assert not perform(due.claim(Notification)[0])
+        assert Notification.objects.get().last_error == "ConnectionRefusedError"
+
+    def test_two_signers_get_a_message_each(self, inbox: Inbox) -> None:
+        create(contact("a@example.com"), contact("b@example.com"), sender=organization())
+        for row in due.claim(Notification, limit=5):
+            assert perform(row)
+        assert inbox.recipients == [["a@example.com"], ["b@example.com"]]

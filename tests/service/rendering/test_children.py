@@ -1,0 +1,160 @@
+"""Rendering children: what a hostile PDF meets, and what becomes of those who look at it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from pikepdf import Array, Dictionary, Name, Pdf, Stream
+
+import pdfs
+from segl.core.errors import InvalidDocument
+from segl.service import rendering
+from segl.service.rendering import wire
+from segl.service.rendering.children import _nursery, run
+from segl.service.rendering.limits import MEBIBYTE, Limits
+
+PAGE = pdfs.pdf("Text")
+GIVEN_UP = "could not be processed within the limits"
+
+
+def endless_drawing() -> bytes:
+    """A page of a few kilobytes that takes minutes to draw: a form that draws a form that draws a form…"""
+
+    def fill(document: Pdf) -> None:
+        drawn = document.make_indirect(Stream(document, b"0 0 500 700 re f\n" * 100))
+        for _ in range(8):
+            outer = Stream(document, b"/X Do\n" * 30)
+            outer.Resources = Dictionary(XObject=Dictionary(X=_form(drawn)))
+            drawn = document.make_indirect(outer)
+        page = document.add_blank_page(page_size=pdfs.A4)
+        page.Resources = Dictionary(XObject=Dictionary(X=_form(drawn)))
+        page.Contents = Stream(document, b"/X Do")
+
+    return pdfs.made(fill)
+
+
+def _form(stream: Stream) -> Stream:
+    stream.Type, stream.Subtype, stream.BBox = Name.XObject, Name.Form, Array([0, 0, 500, 700])
+    return stream
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def gone(pid: int) -> bool:
+    """Whether the process ends within ten seconds."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if not Path(f"/proc/{pid}").exists():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_a_page_that_takes_too_much_processor_time_is_given_up() -> None:
+    started = time.monotonic()
+    with pytest.raises(InvalidDocument, match=GIVEN_UP):
+        run("page_image", Limits(cpu_seconds=1), pdf=endless_drawing(), page=1, width=1000)
+    assert time.monotonic() - started < 5
+
+
+def test_a_page_that_takes_too_long_is_given_up() -> None:
+    with pytest.raises(InvalidDocument, match=GIVEN_UP):
+        run("page_image", Limits(wall_seconds=1), pdf=endless_drawing(), page=1, width=1000)
+
+
+def test_a_page_that_takes_too_much_memory_is_given_up() -> None:
+    small = Limits(memory=200 * MEBIBYTE)
+    run("page_image", small, pdf=PAGE, page=1, width=1000)
+    with pytest.raises(InvalidDocument):
+        run("page_image", small, pdf=pdfs.pdf("Large"), page=1, width=4900)
+
+
+def test_a_result_that_is_too_large_is_refused() -> None:
+    with pytest.raises(InvalidDocument, match="more than the 1000 allowed"):
+        run("page_image", Limits(result=1000), pdf=PAGE, page=1, width=1000)
+
+
+def test_the_next_document_does_not_notice_and_no_dead_child_is_left() -> None:
+    with pytest.raises(InvalidDocument):
+        run("page_image", Limits(cpu_seconds=1), pdf=endless_drawing(), page=1, width=1000)
+    assert rendering.inspect(PAGE).pages == 1
+    zygote = _nursery.running().process.pid
+    assert all(gone(child) for child in children_of(zygote))
+
+
+def test_many_threads_are_served_at_once() -> None:
+    with ThreadPoolExecutor(8) as threads:
+        read = list(threads.map(rendering.read_pages, [pdfs.pdf(str(number)) for number in range(40)]))
+    assert [page.text for (page,) in read] == [str(number) for number in range(40)]
+
+
+def test_a_zygote_that_was_killed_is_replaced() -> None:
+    rendering.inspect(PAGE)
+    killed = _nursery.running().process
+    killed.send_signal(signal.SIGKILL)
+    assert rendering.inspect(PAGE).pages == 1
+    assert _nursery.running().process.pid != killed.pid
+
+
+def test_a_forked_process_has_a_zygote_of_its_own() -> None:
+    rendering.inspect(PAGE)
+    ours = _nursery.running().process.pid
+    child = os.fork()
+    if not child:
+        works = rendering.inspect(PAGE).pages == 1
+        other = _nursery.running().process.pid
+        _nursery.stop()
+        os._exit(0 if works and other != ours else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert rendering.inspect(PAGE).pages == 1
+    assert _nursery.running().process.pid == ours
+
+
+def test_the_zygote_knows_nothing_of_the_service_and_dies_with_it() -> None:
+    program = (
+        "import sys; from segl.service.rendering import children; children.warm_up(); "
+        "print(children._nursery.zygote.process.pid, flush=True); sys.stdin.read()"
+    )
+    secretive = os.environ | {"SECRET": "in the environment"}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=secretive, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as service:
+        assert service.stdout
+        zygote = int(service.stdout.readline())
+        assert Path(f"/proc/{zygote}/environ").read_bytes() == b""
+        service.kill()
+        service.wait()
+    assert gone(zygote)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 5, 9, 12])
+def test_an_answer_that_broke_off_counts_as_none(cut: int) -> None:
+    whole = wire.answer(wire.DONE, b"result")
+    assert wire.read_answer(whole) == (wire.DONE, b"result")
+    assert wire.read_answer(whole[:cut]) == (wire.FAILED, b"the child died")
+
+
+CLOSED = """
+import os, socket
+from segl.service.rendering.limits import Limits, close_the_doors, limit_use
+limit_use(Limits())
+os.close(0)
+close_the_doors()
+for attempt in (lambda: open("/dev/null"), socket.socket, os.pipe, lambda: os.dup(1), lambda: os.dup2(1, 0)):
+    try:
+        attempt()
+    except OSError as error:
+        print(type(error).__name__, flush=True)
+"""
+
+
+def test_behind_closed_doors_nothing_can_be_opened_not_even_in_place_of_what_was_open() -> None:
+    told = subprocess.run([sys.executable, "-c", CLOSED], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["OSError"] * 5

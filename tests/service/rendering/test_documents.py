@@ -1,0 +1,129 @@
+"""What rendering says of PDFs: facts of the good ones, one clear sentence about the others."""
+
+import io
+from pathlib import Path
+
+import pytest
+from pikepdf import Dictionary, Name, Pdf, String
+from PIL import Image
+
+import pdfs
+from segl.core.errors import InvalidDocument
+from segl.service import rendering
+from segl.service.rendering import PageContent, PdfFacts
+
+TWO_PAGES = pdfs.pdf("The first page", "The second")
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7"])
+def test_the_facts_of_a_pdf_are_its_version_and_pages(version: str) -> None:
+    assert rendering.inspect(pdfs.pdf("A", "B", "C", version=version)) == PdfFacts(version, 3, None)
+
+
+def test_a_claim_to_pdf_a_is_told(reference: Path) -> None:
+    document = (reference / "documents" / "PDF-A-testdokument.pdf").read_bytes()
+    assert rendering.inspect(document) == PdfFacts("1.7", 1, "2B")
+
+
+@pytest.mark.parametrize("name", ["PDF-1-2-testdokument.pdf", "PDF-1-4-testdokument.pdf", "PDF-1-5-testdokument.pdf"])
+def test_the_official_sample_documents_are_accepted_and_shown(reference: Path, name: str) -> None:
+    document = (reference / "documents" / name).read_bytes()
+    assert rendering.inspect(document).pages == 1
+    (page,) = rendering.read_pages(document)
+    assert "TESTDOKUMENT" in page.text
+
+
+def no_pages() -> bytes:
+    return pdfs.made(lambda _: None)
+
+
+def dynamic_form() -> bytes:
+    return pdfs.changed(TWO_PAGES, lambda document: document.Root.__setattr__("NeedsRendering", True))
+
+
+def endless_page_tree() -> bytes:
+    return pdfs.changed(TWO_PAGES, lambda document: document.Root.Pages.Kids.append(document.Root.Pages))
+
+
+def with_content_elsewhere() -> bytes:
+    return pdfs.changed(TWO_PAGES, lambda document: document.pages[0].Contents.__setattr__("F", String("other.txt")))
+
+
+def with_unit(unit: float) -> bytes:
+    return pdfs.changed(TWO_PAGES, lambda document: document.pages[1].obj.__setattr__("UserUnit", unit))
+
+
+def of_size(width: float, height: float) -> bytes:
+    return pdfs.changed(TWO_PAGES, lambda document: document.pages[0].__setattr__("mediabox", [0, 0, width, height]))
+
+
+def version_in_catalog() -> bytes:
+    return pdfs.changed(TWO_PAGES, lambda document: document.Root.__setattr__("Version", Name("/2.0")))
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        (b"", "is not a PDF"),
+        (b"A letter, not a PDF.", "is not a PDF"),
+        (b"PK\x03\x04 a ZIP", "is not a PDF"),
+        (b"%PDF-1.7\n", "is damaged"),
+        (TWO_PAGES[:-200], "is damaged"),
+        (TWO_PAGES[: len(TWO_PAGES) // 2], "is damaged"),
+        (TWO_PAGES.replace(b"/Type /Pages", b"/Type /Sages").replace(b"/Kids", b"/Bids"), "is damaged"),
+        (pdfs.encrypted(user="secret", owner="secret"), "protected by a password"),
+        (pdfs.encrypted(user="", owner="secret"), "restricted by its owner"),
+        (pdfs.pdf("New", version="2.0"), "version 2.0; only versions 1.1 to 1.7"),
+        (pdfs.pdf("Old", version="1.0"), "version 1.0; only versions 1.1 to 1.7"),
+        (version_in_catalog(), "version 2.0"),
+        (no_pages(), "is damaged"),
+        (of_size(14401, 100), "Page 1 of the PDF is 14401 by 100 points"),
+        (of_size(100, 2), "Page 1 of the PDF is 100 by 2 points"),
+        (with_unit(1000), "Page 2 of the PDF is 595000 by 842000 points"),
+        (with_unit(-1), "Page 2 of the PDF is -595 by -842 points"),
+        (with_content_elsewhere(), "content from outside itself"),
+        (dynamic_form(), "dynamic XFA form"),
+        (endless_page_tree(), "is damaged"),
+        (pdfs.pdf(*["x"] * 2001), "has 2001 pages; it must have 1 to 2000"),
+    ],
+)
+def test_what_cannot_be_signed_is_refused_with_a_sentence(document: bytes, sentence: str) -> None:
+    with pytest.raises(InvalidDocument, match=sentence):
+        rendering.inspect(document)
+
+
+def test_a_page_becomes_a_jpeg_of_the_width_asked_for() -> None:
+    image = Image.open(io.BytesIO(rendering.page_image(TWO_PAGES, page=2, width=500)))
+    assert (image.format, image.size) == ("JPEG", (500, 708))
+    assert min(image.convert("L").tobytes()) < 50
+
+
+def test_a_page_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InvalidDocument, match="There is no page 3; the PDF has 2"):
+        rendering.page_image(TWO_PAGES, page=3, width=500)
+
+
+def test_an_image_of_too_many_pixels_is_refused() -> None:
+    with pytest.raises(InvalidDocument, match="more than 25000000 pixels"):
+        rendering.page_image(TWO_PAGES, page=1, width=100_000)
+
+
+def test_the_size_and_text_of_each_page_are_told() -> None:
+    assert rendering.read_pages(TWO_PAGES) == (
+        PageContent(595, 842, "The first page"),
+        PageContent(595, 842, "The second"),
+    )
+
+
+def test_a_rotated_page_has_the_size_it_is_shown_in() -> None:
+    assert rendering.read_pages(pdfs.pdf("Text", rotate=90)) == (PageContent(842, 595, "Text"),)
+
+
+def test_field_values_are_shown_on_the_picture() -> None:
+    def hide_fields(document: Pdf) -> None:
+        document.pages[0].Annots = Dictionary(A=document.pages[0].Annots).A[1:]
+
+    form = pdfs.active_form()
+    assert rendering.page_image(form, page=1, width=600) != rendering.page_image(
+        pdfs.changed(form, hide_fields), page=1, width=600
+    )

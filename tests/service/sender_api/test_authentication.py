@@ -1,0 +1,80 @@
+"""Who calls: the organization of the certificate, for itself or for one that authorized it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from api_answers import error
+from certificates import Authority
+from segl.service import clock
+from segl.service.store.models import Organization
+
+PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
+Apis = dict[str, Any]
+
+
+def test_an_organization_is_told_who_it_is(apis: Apis) -> None:
+    for number in (PUBLIC, PRIVATE):
+        answer = apis[number].get(f"/api/{number}")
+        assert (answer.status_code, answer.content) == (200, f"You are {number}".encode())
+
+
+def test_a_broker_is_told_for_whom_it_acts(apis: Apis) -> None:
+    answer = apis[BROKER].get(f"/api/{PUBLIC}")
+    assert answer.content == b"You are 318602352, operating on behalf of 123456789"
+
+
+@pytest.mark.parametrize(("caller", "sender"), [(BROKER, PRIVATE), (PUBLIC, BROKER), (PRIVATE, PUBLIC)])
+def test_nobody_acts_for_one_who_did_not_authorize_them(apis: Apis, caller: str, sender: str) -> None:
+    status, code, message = error(apis[caller].get(f"/api/{sender}"))
+    assert (status, code) == (403, "BROKER_NOT_AUTHORIZED")
+    assert caller in message
+    assert sender in message
+
+
+def test_an_unknown_sender_is_as_one_who_did_not_authorize(apis: Apis) -> None:
+    assert error(apis[PUBLIC].get("/api/999999999"))[:2] == (403, "BROKER_NOT_AUTHORIZED")
+
+
+@pytest.mark.parametrize("sender", ["x", "12345678901", "%00", "%C3%A6", "%D9%A1" * 9, "1" * 5000, "' OR 1=1"])
+def test_what_is_no_organization_number_is_no_address(apis: Apis, sender: str) -> None:
+    assert error(apis[PUBLIC].get(f"/api/{sender}"))[:2] == (404, "NOT_FOUND")
+
+
+def test_a_caller_without_certificate_is_refused(api: Any) -> None:
+    for nothing in (None, b""):
+        status, code, message = error(type(api)(nothing).get(f"/api/{PUBLIC}"))
+        assert (status, code) == (403, "NOT_AUTHORIZED")
+        assert "without a client certificate" in message
+
+
+def test_a_certificate_of_another_root_is_refused(api: Any) -> None:
+    foreign = Authority.root().intermediate().organization(PUBLIC)
+    status, code, message = error(type(api)(foreign.certificate).get(f"/api/{PUBLIC}"))
+    assert (status, code) == (403, "NOT_AUTHORIZED")
+    assert "not trusted" in message
+
+
+def test_a_certificate_that_is_none_is_refused(api: Any) -> None:
+    assert error(type(api)(b"garbage").get(f"/api/{PUBLIC}"))[:2] == (403, "NOT_AUTHORIZED")
+
+
+def test_an_organization_that_is_not_registered_is_refused(apis: Apis) -> None:
+    Organization.objects.filter(pk=PRIVATE).delete()
+    status, code, message = error(apis[PRIVATE].get(f"/api/{PRIVATE}"))
+    assert (status, code) == (403, "NOT_AUTHORIZED")
+    assert f"{PRIVATE} of the client certificate is not registered" in message
+
+
+def test_a_certificate_is_checked_again_after_a_while(apis: Apis, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert apis[PUBLIC].get(f"/api/{PUBLIC}").status_code == 200
+    later = clock.wall() + timedelta(days=365 * 30)
+    monkeypatch.setattr(clock, "wall", lambda: later)
+    assert error(apis[PUBLIC].get(f"/api/{PUBLIC}"))[:2] == (403, "NOT_AUTHORIZED")
+
+
+def test_a_broker_that_lost_its_authorization_is_refused_at_once(apis: Apis) -> None:
+    assert apis[BROKER].get(f"/api/{PUBLIC}").status_code == 200
+    Organization.objects.get(pk=PUBLIC).brokers.clear()
+    assert error(apis[BROKER].get(f"/api/{PUBLIC}"))[:2] == (403, "BROKER_NOT_AUTHORIZED")

@@ -1,0 +1,273 @@
+"""The resources of the portal flow: from request to answer, refusals in the wire's words."""
+
+import logging
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+
+from api_answers import error
+from builders import KARI, contact, create, everything, manifest, organization, person, sealed, signed
+from pdfs import encrypted, pdf
+from segl.core import asice
+from segl.core.asice import PackageFile
+from segl.core.keys import PrivateKey
+from segl.core.protocol import (
+    PortalJobRequest,
+    PortalJobResponse,
+    PortalManifest,
+    PortalStatusChange,
+    SignatureStatus,
+)
+from segl.service import clock
+from segl.service.jobs.create import cancel_job
+from segl.service.sender_api.errors import response, response_to
+from segl.service.store.models import Job
+
+PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
+JOBS = f"/api/{PUBLIC}/portal/signature-jobs"
+BOUNDARY = "0123456789"
+MULTIPART = f"multipart/mixed; boundary={BOUNDARY}"
+Apis = dict[str, Any]
+Keys = dict[str, PrivateKey]
+
+
+def package(
+    key: PrivateKey,
+    asked: PortalManifest | bytes | None = None,
+    files: dict[str, bytes] | None = None,
+    at: datetime | None = None,
+) -> bytes:
+    made = asked if isinstance(asked, bytes) else (asked or manifest()).to_xml()
+    documents = {"0001_dokument.pdf": pdf("Avtale")} if files is None else files
+    return asice.build(
+        manifest=made,
+        documents=[PackageFile(name, "application/pdf", content) for name, content in documents.items()],
+        key=key,
+        signing_time=at or clock.wall(),
+    )
+
+
+def multipart(request: bytes, package: bytes) -> bytes:
+    return (
+        f"--{BOUNDARY}\r\nContent-Type: application/xml\r\n\r\n".encode()
+        + request
+        + f"\r\n--{BOUNDARY}\r\nContent-Type: application/octet-stream\r\n\r\n".encode()
+        + package
+        + f"\r\n--{BOUNDARY}--\r\n".encode()
+    )
+
+
+def body(packed: bytes, request: PortalJobRequest | None = None) -> bytes:
+    return multipart((request or PortalJobRequest("ref")).to_xml(), packed)
+
+
+def refused(api: Any, sent: bytes, **more: Any) -> tuple[int, str, str]:
+    """What a job that must be refused is answered; nothing of it is kept."""
+    before = everything()
+    answer = error(api.call("POST", JOBS, sent, MULTIPART, **more))
+    assert everything() == before
+    return answer
+
+
+class TestCreate:
+    def test_a_job_is_accepted(self, api: Any, keys: Keys) -> None:
+        answer = api.post(JOBS, body(package(keys[PUBLIC]), PortalJobRequest("my ref", "q")), MULTIPART)
+        assert answer.status_code == 200
+        told = PortalJobResponse.from_xml(answer.content)
+        job = Job.objects.get()
+        assert (told.signature_job_id, told.reference) == (job.pk, "my ref")
+        assert told.cancellation_url == f"https://127.0.0.1:8443{JOBS}/{job.pk}/cancel"
+        assert (job.sender_id, job.broker_id, job.polling_queue) == (PUBLIC, PUBLIC, "q")
+
+    def test_a_broker_sends_for_one_who_authorized_it(self, apis: Apis, keys: Keys) -> None:
+        answer = apis[BROKER].post(JOBS, body(package(keys[BROKER])), MULTIPART)
+        assert answer.status_code == 200
+        assert (Job.objects.get().sender_id, Job.objects.get().broker_id) == (PUBLIC, BROKER)
+
+    def test_a_package_signed_by_another_organization_is_refused(self, api: Any, keys: Keys) -> None:
+        status, code, message = refused(api, body(package(keys[BROKER])))
+        assert (status, code) == (400, "ASICE_VALIDATION_FAILED")
+        assert BROKER in message
+
+    def test_a_manifest_of_another_sender_is_refused(self, api: Any, keys: Keys) -> None:
+        answer = refused(api, body(package(keys[PUBLIC], manifest(sender=PRIVATE))))
+        assert answer == (
+            400,
+            "ASICE_VALIDATION_FAILED",
+            f"The manifest names {PRIVATE} as sender, the URL {PUBLIC}: they must be the same.",
+        )
+
+    def test_a_package_changed_after_signing_is_refused(self, api: Any, keys: Keys) -> None:
+        sent = body(package(keys[PUBLIC])).replace(b"<title>Avtale om", b"<title>Avtala om")
+        status, code, _ = refused(api, sent)
+        assert (status, code) == (400, "ASICE_VALIDATION_FAILED")
+
+    @pytest.mark.parametrize("late", [timedelta(seconds=6), -timedelta(seconds=6)])
+    def test_a_package_of_another_time_is_refused(self, api: Any, keys: Keys, late: timedelta) -> None:
+        status, code, message = refused(api, body(package(keys[PUBLIC], at=clock.wall() - late)))
+        assert (status, code) == (400, "ASICE_VALIDATION_FAILED")
+        assert "set the clock right" in message
+
+    @pytest.mark.parametrize("files", [{}, {"other.pdf": pdf("A")}, {"0001_dokument.pdf": pdf("A"), "b.pdf": pdf("B")}])
+    def test_manifest_and_package_name_the_same_files(self, api: Any, keys: Keys, files: dict[str, bytes]) -> None:
+        status, code, message = refused(api, body(package(keys[PUBLIC], files=files)))
+        assert (status, code) == (400, "ASICE_VALIDATION_FAILED")
+        assert "the same files, each once" in message
+
+    @pytest.mark.parametrize(
+        "content",
+        [b"", b"text", encrypted(user="x", owner="x"), encrypted(user="", owner="x"), pdf("A")[:300]],
+        ids=["empty", "text", "password", "owner password", "cut off"],
+    )
+    def test_what_is_no_pdf_to_sign_is_refused(self, api: Any, keys: Keys, content: bytes) -> None:
+        status, code, message = refused(api, body(package(keys[PUBLIC], files={"0001_dokument.pdf": content})))
+        assert (status, code) == (400, "INVALID_DOCUMENT")
+        assert message.startswith("0001_dokument.pdf: ")
+
+    def test_a_manifest_that_breaks_the_schema_is_refused(self, api: Any, keys: Keys) -> None:
+        broken = manifest().to_xml().replace(b"<title>Avtale om", b"<titel>Avtale om")
+        status, code, _ = refused(api, body(package(keys[PUBLIC], broken)))
+        assert (status, code) == (400, "SCHEMA_VALIDATION_ERROR")
+
+    def test_a_request_that_breaks_the_schema_is_refused(self, api: Any, keys: Keys) -> None:
+        for request in (b"<x/>", b"", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"):
+            status, code, _ = refused(api, multipart(request, package(keys[PUBLIC])))
+            assert (status, code) == (400, "SCHEMA_VALIDATION_ERROR")
+
+    def test_the_parts_in_the_wrong_order_are_refused(self, api: Any) -> None:
+        sent = multipart(b"1", b"2").replace(b"application/xml", b"x/y")
+        assert refused(api, sent)[:2] == (400, "INVALID_REQUEST")
+
+    def test_a_body_cut_off_is_refused(self, api: Any, keys: Keys) -> None:
+        whole = body(package(keys[PUBLIC]))
+        for length in (0, 10, len(whole) // 2, len(whole) - 20):
+            assert refused(api, whole[:length])[:2] == (400, "INVALID_REQUEST")
+
+    def test_what_the_sector_may_not_ask_for_is_refused(self, apis: Apis, keys: Keys) -> None:
+        asked = manifest(sender=PRIVATE, required_authentication="3")
+        before = everything()
+        answer = apis[PRIVATE].post(JOBS.replace(PUBLIC, PRIVATE), body(package(keys[PRIVATE], asked)), MULTIPART)
+        assert error(answer)[:2] == (400, "SIGNATURE_JOB_NOT_ALLOWED")
+        assert everything() == before
+
+    def test_no_refusal_repeats_an_identity_number(self, api: Any, keys: Keys) -> None:
+        broken = manifest(person(KARI)).to_xml().replace(KARI.encode(), KARI.encode() + b"0")
+        assert KARI not in refused(api, body(package(keys[PUBLIC], broken)))[2]
+
+
+class TestPoll:
+    def test_an_empty_queue_says_when_to_come_again(self, api: Any) -> None:
+        before = clock.wall()
+        answer = api.get(JOBS)
+        assert answer.status_code == 204
+        permitted = datetime.fromisoformat(answer["X-Next-permitted-poll-time"])
+        assert timedelta(seconds=599) < permitted - before < timedelta(seconds=602)
+
+    @pytest.mark.parametrize("query", ["", "?polling_queue", "?polling_queue="])
+    def test_a_change_is_given_with_what_can_be_done(self, api: Any, query: str) -> None:
+        job = create(person(KARI), contact(order=1), reference="ref")
+        signed(job)
+        answer = api.get(JOBS + query)
+        assert answer.status_code == 200
+        assert datetime.fromisoformat(answer["X-Next-permitted-poll-time"]) <= clock.wall()
+        change = PortalStatusChange.from_xml(answer.content)
+        url = f"https://127.0.0.1:8443{JOBS}/{job.pk}"
+        assert (change.signature_job_id, change.status, change.reference) == (job.pk, "IN_PROGRESS", "ref")
+        assert (change.confirmation_url, change.cancellation_url) == (f"{url}/complete?version=1", f"{url}/cancel")
+        assert [each.status for each in change.signatures] == [SignatureStatus.SIGNED, SignatureStatus.WAITING]
+        assert [each.xades_url for each in change.signatures] == [f"{url}/xades/1", None]
+        assert change.pades_url is None
+
+    def test_a_change_is_confirmed_at_its_url(self, api: Any) -> None:
+        job = create()
+        cancel_job(sender=organization(), job_id=job.pk)
+        change = PortalStatusChange.from_xml(api.get(JOBS).content)
+        assert change.cancellation_url is None
+        answer = api.post(change.confirmation_url.removeprefix("https://127.0.0.1:8443"))
+        assert answer.status_code == 204
+        clock.move(timedelta(hours=1))
+        assert api.get(JOBS).status_code == 204
+
+    @pytest.mark.parametrize("query", ["", "?version=", "?version=x", "?version=-1", "?version=1.0", "?version=%00"])
+    def test_a_confirmation_without_version_is_refused(self, api: Any, query: str) -> None:
+        job = create()
+        assert error(api.post(f"{JOBS}/{job.pk}/complete{query}"))[:2] == (400, "INVALID_REQUEST")
+
+    @pytest.mark.parametrize("queue", ["none", "%00", "%F0%9F%92%A9", "a%20b", "%FF", "x" * 5000])
+    def test_a_queue_that_never_was_is_empty(self, api: Any, queue: str) -> None:
+        assert api.get(f"{JOBS}?polling_queue={queue}").status_code == 204
+
+
+class TestDownload:
+    def test_the_results_are_given_as_they_are(self, api: Any) -> None:
+        job = create()
+        signed(job)
+        xades = api.get(f"{JOBS}/{job.pk}/xades/1")
+        assert (xades.getvalue(), xades["Content-Type"]) == (b"<xades-1/>", "application/xml")
+        sealed(job)
+        pades = api.get(f"{JOBS}/{job.pk}/pades")
+        assert (pades.getvalue(), pades["Content-Type"]) == (b"%PDF sealed", "application/octet-stream")
+        assert pades["Content-Length"] == "11"
+        assert sha256(pades.getvalue()).digest()
+
+    @pytest.mark.parametrize("path", ["xades/1", "xades/0", "xades/99999999999999999999", "pades"])
+    def test_what_is_not_there_yet_is_not_found(self, api: Any, path: str) -> None:
+        job = create()
+        assert error(api.get(f"{JOBS}/{job.pk}/{path}"))[:2] == (404, "SIGNATURE_JOB_NOT_FOUND")
+
+    @pytest.mark.parametrize(
+        ("method", "path"), [("GET", "xades/1"), ("GET", "pades"), ("POST", "cancel"), ("POST", "complete?version=1")]
+    )
+    def test_another_senders_job_is_as_none(self, apis: Apis, method: str, path: str) -> None:
+        job = create()
+        signed(job)
+        theirs = JOBS.replace(PUBLIC, PRIVATE)
+        before = everything()
+        answers = {
+            error(apis[PRIVATE].call(method, f"{theirs}/{number}/{path}"))[2].replace(str(number), "N")
+            for number in (job.pk, 2_000_000_000)
+        }
+        assert answers == {"There is no job N."}
+        assert everything() == before
+
+
+class TestCancel:
+    def test_a_job_is_cancelled_and_cancelled_again(self, api: Any) -> None:
+        job = create()
+        for _ in range(2):
+            assert api.post(f"{JOBS}/{job.pk}/cancel").status_code == 204
+
+    def test_a_completed_job_conflicts(self, api: Any) -> None:
+        job = create()
+        signed(job)
+        sealed(job)
+        assert error(api.post(f"{JOBS}/{job.pk}/cancel"))[:2] == (409, "SIGNATURE_JOB_ENDED")
+
+
+class TestErrors:
+    @pytest.mark.parametrize("path", ["/", "/api", "/api/", "/jobs/1", f"{JOBS}/x", f"{JOBS}/1/other", "/%00", "/%0A"])
+    def test_an_unknown_address_is_an_error_document(self, api: Any, path: str) -> None:
+        assert error(api.get(path))[:2] == (404, "NOT_FOUND")
+
+    def test_another_method_is_an_error_document(self, api: Any) -> None:
+        status, code, message = error(api.call("DELETE", JOBS))
+        assert (status, code, message) == (
+            405,
+            "METHOD_NOT_ALLOWED",
+            "DELETE is not possible here: use GET or POST.",
+        )
+
+    def test_a_failure_of_ours_tells_a_number_and_nothing_else(self, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.DEBUG):
+            status, code, message = error(response_to(DatabaseError(f"Key (number)=({KARI}) already exists")))
+        assert (status, code) == (500, "INTERNAL_ERROR")
+        assert KARI not in message
+        assert KARI not in caplog.text
+        number = message.split("name ")[1].split(" ")[0]
+        assert number in caplog.text
+
+    def test_a_message_with_what_xml_cannot_carry_is_told_all_the_same(self) -> None:
+        assert error(response(400, "CODE", "a\0b\x1fc\ud800")) == (400, "CODE", "a\ufffdb\ufffdc\ufffd")

@@ -1,0 +1,170 @@
+"""Who gets in where: by identity number and level, by link and code, and nobody else."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from browsers import Browser, address, heading, text
+from builders import KARI, OLA, contact, create, person, sent_link
+from pdfs import pdf
+from segl.core.protocol import AuthenticationLevel
+from segl.service.store.models import Job
+
+KARI_SIGNS, OLA_SIGNS = 1, 2
+
+
+@pytest.fixture
+def job(store: str) -> Job:
+    """Asks Kari by identity number and Ola by e-mail."""
+    return create(person(KARI), contact(), contents=[pdf("Leie av plass 14")], nonsensitive_title="Avtale fra kommunen")
+
+
+def pages_of(job: Job, number: int) -> list[str]:
+    """Every address of a signer's pages."""
+    below = ["reject", "receipt", "signed.pdf", "xades", "documents/1/original", "documents/1/pages/1.jpg?w=480"]
+    return [address(job, number), *(f"{address(job, number)}/{each}" for each in below)]
+
+
+def tells_nothing(response: Any) -> bool:
+    return "båtplass" not in text(response) and "plass 14" not in text(response)
+
+
+def test_a_person_sees_the_documents_after_log_in(browser: Browser, job: Job) -> None:
+    page = browser.log_in()
+    assert heading(page) == "Dokumentene dine"
+    assert f'<a href="{address(job)}">Avtale om båtplass</a>' in text(page)
+    assert heading(browser.get(address(job))) == "Avtale om båtplass"
+
+
+def test_a_person_without_documents_is_told_so(browser: Browser, job: Job) -> None:
+    assert "Ingen dokumenter venter på deg." in text(browser.log_in(OLA))
+
+
+def test_who_is_not_logged_in_is_asked_to_and_comes_back(browser: Browser, job: Job) -> None:
+    for url in pages_of(job, KARI_SIGNS):
+        answer = browser.get(url)
+        assert answer.status_code == 302
+        assert answer.headers["Location"] == f"/log-in?then=%2Fjobs%2F{job.pk}%2Fsigners%2F1"
+    assert tells_nothing(browser.get(answer.headers["Location"]))
+    assert heading(browser.log_in(then=address(job))) == "Avtale om båtplass"
+
+
+def test_somebody_else_is_turned_away_everywhere(browser: Browser, job: Job) -> None:
+    browser.log_in(OLA, "Ola Hansen")
+    for url in pages_of(job, KARI_SIGNS):
+        answer = browser.get(url)
+        assert answer.status_code == 403
+        assert heading(answer) == "Denne siden er ikke åpen for deg"
+        assert "Ola Hansen" in text(answer)
+        assert tells_nothing(answer)
+
+
+def test_somebody_else_can_neither_sign_nor_reject(browser: Browser, job: Job) -> None:
+    browser.log_in(OLA)
+    for act in ("sign", "reject"):
+        assert browser.post(f"{address(job)}/{act}").status_code == 403
+    job.refresh_from_db()
+    assert job.status == "IN_PROGRESS"
+
+
+def test_a_log_in_does_not_open_what_was_sent_as_a_link(browser: Browser, job: Job) -> None:
+    browser.log_in()
+    for url in pages_of(job, OLA_SIGNS):
+        assert browser.get(url).status_code == 403
+
+
+def test_a_link_alone_opens_nothing(browser: Browser, job: Job) -> None:
+    link = sent_link(job.signers.get(number=OLA_SIGNS))
+    page = browser.get(f"/s/{link.token}")
+    assert heading(page) == "Skriv inn sikkerhetskoden"
+    assert tells_nothing(page)
+    for url in pages_of(job, OLA_SIGNS):
+        answer = browser.get(url)
+        assert answer.status_code == 403
+        assert "Åpne lenken i meldingen du fikk" in text(answer)
+        assert tells_nothing(answer)
+
+
+def test_link_and_code_open_one_signers_pages_under_a_clean_address(browser: Browser, job: Job) -> None:
+    link = sent_link(job.signers.get(number=OLA_SIGNS))
+    page = browser.enter(link)
+    assert heading(page) == "Avtale om båtplass"
+    assert page.redirect_chain == [(address(job, OLA_SIGNS), 302)]
+    assert browser.get(address(job, KARI_SIGNS)).status_code == 302
+    # With the code entered, the link leads straight on.
+    assert browser.get(f"/s/{link.token}").headers["Location"] == address(job, OLA_SIGNS)
+
+
+def test_a_right_code_forgets_who_used_the_browser_before(browser: Browser, job: Job) -> None:
+    browser.log_in()
+    page = browser.enter(sent_link(job.signers.get(number=OLA_SIGNS)))
+    assert "Logg inn med eID for å signere" in text(page)
+    assert "Kari Nordmann" not in text(page)
+    assert browser.get(address(job, KARI_SIGNS)).status_code == 302
+
+
+def test_a_new_session_begins_with_the_right_code(browser: Browser, job: Job) -> None:
+    browser.log_in()
+    before = browser.cookies["segl_session"].value
+    browser.enter(sent_link(job.signers.get(number=OLA_SIGNS)))
+    assert browser.cookies["segl_session"].value != before
+
+
+def test_too_low_a_level_shows_the_nonsensitive_title_alone(browser: Browser, job: Job) -> None:
+    listed = browser.log_in(level=3)
+    assert "Avtale fra kommunen" in text(listed)
+    assert tells_nothing(listed)
+    for url in pages_of(job, KARI_SIGNS):
+        page = browser.get(url)
+        assert page.status_code == 403
+        assert heading(page) == "Avtale fra kommunen"
+        assert "sikkerhetsnivå 4" in text(page)
+        assert tells_nothing(page)
+    assert heading(browser.log_in(level=4, then=address(job))) == "Avtale om båtplass"
+
+
+def test_the_level_that_a_job_needs_is_asked_for(browser: Browser, job: Job) -> None:
+    url = browser.post("/log-in", {"then": address(job)}).headers["Location"]
+    assert "Tjenesten ber om nivå 4 eller høyere." in text(browser.get(url))
+    url = browser.post("/log-in", {"then": "/"}).headers["Location"]
+    assert "Tjenesten ber om nivå 3 eller høyere." in text(browser.get(url))
+
+
+def test_level_three_is_enough_where_the_sender_says_so(browser: Browser, store: str) -> None:
+    low = create(person(KARI), contents=[pdf("A")], required_authentication=AuthenticationLevel.THREE)
+    assert heading(browser.log_in(level=3, then=address(low))) == "Avtale om båtplass"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/jobs/99/signers/1", "/jobs/1/signers/9", "/jobs/99999999999999999999/signers/1", "/s/unknown", "/nowhere"],
+)
+def test_what_does_not_exist_is_not_found(browser: Browser, job: Job, path: str) -> None:
+    answer = browser.get(path)
+    assert answer.status_code == 404
+    assert heading(answer) == "Siden finnes ikke"
+
+
+@pytest.mark.parametrize("below", ["2/original", "1/pages/2.jpg?w=480", "1/pages/0.jpg?w=480", "1/pages/1.jpg?w=5000"])
+def test_a_document_or_page_that_does_not_exist_is_not_found(browser: Browser, job: Job, below: str) -> None:
+    browser.log_in()
+    assert browser.get(f"{address(job)}/documents/{below}").status_code == 404
+
+
+def test_results_are_not_there_before_they_are_made(browser: Browser, job: Job) -> None:
+    browser.log_in()
+    assert browser.get(f"{address(job)}/signed.pdf").status_code == 404
+    assert browser.get(f"{address(job)}/xades").status_code == 404
+    assert browser.get(f"{address(job)}/receipt").headers["Location"] == address(job)
+
+
+def test_after_logging_out_everything_is_closed(browser: Browser, job: Job) -> None:
+    browser.enter(sent_link(job.signers.get(number=OLA_SIGNS)))
+    browser.post("/log-out")
+    assert browser.get(address(job, OLA_SIGNS)).status_code == 403
+
+
+def test_two_browsers_do_not_share_what_they_may_see(new_browser: Callable[[], Browser], job: Job) -> None:
+    new_browser().log_in()
+    assert new_browser().get(address(job)).status_code == 302

@@ -1,0 +1,266 @@
+"""Reading, signing, rejecting, and what comes after."""
+
+from collections.abc import Callable
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from browsers import Browser, address, heading, text
+from builders import KARI, OLA, contact, create, person, sent_link, status_of
+from pdfs import pdf
+from segl.core.protocol import IdentifierInSignedDocuments, OnBehalfOf
+from segl.service.jobs.create import document_of
+from segl.service.sealing import Sealer
+from segl.service.store import documents
+from segl.service.store.models import DocumentKind, Job, Signing
+
+KARI_SIGNS, OLA_SIGNS = 1, 2
+CONTRACT = pdf("Leie av plass 14")
+NB = "Når du trykker «Signer», bekrefter du at du har lest dokumentet, og signerer det like bindende som på papir."
+EN = "By pressing “Sign”, you confirm that you have read the document and sign it, as binding as on paper."
+
+
+@pytest.fixture
+def job(store: str, sealer: Sealer) -> Job:
+    """Asks Kari by identity number and Ola by e-mail."""
+    return create(person(KARI), contact(), contents=[CONTRACT], description="Gjelder sesongen 2027.")
+
+
+@pytest.fixture
+def kari(job: Job, new_browser: Callable[[], Browser]) -> Browser:
+    """Kari, logged in."""
+    browser = new_browser()
+    browser.log_in(KARI, "Kari Nordmann")
+    return browser
+
+
+@pytest.fixture
+def ola(job: Job, new_browser: Callable[[], Browser]) -> Browser:
+    """Ola, who has entered the code."""
+    browser = new_browser()
+    browser.enter(sent_link(job.signers.get(number=OLA_SIGNS)))
+    return browser
+
+
+def test_the_page_says_who_asks_what_until_when_and_shows_the_text(kari: Browser, job: Job) -> None:
+    page = text(kari.get(address(job)))
+    assert "Nordvik kommune ber deg om å signere" in page
+    assert "Gjelder sesongen 2027." in page
+    assert "(om 30 dager)" in page
+    assert "Leie av plass 14" in page
+    assert "Side 1 av 1" in page
+    assert NB in page
+    assert f"<strong>Kari Nordmann, {KARI}</strong>" in page
+
+
+def test_a_page_is_shown_as_a_picture_as_wide_as_asked_for(kari: Browser, job: Job) -> None:
+    answer = kari.get(f"{address(job)}/documents/1/pages/1.jpg?w=480")
+    assert answer.headers["Content-Type"] == "image/jpeg"
+    assert Image.open(BytesIO(answer.content)).size[0] == 480
+
+
+def test_the_page_keeps_the_room_that_its_pictures_need(browser: Browser, sealer: Sealer) -> None:
+    wide = create(person(KARI), contents=[pdf("Kart", size=(842, 595))])
+    browser.log_in()
+    assert 'width="1440" height="1018"' in text(browser.get(address(wide)))
+
+
+def test_the_original_can_be_kept(kari: Browser, job: Job) -> None:
+    answer = kari.get(f"{address(job)}/documents/1/original")
+    assert answer.content == CONTRACT
+    assert answer.headers["Content-Type"] == "application/pdf"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="0001_dokument.pdf"'
+
+
+def test_a_title_makes_a_safe_file_name(browser: Browser, sealer: Sealer) -> None:
+    odd = create(person(KARI), contents=[CONTRACT], title='Av/tale\n"x"')
+    browser.log_in()
+    browser.press_sign(odd)
+    answer = browser.get(f"{address(odd)}/signed.pdf")
+    assert (
+        answer.headers["Content-Disposition"]
+        == "attachment; filename*=utf-8''Av-tale-%22x%22%20%E2%80%93%20signert.pdf"
+    )
+
+
+def test_a_document_that_cannot_be_read_at_once_is_still_shown(browser: Browser, store: str) -> None:
+    broken = create(person(KARI), contents=[b"%PDF-1.7 broken"])
+    browser.log_in()
+    page = browser.get(address(broken))
+    assert page.status_code == 200
+    assert "Siden har ingen tekst som kan leses opp." in text(page)
+    assert browser.get(f"{address(broken)}/documents/1/pages/1.jpg?w=480").status_code == 404
+
+
+def test_both_sign_and_fetch_the_sealed_document(kari: Browser, ola: Browser, job: Job) -> None:
+    assert kari.press_sign(job).headers["Location"] == f"{address(job)}/receipt"
+    receipt = kari.get(f"{address(job)}/receipt")
+    assert heading(receipt) == "Takk, du har signert"
+    assert "Nå mangler én signatur til." in text(receipt)
+    assert "refresh" not in text(receipt)
+    assert status_of(job) == ("IN_PROGRESS", ["SIGNED", "WAITING"])
+
+    page = ola.get(address(job, OLA_SIGNS))
+    assert "Logg inn med eID for å signere" in text(page)
+    assert NB not in text(page)
+    page = ola.log_in(OLA, "Ola Hansen", then=address(job, OLA_SIGNS))
+    assert heading(page) == "Avtale om båtplass"
+    assert "<strong>Ola Hansen" in text(page)
+    assert OLA not in text(page)  # the sender did not address Ola by number: it is shown nowhere
+    ola.press_sign(job, OLA_SIGNS)
+    assert status_of(job) == ("COMPLETED_SUCCESSFULLY", ["SIGNED", "SIGNED"])
+
+    for browser, number, name in ((kari, KARI_SIGNS, "Kari Nordmann"), (ola, OLA_SIGNS, "Ola Hansen")):
+        receipt = browser.get(f"{address(job, number)}/receipt")
+        assert "Last ned signert dokument" in text(receipt)
+        assert f"{name} (deg)" in text(receipt)
+        pades = document_of(job=job, kind=DocumentKind.PADES)
+        assert pades is not None
+        answer = browser.get(f"{address(job, number)}/signed.pdf")
+        assert answer.content == documents.read(pades)
+        assert (
+            "filename*=utf-8''Avtale%20om%20b%C3%A5tplass%20%E2%80%93%20signert.pdf"
+            in (answer.headers["Content-Disposition"])
+        )
+        xades = document_of(job=job, kind=DocumentKind.XADES, number=number)
+        assert xades is not None
+        assert browser.get(f"{address(job, number)}/xades").content == documents.read(xades)
+
+
+@pytest.mark.parametrize(("language", "sentence"), [("nb", NB), ("en", EN)])
+def test_what_was_shown_becomes_evidence(kari: Browser, job: Job, language: str, sentence: str) -> None:
+    kari.post("/language", {"language": language, "next": "/"})
+    assert sentence in text(kari.get(address(job)))
+    kari.defaults["HTTP_USER_AGENT"] = "Firefox\x01 140"
+    kari.press_sign(job)
+    told = Signing.objects.get(signer__job=job).agreement
+    assert told["sentence"] == sentence
+    assert told["ip_address"] == "127.0.0.1"
+    assert told["user_agent"] == "Firefox 140"
+    assert told["name"] == "Kari Nordmann"
+    assert told["shown_identity"] == KARI
+
+
+def test_the_sentence_is_that_of_the_page_even_if_the_language_changed_since(kari: Browser, job: Job) -> None:
+    page = text(kari.get(address(job)))
+    reference = page.split('name="log_in" value="')[1].split('"')[0]
+    kari.post("/language", {"language": "en", "next": "/"})
+    kari.post(f"{address(job)}/sign", {"log_in": reference, "language": "nb"})
+    assert Signing.objects.get(signer__job=job).agreement["sentence"] == NB
+
+
+def test_signing_twice_is_told(kari: Browser, job: Job) -> None:
+    shown = text(kari.get(address(job))).split('name="log_in" value="')[1].split('"')[0]
+    kari.press_sign(job)
+    again = kari.post(f"{address(job)}/sign", {"log_in": shown, "language": "nb"})
+    assert again.status_code == 409
+    assert heading(again) == "Du har allerede signert"
+    assert f'href="{address(job)}/receipt"' in text(again)
+    assert Signing.objects.count() == 1
+
+
+def test_after_signing_the_page_is_the_receipt(kari: Browser, job: Job) -> None:
+    kari.press_sign(job)
+    assert kari.get(address(job)).headers["Location"] == f"{address(job)}/receipt"
+    again = kari.get(f"{address(job)}/reject")
+    assert again.status_code == 409
+    assert heading(again) == "Du har allerede signert"
+
+
+def test_nobody_signs_as_another_than_the_page_showed(ola: Browser, job: Job) -> None:
+    ola.log_in(OLA, "Ola Hansen", then=address(job, OLA_SIGNS))
+    shown = text(ola.get(address(job, OLA_SIGNS))).split('name="log_in" value="')[1].split('"')[0]
+    ola.log_in(KARI, "Kari Nordmann", then=address(job, OLA_SIGNS))
+    answer = ola.post(f"{address(job, OLA_SIGNS)}/sign", {"log_in": shown, "language": "nb"})
+    assert answer.status_code == 409
+    assert "Ingenting er signert." in text(answer)
+    assert "<strong>Kari Nordmann" in text(answer)
+    assert Signing.objects.count() == 0
+
+
+def test_a_link_and_a_code_are_not_enough_to_sign(ola: Browser, job: Job) -> None:
+    answer = ola.post(f"{address(job, OLA_SIGNS)}/sign", {"log_in": "", "language": "nb"})
+    assert answer.status_code == 409
+    assert Signing.objects.count() == 0
+
+
+def test_too_low_a_level_does_not_sign(ola: Browser, job: Job) -> None:
+    page = ola.log_in(OLA, "Ola Hansen", level=3, then=address(job, OLA_SIGNS))
+    assert "sikkerhetsnivå 4" in text(page)
+    reference = ola.session["identity"]["reference"]
+    answer = ola.post(f"{address(job, OLA_SIGNS)}/sign", {"log_in": reference, "language": "nb"})
+    assert answer.status_code == 409
+    assert Signing.objects.count() == 0
+
+
+def test_rejecting_is_asked_once_more(kari: Browser, job: Job) -> None:
+    page = kari.get(f"{address(job)}/reject")
+    assert heading(page) == "Vil du avvise?"
+    assert status_of(job) == ("IN_PROGRESS", ["WAITING", "WAITING"])
+    assert kari.reject(job).headers["Location"] == f"{address(job)}/receipt"
+    assert heading(kari.get(f"{address(job)}/receipt")) == "Du har avvist"
+    assert status_of(job) == ("FAILED", ["REJECTED", "NOT_APPLICABLE"])
+    assert heading(kari.reject(job)) == "Du har allerede avvist"
+
+
+def test_link_and_code_are_enough_to_reject(ola: Browser, kari: Browser, job: Job) -> None:
+    ola.reject(job, OLA_SIGNS)
+    assert status_of(job) == ("FAILED", ["NOT_APPLICABLE", "REJECTED"])
+    page = kari.get(address(job))
+    assert page.status_code == 410
+    assert heading(page) == "Signeringen er stoppet"
+
+
+def test_the_receipt_tells_when_another_rejected_afterwards(ola: Browser, kari: Browser, job: Job) -> None:
+    kari.press_sign(job)
+    ola.reject(job, OLA_SIGNS)
+    receipt = text(kari.get(f"{address(job)}/receipt"))
+    assert "Signeringen ble stoppet etterpå" in receipt
+    assert "refresh" not in receipt
+
+
+def test_the_receipt_reloads_itself_while_the_signature_is_made(
+    kari: Browser, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(documents, "put", fails)
+    kari.press_sign(job)
+    receipt = kari.get(f"{address(job)}/receipt")
+    assert heading(receipt) == "Signaturen din lages"
+    assert '<meta http-equiv="refresh"' in text(receipt)
+
+
+def test_the_receipt_reloads_itself_while_the_seal_is_made(
+    kari: Browser, ola: Browser, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sealer, "seal", lambda *_, **__: 1 / 0)
+    kari.press_sign(job)
+    ola.log_in(OLA, "Ola Hansen", then=address(job, OLA_SIGNS))
+    ola.press_sign(job, OLA_SIGNS)
+    receipt = text(kari.get(f"{address(job)}/receipt"))
+    assert "Det signerte dokumentet lages nå" in receipt
+    assert '<meta http-equiv="refresh"' in receipt
+
+
+def test_the_list_tells_what_was_done(kari: Browser, job: Job) -> None:
+    kari.press_sign(job)
+    page = text(kari.get("/"))
+    assert "Ingen dokumenter venter på deg." in page
+    assert "Signert " in page
+
+
+def test_a_signer_for_somebody_else_is_told(browser: Browser, sealer: Sealer) -> None:
+    other = create(person(KARI, on_behalf_of=OnBehalfOf.OTHER), contents=[pdf("A")])
+    browser.log_in()
+    assert "på vegne av en annen enn deg selv" in text(browser.get(address(other)))
+
+
+def test_the_identity_that_will_stand_in_the_document_is_as_the_sender_chose(browser: Browser, sealer: Sealer) -> None:
+    named = create(person(KARI), contents=[pdf("A")], identifier_in_signed_documents=IdentifierInSignedDocuments.NAME)
+    browser.log_in()
+    page = text(browser.get(address(named)))
+    assert "<strong>Kari Nordmann</strong>" in page
+    assert KARI not in page

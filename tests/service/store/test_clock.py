@@ -1,0 +1,70 @@
+"""The business clock: one time for every process, which only a sandbox can move, and only forward."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from builders import in_threads
+from segl.service import clock
+
+pytestmark = pytest.mark.usefixtures("database")
+
+SECOND = timedelta(seconds=1)
+
+
+def distance() -> timedelta:
+    """How far the business clock is ahead, to the second."""
+    return round((clock.now() - clock.wall()) / SECOND) * SECOND
+
+
+def test_it_shows_the_wall_clock_until_it_is_moved() -> None:
+    assert abs(clock.wall() - datetime.now(UTC)) < SECOND
+    assert distance() == timedelta()
+
+
+def test_it_is_moved_step_by_step() -> None:
+    clock.move(timedelta(days=1))
+    told = clock.move(timedelta(hours=2, microseconds=1))
+    assert distance() == timedelta(days=1, hours=2)
+    assert abs(told - clock.now()) < SECOND
+
+
+def test_the_wall_clock_stays() -> None:
+    clock.move(timedelta(days=1))
+    assert abs(clock.wall() - datetime.now(UTC)) < SECOND
+
+
+def test_every_connection_sees_it_moved() -> None:
+    clock.move(timedelta(days=1))
+    assert in_threads(distance) == [timedelta(days=1)]
+
+
+def test_moves_at_the_same_time_add_up() -> None:
+    in_threads(*[lambda: [clock.move(timedelta(hours=1)) for _ in range(5)]] * 4)
+    assert distance() == timedelta(hours=20)
+
+
+def test_it_is_not_moved_back() -> None:
+    with pytest.raises(ValueError, match="forward only"):
+        clock.move(-SECOND)
+    assert distance() == timedelta()
+
+
+def test_it_is_not_moved_past_the_end_of_time() -> None:
+    with pytest.raises(ValueError, match="the year 9000"):
+        clock.move(timedelta(days=366 * 9000))
+    assert distance() == timedelta()
+
+
+@pytest.mark.usefixtures("no_sandbox")
+def test_it_is_not_moved_outside_a_sandbox() -> None:
+    with pytest.raises(ValueError, match="in a sandbox only"):
+        clock.move(SECOND)
+
+
+def test_outside_a_sandbox_it_is_the_wall_clock_whatever_the_database_says(
+    request: pytest.FixtureRequest,
+) -> None:
+    clock.move(timedelta(days=1))
+    request.getfixturevalue("no_sandbox")
+    assert distance() == timedelta()

@@ -1,0 +1,236 @@
+"""Documents at rest: what is put comes back whole or not at all, from a folder and from S3."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import boto3
+import pytest
+from django.test import override_settings
+from moto.server import ThreadedMotoServer
+
+from builders import blob_names, create
+from segl.service.store import documents
+from segl.service.store.documents import CHUNK, DocumentDamagedError, JobKey, StoredBlob
+from segl.service.store.models import Document, DocumentKind
+
+SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 1024 * 1024]
+MONTH = timedelta(days=30)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Documents are stored in this empty bucket."""
+    environment = {
+        "AWS_ENDPOINT_URL": s3_server,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "eu-north-1",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    name = f"documents-{secrets.token_hex(4)}"
+    client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
+    client.create_bucket(Bucket=name)
+    with override_settings(SEGL_DOCUMENTS=f"s3://{name}"):
+        documents._store.cache_clear()
+        yield name
+    documents._store.cache_clear()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def blob_store(request: pytest.FixtureRequest) -> None:
+    """Documents are stored in an empty folder and in an empty bucket in turn."""
+    request.getfixturevalue({"folder": "document_folder", "s3": "bucket"}[request.param])
+
+
+@pytest.fixture
+def key() -> JobKey:
+    return documents.new_key()
+
+
+def rewrite(folder: Path, stored: StoredBlob, content: bytes) -> None:
+    (folder / stored.blob).write_bytes(content)
+
+
+def raw(folder: Path, stored: StoredBlob) -> bytes:
+    return (folder / stored.blob).read_bytes()
+
+
+@pytest.mark.usefixtures("blob_store")
+class TestBothStores:
+    @pytest.mark.parametrize("size", SIZES)
+    def test_what_is_put_comes_back(self, key: JobKey, size: int) -> None:
+        content = secrets.token_bytes(size)
+        stored = documents.put(key, content)
+        assert stored == StoredBlob(stored.blob, size, sha256(content).digest())
+        assert documents.read_back(key, stored) == content
+
+    def test_the_largest_documents_come_back(self, key: JobKey) -> None:
+        content = secrets.token_bytes(10 * 1024 * 1024)
+        assert documents.read_back(key, documents.put(key, content)) == content
+
+    def test_every_put_has_a_name_of_its_own(self, key: JobKey) -> None:
+        assert documents.put(key, b"same").blob != documents.put(key, b"same").blob
+
+    def test_what_is_discarded_is_gone_and_nothing_else(self, key: JobKey, sqlite: None) -> None:
+        kept, *unwanted = (documents.put(key, b"content") for _ in range(3))
+        documents.discard(unwanted)
+        assert blob_names() == {kept.blob}
+        with pytest.raises(DocumentDamagedError, match="gone from the blob store"):
+            documents.read_back(key, unwanted[0])
+
+    def test_discarding_nothing_is_nothing(self) -> None:
+        documents.discard([])
+
+    def test_a_blob_that_never_was_is_damage(self, key: JobKey) -> None:
+        with pytest.raises(DocumentDamagedError, match="gone from the blob store"):
+            documents.read_back(key, StoredBlob("0" * 32, 0, b""))
+
+
+@pytest.mark.parametrize("position", [0, 15, 16, CHUNK - 1, CHUNK + 15, CHUNK + 16, -1])
+def test_a_changed_bit_is_refused(document_folder: Path, key: JobKey, position: int) -> None:
+    stored = documents.put(key, secrets.token_bytes(2 * CHUNK))
+    changed = bytearray(raw(document_folder, stored))
+    changed[position] ^= 1
+    rewrite(document_folder, stored, bytes(changed))
+    with pytest.raises(DocumentDamagedError, match="changed or cut off"):
+        documents.read_back(key, stored)
+
+
+@pytest.mark.parametrize(
+    "length", [0, 1, 15, 16, 17, CHUNK + 15, CHUNK + 16, CHUNK + 17, 2 * (CHUNK + 16), 2 * (CHUNK + 16) + 15]
+)
+def test_a_blob_that_was_cut_off_is_refused(document_folder: Path, key: JobKey, length: int) -> None:
+    stored = documents.put(key, secrets.token_bytes(2 * CHUNK + 100))
+    rewrite(document_folder, stored, raw(document_folder, stored)[:length])
+    with pytest.raises(DocumentDamagedError):
+        documents.read_back(key, stored)
+
+
+@pytest.mark.parametrize("more", [b"\0", secrets.token_bytes(CHUNK + 16)])
+def test_a_blob_with_bytes_added_is_refused(document_folder: Path, key: JobKey, more: bytes) -> None:
+    stored = documents.put(key, secrets.token_bytes(2 * CHUNK))
+    rewrite(document_folder, stored, raw(document_folder, stored) + more)
+    with pytest.raises(DocumentDamagedError):
+        documents.read_back(key, stored)
+
+
+def test_swapped_chunks_are_refused(document_folder: Path, key: JobKey) -> None:
+    stored = documents.put(key, secrets.token_bytes(3 * CHUNK))
+    size = CHUNK + 16
+    sealed = raw(document_folder, stored)
+    rewrite(document_folder, stored, sealed[size : 2 * size] + sealed[:size] + sealed[2 * size :])
+    with pytest.raises(DocumentDamagedError):
+        documents.read_back(key, stored)
+
+
+def test_exchanged_blobs_of_one_job_are_refused(document_folder: Path, key: JobKey) -> None:
+    one, two = documents.put(key, b"I pay you 100"), documents.put(key, b"You pay me 100")
+    rewrite(document_folder, one, raw(document_folder, two))
+    with pytest.raises(DocumentDamagedError):
+        documents.read_back(key, one)
+
+
+def test_the_bytes_of_another_document_under_its_own_name_are_refused(document_folder: Path, key: JobKey) -> None:
+    """As when a row is made to name another blob: the digest tells."""
+    one, two = documents.put(key, b"I pay you 100"), documents.put(key, b"You pay me 100")
+    with pytest.raises(DocumentDamagedError, match="SHA-256"):
+        documents.read_back(key, replace(one, blob=two.blob))
+
+
+def test_another_jobs_key_opens_nothing(document_folder: Path, key: JobKey) -> None:
+    stored = documents.put(key, b"secret")
+    with pytest.raises(DocumentDamagedError):
+        documents.read_back(documents.new_key(), stored)
+
+
+def test_nothing_stored_can_be_read_without_the_key(document_folder: Path, key: JobKey) -> None:
+    stored = documents.put(key, b"A very secret sentence. " * 10000)
+    assert b"secret" not in raw(document_folder, stored)
+
+
+def test_a_jobs_key_opens_under_the_master_key_alone(key: JobKey) -> None:
+    assert documents.unwrap(key.wrapped) == key
+    with override_settings(SEGL_MASTER_KEY=bytes(32)), pytest.raises(DocumentDamagedError, match="master key"):
+        documents.unwrap(key.wrapped)
+
+
+@pytest.mark.parametrize("wrapped", [b"", b"short", bytes(60)])
+def test_what_is_no_wrapped_key_is_damage(wrapped: bytes) -> None:
+    with pytest.raises(DocumentDamagedError):
+        documents.unwrap(wrapped)
+
+
+def test_a_key_does_not_show_itself(key: JobKey) -> None:
+    assert repr(key) == "JobKey(…)"
+
+
+def test_the_last_chunk_comes_only_when_the_digest_was_right(document_folder: Path, key: JobKey) -> None:
+    content = secrets.token_bytes(3 * CHUNK)
+    stored = replace(documents.put(key, content), sha256=bytes(32))
+    given = bytearray()
+    with pytest.raises(DocumentDamagedError, match="SHA-256"):
+        for chunk in documents._checked(key, stored.blob, stored.sha256):
+            given += chunk
+    assert given == content[: 2 * CHUNK]
+
+
+def test_a_document_streams_in_bounded_chunks(store: str) -> None:
+    content = secrets.token_bytes(1024 * 1024)
+    job = create(contents=[content])
+    document = Document.objects.get(job=job, kind=DocumentKind.ORIGINAL)
+    chunks = list(documents.stream(document))
+    assert b"".join(chunks) == content == documents.read(document)
+    assert max(map(len, chunks)) <= CHUNK
+
+
+def test_a_sweep_removes_old_blobs_without_a_row_only(store: str, document_folder: Path) -> None:
+    job = create()
+    key = documents.unwrap(bytes(job.wrapped_key))
+    named = blob_names()
+    old, fresh = documents.put(key, b"left by a kill"), documents.put(key, b"its row is being written")
+    for name in (old.blob, *named):
+        os.utime(document_folder / name, (0, 0))
+    assert documents.sweep() == 1
+    assert blob_names() == named | {fresh.blob}
+    assert documents.sweep(-MONTH) == 1
+    assert blob_names() == named
+
+
+def test_a_sweep_works_through_many_blobs(document_folder: Path, sqlite: None) -> None:
+    key = documents.new_key()
+    documents.put(key, b"")
+    for number in range(1100):
+        (document_folder / f"{number:032}").touch()
+    assert documents.sweep(-MONTH) == 1101
+    assert blob_names() == set()
+
+
+def test_a_sweep_removes_from_s3_too(bucket: str, sqlite: None) -> None:
+    documents.put(documents.new_key(), b"left by a kill")
+    assert documents.sweep() == 0
+    assert documents.sweep(-MONTH) == 1
+    assert blob_names() == set()
+
+
+def test_what_has_a_row_is_never_discarded(store: str) -> None:
+    """After a commit whose answer was lost, nobody can tell from the error alone that the job stands."""
+    job = create()
+    document = Document.objects.get(job=job, kind=DocumentKind.ORIGINAL)
+    documents.discard([StoredBlob(document.blob, document.size, bytes(document.sha256))])
+    assert documents.read(document)

@@ -1,0 +1,308 @@
+"""The worker's loop: it does what falls due, wakes at once, outlives trouble, and stops cleanly."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.db import OperationalError, connection, connections
+
+from builders import NOW, due_rows
+from segl.service import clock, due
+from segl.service import worker as room
+from segl.service.due import finish
+from segl.service.store.models import Due, Notification, Sealing, Signing
+from segl.service.store.transactions import write
+from segl.service.work import perform as perform_room
+from segl.service.worker import Worker
+
+pytestmark = pytest.mark.usefixtures("store")
+
+LONG = 10.0
+
+
+class Running:
+    """A worker in a thread, and what it has done."""
+
+    def __init__(self) -> None:
+        self.done: list[int] = []
+        self.work: Callable[[Due], None] = finish
+        self.worker = Worker()
+        self._thread = threading.Thread(target=self._run)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.worker.stop()
+        self._thread.join(LONG)
+        assert not self._thread.is_alive()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def do(self, row: Due) -> None:
+        self.work(row)
+        self.done.append(row.pk)
+
+    def _run(self) -> None:
+        try:
+            self.worker.run()
+        finally:
+            connections.close_all()
+
+
+def eventually(happened: Callable[[], object], within: float = LONG) -> float:
+    """Wait until it has happened; answers how long it took, in seconds."""
+    begin = time.monotonic()
+    while not happened():
+        assert time.monotonic() - begin < within, "it did not happen"
+        time.sleep(0.005)
+    return time.monotonic() - begin
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch, woken: list[str]) -> Iterator[Running]:
+    """A worker that is not started yet; it does notifications by finishing them."""
+    running = Running()
+    # Its threads close their connections after each piece, since they end without another word.
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+    monkeypatch.setattr(perform_room, "WORK", dict.fromkeys((Signing, Sealing, Notification), running.do))
+    yield running
+    if running.is_alive:
+        running.stop()
+
+
+@pytest.fixture
+def sleepy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that nobody wakes sleeps for much longer than a test lasts."""
+    monkeypatch.setattr(room, "LONGEST_SLEEP", timedelta(minutes=5))
+
+
+def test_what_is_due_is_done(running: Running) -> None:
+    made = due_rows(5)
+    running.start()
+    eventually(lambda: sorted(running.done) == made)
+    assert not Notification.objects.exclude(due_at=None).exists()
+
+
+@pytest.mark.usefixtures("sleepy")
+def test_it_wakes_at_once_when_something_falls_due(running: Running) -> None:
+    running.start()
+    time.sleep(0.3)
+    with write():
+        made = due_rows(1)
+        due.wake_on_commit()
+    assert eventually(lambda: running.done == made) < 1
+
+
+@pytest.mark.usefixtures("sleepy")
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_it_wakes_at_once_when_another_process_made_something_due(running: Running, database_url: str) -> None:
+    made = due_rows(3, at=NOW + timedelta(days=10_000))
+    running.start()
+    time.sleep(0.3)
+    with psycopg.connect(database_url, autocommit=True) as other:
+        for number, key in enumerate(made, 1):
+            other.execute("UPDATE notification SET due_at = now() - interval '1 day' WHERE id = %s", [key])
+            other.execute(f"NOTIFY {due.CHANNEL}")
+            eventually(lambda number=number: len(running.done) == number, within=3)
+
+
+@pytest.mark.usefixtures("sleepy")
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_call_while_it_looks_is_not_lost(
+    running: Running, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another process makes due just after the worker has looked, and before it sleeps."""
+    made = due_rows(1, at=NOW + timedelta(days=10_000))
+    real = due.claim
+    looked = []
+
+    def claim_and_then(model: type[Due], **options: int) -> list[Due]:
+        rows = real(model, **options)
+        if model is Notification:
+            looked.append(model)
+            if len(looked) == 2:
+                with psycopg.connect(database_url, autocommit=True) as other:
+                    other.execute("UPDATE notification SET due_at = now() - interval '1 day'")
+                    other.execute(f"NOTIFY {due.CHANNEL}")
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")  # with whose answer the call comes in
+        return rows
+
+    monkeypatch.setattr(due, "claim", claim_and_then)
+    running.start()
+    eventually(lambda: looked)
+    running.worker.wake()
+    eventually(lambda: running.done == made, within=3)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_calls_through_the_database_do_not_pile_up(running: Running, database_url: str) -> None:
+    seen: list[int] = []
+    real = Worker._sleep
+
+    def sleep(self: Worker) -> None:
+        backlog = connection.connection._notifies_backlog if connection.connection else ()
+        seen.append(len(backlog or ()))
+        real(self)
+
+    Worker._sleep = sleep  # type: ignore[method-assign]
+    try:
+        running.start()
+        with psycopg.connect(database_url, autocommit=True) as other:
+            for _ in range(20):
+                other.execute(f"NOTIFY {due.CHANNEL}")
+                time.sleep(0.02)
+        eventually(lambda: len(seen) > 5)
+    finally:
+        Worker._sleep = real  # type: ignore[method-assign]
+    assert max(seen) <= 5
+
+
+def test_it_does_no_more_at_once_than_it_may(running: Running) -> None:
+    at_once: list[int] = []
+    active = threading.Semaphore(0)
+    lock = threading.Lock()
+    count = 0
+
+    def work(row: Due) -> None:
+        nonlocal count
+        with lock:
+            count += 1
+            at_once.append(count)
+        time.sleep(0.03)
+        with lock:
+            count -= 1
+        finish(row)
+        active.release()
+
+    running.work = work
+    due_rows(8)
+    running.start()
+    eventually(lambda: len(running.done) == 8)
+    assert max(at_once) == room.PARALLEL
+
+
+def test_a_slow_piece_of_work_does_not_hold_up_the_others(running: Running) -> None:
+    made = due_rows(6)
+    released = threading.Event()
+
+    def work(row: Due) -> None:
+        if row.pk == made[0]:
+            assert released.wait(LONG)
+        finish(row)
+
+    running.work = work
+    running.start()
+    eventually(lambda: sorted(running.done) == made[1:])
+    released.set()
+    eventually(lambda: sorted(running.done) == made)
+
+
+def test_a_failure_is_tried_again(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(due, "FIRST_DELAY", timedelta(milliseconds=10))
+    tries: list[int] = []
+
+    def work(row: Due) -> None:
+        tries.append(row.pk)
+        if len(tries) < 3:
+            raise OSError
+        finish(row)
+
+    running.work = work
+    made = due_rows(1)
+    running.start()
+    eventually(lambda: running.worker.wake() or running.done == made)
+    assert tries == made * 3
+
+
+def test_stopping_lets_running_work_end_and_begins_no_more(running: Running) -> None:
+    begun, released = threading.Event(), threading.Event()
+
+    def work(row: Due) -> None:
+        begun.set()
+        assert released.wait(LONG)
+        finish(row)
+
+    running.work = work
+    due_rows(10)
+    running.start()
+    assert begun.wait(LONG)
+    running.worker.stop()
+    time.sleep(0.1)
+    assert running.is_alive
+    released.set()
+    running.stop()
+    assert 1 <= len(running.done) <= room.PARALLEL
+    assert not Notification.objects.exclude(lease_until=0).exists()
+
+
+@pytest.mark.usefixtures("sleepy")
+def test_stopping_a_sleeping_worker_takes_no_time(running: Running) -> None:
+    running.start()
+    time.sleep(0.3)
+    begin = time.monotonic()
+    running.stop()
+    assert time.monotonic() - begin < 1
+
+
+def test_it_outlives_a_database_that_is_away(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "LONGEST_SLEEP", timedelta(milliseconds=20))
+    real = due.claim
+    fails = [OperationalError("away")] * 3
+
+    def claim(model: type[Due], **options: int) -> list[Due]:
+        if fails:
+            raise fails.pop()
+        return real(model, **options)
+
+    monkeypatch.setattr(due, "claim", claim)
+    made = due_rows(1)
+    running.start()
+    eventually(lambda: running.done == made)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_it_outlives_a_broken_connection(running: Running, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "LONGEST_SLEEP", timedelta(milliseconds=100))
+    running.start()
+    time.sleep(0.2)
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    connections.close_all()
+    made = due_rows(1)
+    eventually(lambda: running.done == made)
+
+
+@pytest.mark.parametrize("error", [OSError("the store is away"), OperationalError("the database is away")])
+def test_it_outlives_a_sweep_that_fails(running: Running, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sweep() -> int:
+        raise error
+
+    monkeypatch.setattr(room.documents, "sweep", sweep)
+    monkeypatch.setattr(room, "LONGEST_SLEEP", timedelta(milliseconds=20))
+    running.start()
+    time.sleep(0.2)
+    made = due_rows(1)
+    eventually(lambda: running.done == made)
+
+
+def test_it_sweeps_when_it_begins_and_once_an_hour(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept: list[float] = []
+    monkeypatch.setattr(room.documents, "sweep", lambda: swept.append(time.monotonic()))
+    monkeypatch.setattr(room, "LONGEST_SLEEP", timedelta(milliseconds=20))
+    running.start()
+    eventually(lambda: swept)
+    time.sleep(0.2)
+    assert len(swept) == 1
+    later = clock.wall() + room.SWEEP_EVERY
+    monkeypatch.setattr(room.clock, "wall", lambda: later)
+    eventually(lambda: len(swept) == 2)

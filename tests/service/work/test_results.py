@@ -1,0 +1,190 @@
+"""Signing and sealing with real keys, from agreement to a completed job."""
+
+import secrets
+from base64 import b64decode
+
+import pytest
+from cryptography import x509
+from lxml import etree
+
+from builders import KARI, OLA, agreed, agreement, blob_names, contact, create, identity, person, status_of
+from pdfs import pdf
+from segl.core import pades, xades
+from segl.core.errors import InvalidSignature
+from segl.core.protocol import SignatureType
+from segl.core.verification import Verdict
+from segl.service import clock, due, rendering, sealing
+from segl.service.jobs import sealing as jobs
+from segl.service.jobs.create import cancel_job, document_of
+from segl.service.sealing import Sealer
+from segl.service.store import documents
+from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signing
+from segl.service.work.perform import perform, sign_now
+from segl.service.work.verify import UnverifiedResultError, verify_results
+
+pytestmark = pytest.mark.usefixtures("document_folder", "sealer")
+
+ADVANCED = SignatureType.ADVANCED_SIGNATURE
+
+
+def sign(job: Job, number: int = 1, by: str = KARI, name: str = "Kari Nordmann") -> bool:
+    return sign_now(job_id=job.pk, number=number, identity=identity(by, name=name), agreement=agreement())
+
+
+def content(job: Job, kind: DocumentKind, number: int = 1) -> bytes:
+    document = document_of(job=job, kind=kind, number=number)
+    assert document is not None
+    return documents.read(document)
+
+
+def certificate_of(xades: bytes) -> x509.Certificate:
+    """The certificate that a XAdES was made with."""
+    found = etree.fromstring(xades).findtext(".//{http://www.w3.org/2000/09/xmldsig#}X509Certificate")
+    return x509.load_der_x509_certificate(b64decode(found or ""))
+
+
+def originals(job: Job) -> dict[str, bytes]:
+    rows = Document.objects.select_related("job").filter(job=job, kind=DocumentKind.ORIGINAL)
+    return {each.name: documents.read(each) for each in rows}
+
+
+def test_a_job_is_signed_sealed_and_verified(database: str, sealer: Sealer) -> None:
+    job = create(person(KARI), contact(signature_type=ADVANCED), contents=[pdf("Avtale")])
+    assert sign(job)
+    assert sign(job, 2, OLA, "Ola Nordmann")
+    assert status_of(job) == ("COMPLETED_SUCCESSFULLY", ["SIGNED", "SIGNED"])
+    for number, name in ((1, "Kari Nordmann"), (2, "Ola Nordmann")):
+        found = xades.verify(
+            content(job, DocumentKind.XADES, number), trust=sealer.trust, documents=originals(job), at=clock.now()
+        )
+        assert [(each.verdict, each.signer) for each in found] == [(Verdict.PASSED, name)]
+    sealed = content(job, DocumentKind.PADES)
+    found = pades.verify(sealed, trust=sealer.trust, documents=originals(job), at=clock.now())
+    assert [each.verdict for each in found] == [Verdict.PASSED] * 3
+    assert rendering.inspect(sealed).pages == 2
+
+
+@pytest.mark.usefixtures("sqlite")
+class TestSignature:
+    def test_an_advanced_one_is_made_with_a_certificate_of_the_signers_own(self) -> None:
+        job = create(person(KARI, signature_type=ADVANCED), person(OLA))
+        assert sign(job)
+        assert sign(job, 2, OLA, "Ola Nordmann")
+        own, seal = (certificate_of(content(job, DocumentKind.XADES, number)) for number in (1, 2))
+        assert "CN=Kari Nordmann" in own.subject.rfc4514_string()
+        assert KARI not in own.subject.rfc4514_string()
+        assert seal == sealing.current().seal_key.certificate
+
+    @pytest.mark.parametrize(
+        "name",
+        ["Å" * 64, "Ødegård " * 12, "  Kari   Nordmann ", "Madonna", "李小龙" * 10, "x" * 300, "a " + "é" * 80, " "],
+    )
+    def test_any_name_fits_into_the_signers_own_certificate(self, name: str) -> None:
+        job = create(person(KARI, signature_type=ADVANCED), person(OLA))
+        assert sign(job, name=name)
+        assert status_of(job) == ("IN_PROGRESS", ["SIGNED", "WAITING"])
+
+    def test_one_that_no_longer_counts_leaves_nothing_behind(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from segl.service.work import sign as room
+
+        job = create(person(KARI))
+        signing = agreed(job)
+        blobs = blob_names()
+        real = documents.put
+
+        def put_and_cancel(*arguments: object) -> object:
+            stored = real(*arguments)  # type: ignore[arg-type]
+            cancel_job(sender=job.sender, job_id=job.pk)
+            return stored
+
+        monkeypatch.setattr(room.documents, "put", put_and_cancel)
+        assert perform(signing)
+        assert blob_names() == blobs
+        assert status_of(job) == ("FAILED", ["CANCELLED"])
+
+    def test_one_of_a_worker_that_lost_its_lease_leaves_nothing_behind(self) -> None:
+        late = agreed(create(person(KARI), person(OLA)))
+        due.release_all(Signing)
+        current = due.claim(Signing)[0]
+        assert perform(current)
+        blobs = blob_names()
+        assert not perform(late)
+        assert blob_names() == blobs
+
+
+@pytest.fixture
+def ready(sqlite: None) -> Job:
+    """A job that two have signed and that nobody has sealed yet."""
+    job = create(person(KARI), person(OLA), contents=[pdf("Avtale")])
+    assert sign(job)
+    assert perform(agreed(job, 2, identity(OLA, name="Ola Nordmann")))
+    assert status_of(job) == ("IN_PROGRESS", ["SIGNED", "SIGNED"])
+    return job
+
+
+class TestVerification:
+    """Nothing completes a job but what was read back and verified."""
+
+    def refuses(self, job: Job, sealed: bytes, words: str) -> None:
+        task = jobs.begin_seal(Sealing.objects.get(job=job))
+        with pytest.raises((UnverifiedResultError, InvalidSignature), match=words):
+            verify_results(task, documents.put(task.key, sealed), at=clock.now())
+
+    def assembled(self, job: Job, xades_files: dict[str, bytes]) -> bytes:
+        from segl.service.work import seal as room
+
+        task = jobs.begin_seal(Sealing.objects.get(job=job))
+        attachments = [room._attachment(name, data) for name, data in xades_files.items()]
+        return rendering.assemble(
+            documents=list(originals(job).values()),
+            front_page=room._front_page(task, clock.now()),
+            attachments=attachments,
+        )
+
+    def xades(self, job: Job) -> dict[str, bytes]:
+        return {f"xades-{number}.xml": content(job, DocumentKind.XADES, number) for number in (1, 2)}
+
+    def test_a_document_without_seal_is_refused(self, ready: Job) -> None:
+        self.refuses(ready, self.assembled(ready, self.xades(ready)), "is not signed")
+
+    def test_a_document_without_a_signers_xades_is_refused(self, ready: Job, sealer: Sealer) -> None:
+        files = self.xades(ready)
+        files.pop("xades-2.xml")
+        made = sealer.seal(self.assembled(ready, files), sealed_at=clock.now())
+        self.refuses(ready, made, f"job {ready.pk} holds 2 signatures")
+
+    def test_a_changed_xades_is_refused(self, ready: Job, sealer: Sealer) -> None:
+        files = self.xades(ready)
+        files["xades-2.xml"] = files["xades-2.xml"].replace(b"Ola Nordmann", b"Eva Nordmann")
+        made = sealer.seal(self.assembled(ready, files), sealed_at=clock.now())
+        self.refuses(ready, made, "xades-2.xml of job .* is TOTAL-FAILED")
+
+    def test_the_xades_of_another_signer_in_its_place_is_refused(self, ready: Job, sealer: Sealer) -> None:
+        files = self.xades(ready)
+        files["xades-2.xml"] = files["xades-1.xml"]
+        made = sealer.seal(self.assembled(ready, files), sealed_at=clock.now())
+        self.refuses(ready, made, "xades-2.xml in the sealed PDF .* is another signature")
+
+    def test_a_document_changed_after_the_seal_is_refused(self, ready: Job, sealer: Sealer) -> None:
+        made = bytearray(sealer.seal(self.assembled(ready, self.xades(ready)), sealed_at=clock.now()))
+        made[len(b"%PDF-1.7\n%")] ^= 1  # in a comment: nothing else would notice
+        self.refuses(ready, bytes(made), "of job .* is TOTAL-FAILED")
+
+    def test_a_job_whose_original_was_lost_is_not_completed(self, ready: Job) -> None:
+        Document.objects.filter(job=ready, kind=DocumentKind.ORIGINAL).update(sha256=secrets.token_bytes(32))
+        assert not perform(due.claim(Sealing)[0])
+        assert status_of(ready) == ("IN_PROGRESS", ["SIGNED", "SIGNED"])
+        assert "SHA-256" in Sealing.objects.get().last_error
+
+    def test_what_is_in_order_completes_the_job(self, ready: Job) -> None:
+        assert perform(due.claim(Sealing)[0])
+        assert status_of(ready) == ("COMPLETED_SUCCESSFULLY", ["SIGNED", "SIGNED"])
+
+    def test_a_seal_of_a_worker_that_lost_its_lease_leaves_nothing_behind(self, ready: Job) -> None:
+        late = due.claim(Sealing)[0]
+        due.release_all(Sealing)
+        assert perform(due.claim(Sealing)[0])
+        blobs = blob_names()
+        assert not perform(late)
+        assert blob_names() == blobs
+        assert Document.objects.filter(job=ready, kind=DocumentKind.PADES).count() == 1
