@@ -13,7 +13,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.service ## run the main job on a PDF: PDF=file OUT=folder (demo-result) AUTO=1 (sign by itself)
-	@$(PYTHON) demo/demo.py $(if $(PDF),--pdf '$(PDF)') $(if $(OUT),--out '$(OUT)') $(if $(filter-out 0 no,$(AUTO)),--auto)
+	@$(PYTHON) demo/demo.py $(if $(PDF),--pdf="$$PDF") $(if $(OUT),--out="$$OUT") $(if $(filter-out 0 no,$(AUTO)),--auto)
 
 test: $(VENV)/.test ## install what the tests need and run them all: TESTS="-k name" narrows them
 	$(PYTHON) -m pytest -n 2 $(TESTS)

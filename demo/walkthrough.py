@@ -7,6 +7,7 @@ and verifies what comes back. Everything of the sandbox is gone when it ends.
 import argparse
 import ctypes
 import json
+import os
 import shlex
 import shutil
 import signal
@@ -39,6 +40,7 @@ from segl.sdk import (
 
 HERE = Path(__file__).parent
 SENDER = "123456789"
+MESSAGE = "Les gjennom og signer."
 RESULTS = {"signed.pdf", "xades-1.xml", "xades-2.xml", "verification.json", "trust.pem"}
 SECONDS_TO_START = 30
 SECONDS_FOR_PEOPLE = 90  # who sign by themselves; a person in the browser may take any time
@@ -55,7 +57,9 @@ OLA = Person("ola@example.com", "02028012345", "Ola Hansen")
 
 def main() -> int:
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything is ended on the way out
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for how in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(how, lambda *_: sys.exit(1))  # so that everything is ended on the way out
     try:
         with ExitStack() as stack:
             run(arguments.pdf, arguments.out, arguments.auto, stack)
@@ -80,23 +84,45 @@ def run(pdf: Path, out: Path, auto: bool, stack: ExitStack) -> None:
     """The steps, one after the other."""
     if not pdf.is_file():
         raise DemoError(f"there is no file {pdf}; give the path of a PDF (make demo PDF=path).")
-    out.mkdir(parents=True, exist_ok=True)
+    check_folder(out)
+    content = pdf.read_bytes()
     ready_file = stack.enter_context(sandbox())
     ready = json.loads(ready_file.read_text())
     say(f"The sandbox accepts calls at {ready['api_root']}; its pages are at {ready['web_root']}")
 
     client = stack.enter_context(PortalClient(ClientConfiguration.sandbox(ready_file, SENDER)))
-    job_id = create(client, pdf)
-    keep_original(pdf, out)
+    job_id = create(client, Document(title_of(pdf), MESSAGE, FileType.PDF, pdf))
     say(f"Job {job_id} is created: {pdf.name} is waiting for {KARI.name} and {OLA.name}")
-    show_links(ready["outbox"])
+    show_links(ready["outbox"], by_hand=not auto)
 
     people = stack.enter_context(signing_people(ready["outbox"])) if auto else None
-    change = wait_until_completed(client, people)
-    save_results(client, change, out, Path(ready["server"]["trust_anchors"]))
-    verify(pdf, out)
+    change = wait_until_ended(client, people)
+    if change.status is JobStatus.FAILED:
+        client.confirm(change.confirmation_reference)
+        say("Not everyone signed, so there is nothing to seal.")
+        return
+    results = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segl-demo-")))
+    original = name_of_original(pdf)
+    results.joinpath(original).write_bytes(content)
+    fetch_results(client, change, results, Path(ready["server"]["trust_anchors"]))
+    verify(results, original, shown_as=out)
+    shutil.copytree(results, out, dirs_exist_ok=True)
     client.confirm(change.confirmation_reference)
     say(f"The last status change is confirmed. The signed PDF: {out / 'signed.pdf'}")
+    if not auto and sys.stdin.isatty():
+        input("▸ The pages stay up, to look around as the signers; Enter ends the demo ... ")
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a folder with files that are not the demo's: the results would be put over those of the same name."""
+    taken = [each for each in (out, *out.absolute().parents) if each.exists() and not each.is_dir()]
+    if taken:
+        raise DemoError(f"OUT={out}: {taken[0]} is a file; choose a folder.")
+    if out.exists() and any(out.iterdir()) and not (out / "verification.json").exists():
+        raise DemoError(f"OUT={out} has files that are not the demo's; choose a new folder.")
+    there = next(each for each in (out, *out.absolute().parents) if each.exists())
+    if not os.access(there, os.W_OK):
+        raise DemoError(f"OUT={out} cannot be written to; choose another folder.")
 
 
 @contextmanager
@@ -148,9 +174,8 @@ def _end_with_parent() -> None:
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def create(client: PortalClient, pdf: Path) -> int:
+def create(client: PortalClient, document: Document) -> int:
     """Send the PDF to two signers: Kari logs in with an eID, Ola gets a link and a security code by e-mail."""
-    document = Document(title_of(pdf), "Please read and sign.", FileType.PDF, pdf)
     signers = [
         Signer(PersonalIdentificationNumber(KARI.number), Notifications(Email(KARI.address))),
         Signer(ContactInformation(email=Email(OLA.address))),
@@ -164,13 +189,15 @@ def title_of(pdf: Path) -> str:
     return f"{name[0].upper()}{name[1:80]}"
 
 
-def show_links(outbox: str) -> None:
+def show_links(outbox: str, *, by_hand: bool) -> None:
     """Wait until both mails are out, then show what each of the two would do with theirs."""
     kari, ola = mail_to(KARI, outbox), mail_to(OLA, outbox)
     say(f"Both were told by e-mail; nothing leaves this machine, the mails are at {outbox}")
     print(f"    {KARI.name} opens {kari['links'][0]}")
     print(f"    {OLA.name} opens {ola['links'][0]} and enters the security code {security_code(ola)}")
     print(f"    The test eID believes what it is told: {KARI.number} {KARI.name}, {OLA.number} {OLA.name}")
+    if by_hand:
+        print("    Open the second link in a private window, as two people would use two browsers")
 
 
 @contextmanager
@@ -181,19 +208,17 @@ def signing_people(outbox: str) -> Iterator["subprocess.Popen[bytes]"]:
         yield process
 
 
-def wait_until_completed(client: PortalClient, people: "subprocess.Popen[bytes] | None") -> JobStatusChange:
-    """Poll until both have signed, confirming each change on the way but the last."""
+def wait_until_ended(client: PortalClient, people: "subprocess.Popen[bytes] | None") -> JobStatusChange:
+    """Poll until both have signed or one has refused, confirming each change on the way but the last."""
     say("Waiting for both to sign ..." if people else "Sign as both in the browser; Ctrl-C ends the demo ...")
     patience_ends = time.monotonic() + SECONDS_FOR_PEOPLE
     while True:
         change = client.get_status_change()
         if change.status is not JobStatus.NO_CHANGES:
             say(f"Job {change.signature_job_id} is {change.status}: {', '.join(s.status for s in change.signatures)}")
-            if change.status is JobStatus.COMPLETED_SUCCESSFULLY:
+            if change.status is not JobStatus.IN_PROGRESS:
                 return change
             client.confirm(change.confirmation_reference)
-        if change.status is JobStatus.FAILED:
-            raise DemoError("the job failed, because one of them did not sign.")
         if people and people.poll():
             raise DemoError("the people could not sign; what they met stands above.")
         if people and time.monotonic() > patience_ends:
@@ -201,42 +226,32 @@ def wait_until_completed(client: PortalClient, people: "subprocess.Popen[bytes] 
         time.sleep(change.seconds_until_next_poll)
 
 
-def save_results(client: PortalClient, change: JobStatusChange, out: Path, trust: Path) -> None:
+def fetch_results(client: PortalClient, change: JobStatusChange, results: Path, trust: Path) -> None:
     """Fetch every XAdES and the PAdES; put the root to trust beside them."""
     for number, signature in enumerate(change.signatures, start=1):
-        client.get_xades(signature.xades_reference).save(out / f"xades-{number}.xml")
-    client.get_pades(change.pades_reference).save(out / "signed.pdf")
-    shutil.copyfile(trust, out / "trust.pem")
-    say(f"Fetched both XAdES and the signed PDF into {out}")
+        client.get_xades(signature.xades_reference).save(results / f"xades-{number}.xml")
+    client.get_pades(change.pades_reference).save(results / "signed.pdf")
+    shutil.copyfile(trust, results / "trust.pem")
+    say("Fetched both XAdES and the signed PDF")
 
 
-def keep_original(pdf: Path, out: Path) -> None:
-    """Put the PDF beside the results, before they are there: it may be one of an earlier run."""
-    if original(pdf, out).resolve() != pdf.resolve():
-        shutil.copyfile(pdf, original(pdf, out))
+def name_of_original(pdf: Path) -> str:
+    """What the PDF is called beside the results: its own name, unless a result has it."""
+    return f"original-{pdf.name}" if pdf.name in RESULTS else pdf.name
 
 
-def original(pdf: Path, out: Path) -> Path:
-    """Where the original is put: under its own name, unless a result has it."""
-    return out / (f"original-{pdf.name}" if pdf.name in RESULTS else pdf.name)
-
-
-def verify(pdf: Path, out: Path) -> None:
+def verify(results: Path, original: str, *, shown_as: Path) -> None:
     """Verify everything as anyone can, with `segl verify`; keep its findings."""
-    files = [str(out / name) for name in ("signed.pdf", "xades-1.xml", "xades-2.xml")]
-    arguments = ["verify", "--trust", str(out / "trust.pem"), "--document", str(original(pdf, out)), *files]
-    say(f"segl {shlex.join(arguments)}")
+    signed = ["signed.pdf", "xades-1.xml", "xades-2.xml"]
+    arguments = ["verify", "--trust", "trust.pem", f"--document={original}", *signed]
+    say(f"In {shown_as}: segl {shlex.join(arguments)}")
     command = [sys.executable, "-m", "segl.cli", *arguments]
-    findings = subprocess.run([*command, "--json"], stdout=subprocess.PIPE, check=False)
-    (out / "verification.json").write_bytes(findings.stdout)
+    findings = subprocess.run([*command, "--json"], cwd=results, stdout=subprocess.PIPE, check=False)
+    (results / "verification.json").write_bytes(findings.stdout)
     sys.stdout.flush()
-    if subprocess.run(command, check=False).returncode or findings.returncode:
+    if subprocess.run(command, cwd=results, check=False).returncode or findings.returncode:
         raise DemoError("what came back does not verify; see above.")
 
 
 def say(text: str) -> None:
     print(f"▸ {text}", flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,8 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
+from people import Page, Person, next_page
 
 from running_sandbox import ROOT, SEGL
 
@@ -78,27 +81,64 @@ def test_what_is_not_a_pdf_is_refused_with_the_services_sentence(tmp_path: Path)
     assert "letter.pdf" in ended.stderr
     assert "PDF" in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert list((tmp_path / "demo-result").iterdir()) == []
+    assert not (tmp_path / "demo-result").exists()
 
 
-def test_results_need_a_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("out", ["taken", "taken/below", "others"])
+def test_results_go_to_a_folder_without_files_of_others(tmp_path: Path, out: str) -> None:
     (tmp_path / "taken").write_text("mine")
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "signed.pdf").write_text("mine")
 
-    ended = demo(tmp_path, "--auto", "--out", "taken")
+    ended = demo(tmp_path, "--auto", "--out", out)
 
-    assert ended.returncode == 1
-    assert "demo: [Errno 17] File exists: 'taken'" in ended.stderr
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert f"demo: OUT={out}" in ended.stderr
+    assert (tmp_path / "others" / "signed.pdf").read_text() == "mine"
 
 
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 1), (signal.SIGKILL, -9)])
+def test_a_signer_may_refuse(tmp_path: Path) -> None:
+    """As a person in the browser would: Kari rejects, and the demo says so and ends."""
+    with subprocess.Popen(DEMO, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        said = _read_until(process, "Sign as both in the browser")
+        [link] = re.findall(r"Kari Nordmann opens (\S+)", said)
+        _reject(Person("kari@example.com", "01017012345", "Kari Nordmann"), link)
+        rest = process.stdout.read() if process.stdout else ""
+        assert process.wait(30) == 0, rest
+
+    assert "FAILED: REJECTED" in rest
+    assert "Not everyone signed" in rest
+    assert not (tmp_path / "demo-result").exists()
+
+
+def _reject(person: Person, link: str) -> None:
+    with httpx.Client(follow_redirects=True, trust_env=False, timeout=30) as browser:
+        page = Page(browser, browser.get(link))
+        while not (refuse := page.tree.xpath("//a[normalize-space()='Avvis']")):
+            page = next_page(page, person, {"to": person.address, "text": ""})
+        page = page.follow(refuse[0])
+        page.press(page.button("Ja, avvis"))
+
+
+def _read_until(process: "subprocess.Popen[str]", words: str) -> str:
+    assert process.stdout
+    said = ""
+    while words not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    return said
+
+
+@pytest.mark.parametrize(
+    ("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 1), (signal.SIGHUP, 1), (signal.SIGKILL, -9)]
+)
 def test_nothing_is_left_running_when_the_demo_is_stopped(tmp_path: Path, how: signal.Signals, status: int) -> None:
     temporary = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         DEMO, env=temporary, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout
-        while "Sign as both in the browser" not in (line := process.stdout.readline()):
-            assert line, process.stderr.read() if process.stderr else ""
+        _read_until(process, "Sign as both in the browser")
         children = psutil.Process(process.pid).children(recursive=True)
         assert children
 
