@@ -14,6 +14,7 @@ from segl.core.protocol import (
     SignatureType,
     Signer,
 )
+from segl.service.jobs import sector_rules
 from segl.service.jobs.errors import NotAllowedError
 from segl.service.store.models import Sector
 
@@ -38,18 +39,13 @@ def terms(sector: Sector, manifest: PortalManifest) -> Terms:
     Raises:
         NotAllowedError: The sector may not ask for this, or nobody could be told of the job.
     """
-    level = manifest.required_authentication or AuthenticationLevel.FOUR
-    types = tuple(_signature_type(sector, signer) for signer in manifest.signers)
-    if sector == Sector.PRIVATE and level is not AuthenticationLevel.FOUR:
-        raise NotAllowedError("Private organizations may require security level 4 only: leave out the level or give 4.")
-    if sector == Sector.PUBLIC and len(manifest.documents) > 1 and SignatureType.ADVANCED_SIGNATURE in types:
-        raise NotAllowedError(
-            "Several documents cannot be signed with advanced signatures: ask for authenticated ones."
-        )
+    types = sector_rules.signature_types(sector, manifest)
+    level = sector_rules.authentication_level(sector, manifest)
+    sector_rules.check_identity_shown(sector, manifest, types)
     _check_availability(manifest)
     for number, signer in enumerate(manifest.signers, 1):
         _check_reachable(number, signer)
-        _check_lookup(sector, number, signer)
+        sector_rules.check_lookup(sector, number, signer)
     return Terms(level, types)
 
 
@@ -71,16 +67,6 @@ def check_pages(pages: int) -> None:
     """
     if pages > MOST_PAGES:
         raise InvalidDocument(f"The documents have {pages} pages together: at most {MOST_PAGES} can be signed.")
-
-
-def _signature_type(sector: Sector, signer: Signer) -> SignatureType:
-    if sector == Sector.PUBLIC:
-        return signer.signature_type or SignatureType.AUTHENTICATED_SIGNATURE
-    if signer.signature_type is SignatureType.AUTHENTICATED_SIGNATURE:
-        raise NotAllowedError(
-            "Private organizations may ask for advanced signatures only: leave out the signature type."
-        )
-    return SignatureType.ADVANCED_SIGNATURE
 
 
 def _check_availability(manifest: PortalManifest) -> None:
@@ -113,11 +99,3 @@ def _check_reachable(number: int, signer: Signer) -> None:
         raise NotAllowedError(
             f"The e-mail address of signer {number} is none that mail could be sent to: give one like name@example.com."
         ) from None
-
-
-def _check_lookup(sector: Sector, number: int, signer: Signer) -> None:
-    if sector == Sector.PRIVATE and isinstance(signer.notifications, NotificationsUsingLookup):
-        raise NotAllowedError(
-            f"Signer {number} is to be looked up in the contact register, which private organizations may not ask for: "
-            "give an e-mail address."
-        )
