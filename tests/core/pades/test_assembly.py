@@ -11,7 +11,7 @@ from pikepdf import Array, Dictionary, Name, Pdf, Stream
 import pdfs
 from segl.core.errors import InvalidDocument
 from segl.core.pades import Attachment, FrontPage, assemble
-from segl.core.pades.assembly import shown_size
+from segl.core.pades.originals import shown_size
 
 FrontPages = Callable[..., FrontPage]
 XADES = Attachment("signatur-1.xml", "application/xml", "Signatur av Kari Nordmann", b"<signature/>")
@@ -137,7 +137,7 @@ def test_an_original_with_other_pages_than_were_accepted_is_refused(front_page: 
 
 
 def test_an_original_that_is_no_pdf_is_refused(front_page: FrontPages) -> None:
-    with pytest.raises(InvalidDocument, match="«Dokument 1» cannot be read as a PDF"):
+    with pytest.raises(InvalidDocument, match="«Dokument 1»: The PDF is damaged"):
         assembled(front_page(1), b"%PDF-1.7 but no more")
 
 

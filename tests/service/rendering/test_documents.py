@@ -10,7 +10,7 @@ from PIL import Image
 import pdfs
 from segl.core.errors import InvalidDocument
 from segl.service import rendering
-from segl.service.rendering import PageContent, PdfFacts
+from segl.service.rendering import PdfFacts
 
 TWO_PAGES = pdfs.pdf("The first page", "The second")
 
@@ -109,14 +109,16 @@ def test_an_image_of_too_many_pixels_is_refused() -> None:
 
 
 def test_the_size_and_text_of_each_page_are_told() -> None:
-    assert rendering.read_pages(TWO_PAGES) == (
-        PageContent(595, 842, "The first page"),
-        PageContent(595, 842, "The second"),
-    )
+    pages = rendering.read_pages(TWO_PAGES)
+    assert [page.text for page in pages] == ["The first page", "The second"]
+    assert {round(page.width / page.height, 3) for page in pages} == {round(595 / 842, 3)}
+    assert [page.height for page in pages] == [pytest.approx(841.89 - 46)] * 2  # what the footer leaves
 
 
 def test_a_rotated_page_has_the_size_it_is_shown_in() -> None:
-    assert rendering.read_pages(pdfs.pdf("Text", rotate=90)) == (PageContent(842, 595, "Text"),)
+    [page] = rendering.read_pages(pdfs.pdf("Text", rotate=90))
+    assert page.text == "Text"
+    assert page.width / page.height == pytest.approx(842 / 595)
 
 
 def test_field_values_are_shown_on_the_picture() -> None:

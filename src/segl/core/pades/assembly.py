@@ -1,5 +1,8 @@
 """The signed PDF before its seal: front page, every page of the originals above a footer, the XAdES attached.
 
+Signers are shown the same pages, laid out in the same way (`lay_out`): even content that readers disagree about then
+looks to them as it will in the signed PDF.
+
 It parses PDFs from strangers, so the service runs it in a rendering child only.
 """
 
@@ -8,16 +11,15 @@ from dataclasses import dataclass, field
 from io import BytesIO
 
 import pikepdf
-import pypdfium2
-import pypdfium2.raw as pdfium
-from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Rectangle
-from pikepdf.sanitize import Sanitizer
+from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Rectangle, Stream
 
 from segl.core.errors import InvalidDocument
 from segl.core.pades import front_page as typesetting
+from segl.core.pades import originals
 from segl.core.pades.values import Attachment, FrontPage
 
-# Where the originals go on the A4 page: above the footer, in points from the lower left corner.
+# A4, and where the originals go on it: above the footer, in points from the lower left corner.
+PAGE_SIZE = (595.276, 841.89)
 ROOM = Rectangle(12, 46, 583.276, 841.89)
 # A page that leaves more than a tenth of the room's width or height free gets a hairline around it.
 FILLED = 0.9
@@ -27,8 +29,7 @@ FRAME_COLOUR = "0.81 0.83 0.82"
 def assemble(*, documents: Sequence[bytes], front_page: FrontPage, attachments: Sequence[Attachment]) -> bytes:
     """One PDF 1.7 of A4 portrait pages: the front page, then each page of `documents` above a footer.
 
-    Pages larger than the room above the footer are scaled down. What an original shows is kept, annotations and
-    form fields as pictures of themselves; what it does (scripts, actions, links, attached files) is not.
+    Pages larger than the room above the footer are scaled down. Which pages those are, `originals` says.
 
     Raises:
         InvalidDocument: an original cannot be read, or has not as many pages as the front page says.
@@ -47,8 +48,8 @@ def merge(
         for content, described in zip(documents, front_page.documents, strict=True):
             try:
                 _add(content, described.pages, sheets, layers)
-            except pikepdf.PdfError as error:
-                raise InvalidDocument(f"«{described.title}» cannot be read as a PDF: {error}.") from None
+            except InvalidDocument as error:
+                raise InvalidDocument(f"«{described.title}»: {error}") from error
         layers.write()
         _attach(result, attachments, front_page)
         return _saved(result)
@@ -56,66 +57,54 @@ def merge(
 
 def _add(content: bytes, pages: int, sheets: Iterator[Page], layers: "_Layers") -> None:
     """Lay the pages of an original under the next footers."""
-    with Pdf.open(BytesIO(_flattened(content))) as original:
+    with originals.opened(content) as original:
         if len(original.pages) != pages:
             raise InvalidDocument(f"A document has {len(original.pages)} pages, but was accepted with {pages}.")
-        Sanitizer().remove_attachments().remove_javascript().remove_private_app_data().apply(original)
         for page in original.pages:
-            _lay_under(next(sheets), page)
+            sheet = next(sheets)
+            _hide_names(layers.result, sheet)
+            _lay_under(sheet, page)
         layers.add(original)
 
 
-def _flattened(content: bytes) -> bytes:
-    """The document with annotations and form fields drawn into its pages, exactly as the signer was shown them.
+def lay_out(original: Pdf) -> bytes:
+    """The pages of an opened original as they lie in the signed PDF, each in the art box of its sheet.
 
-    PDFium does it because PDFium draws the pages that signers read; qpdf would cut long and non-Latin field values.
+    Signers are shown pictures of this, cut to the art box; a crop box would let PDFium draw some content differently.
     """
-    with Pdf.open(BytesIO(content)) as original:
-        if not any(Name.Annots in page for page in original.pages):
-            return content
-    document = pypdfium2.PdfDocument(content)
-    document.init_forms()
-    for page in document:
-        if pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_FAIL:
-            raise InvalidDocument("The annotations of a document cannot be drawn; print it to a new PDF and send that.")
-    flattened = BytesIO()
-    document.save(flattened)
-    return flattened.getvalue()
+    with Pdf.new() as result, originals.reading():
+        for page in original.pages:
+            sheet = result.add_blank_page(page_size=PAGE_SIZE)
+            sheet.artbox = _lay_under(sheet, page).as_array()
+        layers = _Layers(result)
+        layers.add(original)
+        layers.write()
+        return _saved(result)
 
 
-def shown_size(page: Page) -> tuple[float, float]:
-    """Width and height in points of a page as a viewer shows it: cropped, rotated, in its own unit."""
-    box, unit = _shown_box(page), float(page.obj.get(Name.UserUnit, 1))
-    width, height = box.width * unit, box.height * unit
-    return (height, width) if page.rotation % 180 else (width, height)
+def _hide_names(result: Pdf, sheet: Page) -> None:
+    """Move the footer into a form of its own: content that names a resource it lacks would find the sheet's instead."""
+    sheet.contents_coalesce()
+    footer = sheet.obj.Contents
+    footer.update({"/Type": Name.XObject, "/Subtype": Name.Form, "/BBox": sheet.mediabox})
+    footer.Resources = sheet.obj.Resources
+    sheet.obj.Resources = Dictionary()
+    name = sheet.add_resource(footer, Name.XObject)
+    sheet.obj.Contents = Stream(result, f"{name} Do\n".encode())
 
 
-def _shown_box(page: Page) -> Rectangle:
-    media = Rectangle(page.mediabox)
-    shown = media & Rectangle(page.cropbox)
-    # Boxes that do not meet have an intersection that is turned inside out.
-    return shown if shown.llx < shown.urx and shown.lly < shown.ury else media
-
-
-def _lay_under(sheet: Page, page: Page) -> None:
-    """Lay a page under a footer, centred, and mark where it ends if it does not fill the sheet."""
-    width, height = shown_size(page)
+def _lay_under(sheet: Page, page: Page) -> Rectangle:
+    """Lay a page under a footer, centred, and mark where it ends if it does not fill the sheet; gives its place."""
+    width, height = originals.shown_size(page)
     scale = min(1, ROOM.width / width, ROOM.height / height)
     width, height = width * scale, height * scale
     left, low = (ROOM.llx + ROOM.urx - width) / 2, (ROOM.lly + ROOM.ury - height) / 2
     if min(width / ROOM.width, height / ROOM.height) < FILLED:
         frame = f"q 0.5 w {FRAME_COLOUR} RG {left:.2f} {low:.2f} {width:.2f} {height:.2f} re S Q\n"
         sheet.contents_add(frame.encode(), prepend=True)
-    _crop(page)
-    sheet.add_underlay(page, Rectangle(left, low, left + width, low + height))
-
-
-def _crop(page: Page) -> None:
-    """Make what a viewer shows the whole page, which a trim box would narrow otherwise."""
-    for box in (Name.TrimBox, Name.BleedBox, Name.ArtBox):
-        if box in page:
-            del page[box]
-    page.mediabox = page.cropbox = _shown_box(page).as_array()
+    place = Rectangle(left, low, left + width, low + height)
+    sheet.add_underlay(page, place)
+    return place
 
 
 @dataclass(slots=True)
@@ -127,25 +116,17 @@ class _Layers:
     hidden: list[Object] = field(default_factory=list)
 
     def add(self, original: Pdf) -> None:
-        properties = original.Root.get(Name.OCProperties, Dictionary())
-        config = properties.get(Name.D, Dictionary())
-        shown = _ids(config.get(Name.ON, Array()))
-        hidden = _ids(config.get(Name.OFF, Array()))
-        all_hidden = config.get(Name.BaseState) == Name.OFF
-        for group in properties.get(Name.OCGs, Array()):
+        layers = original.Root.OCProperties
+        hidden = {group.objgen for group in layers.D.OFF}
+        for group in layers.OCGs:
             copy = self.result.copy_foreign(group)
             self.groups.append(copy)
-            if group.objgen in hidden or (all_hidden and group.objgen not in shown):
+            if group.objgen in hidden:
                 self.hidden.append(copy)
 
     def write(self) -> None:
         if self.groups:
-            state = Dictionary(Name="Layers", OFF=Array(self.hidden), Order=Array())
-            self.result.Root.OCProperties = Dictionary(OCGs=Array(self.groups), D=state)
-
-
-def _ids(groups: Object) -> set[tuple[int, int]]:
-    return {group.objgen for group in groups}
+            self.result.Root.OCProperties = originals.layers(self.groups, self.hidden)
 
 
 def _attach(result: Pdf, attachments: Sequence[Attachment], front_page: FrontPage) -> None:

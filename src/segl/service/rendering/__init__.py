@@ -10,6 +10,11 @@ from dataclasses import dataclass
 
 from segl.core.pades import Attachment, FrontPage
 from segl.service.rendering.children import run, warm_up
+from segl.service.rendering.limits import MEBIBYTE, Limits
+
+INSPECTION = Limits(cpu_seconds=10, wall_seconds=20, memory=768 * MEBIBYTE)
+"""Tighter than what comes later, so that what was accepted can also be shown and sealed."""
+ASSEMBLY = Limits(cpu_seconds=120, wall_seconds=180, memory=2048 * MEBIBYTE, result=128 * MEBIBYTE)
 
 __all__ = ["PageContent", "PdfFacts", "assemble", "inspect", "page_image", "read_pages", "warm_up"]
 
@@ -25,7 +30,7 @@ class PdfFacts:
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
-    """A page as it is shown: width and height in points, and its text, in reading order as far as the PDF has one."""
+    """A page as it is in the signed PDF: width and height in points, and its text, as far as it has one in order."""
 
     width: float
     height: float
@@ -33,12 +38,12 @@ class PageContent:
 
 
 def inspect(pdf: bytes) -> PdfFacts:
-    """The facts of a PDF that can be signed.
+    """The facts of a PDF that can be signed: shown, assembled and sealed, all of which is tried.
 
     Raises `InvalidDocument` when it is not a PDF, protected, damaged, without pages or with too many or absurdly large
     ones, of a version outside 1.1–1.7, or a dynamic form.
     """
-    return PdfFacts(**json.loads(run("inspect", pdf=pdf)))
+    return PdfFacts(**json.loads(run("inspect", INSPECTION, pdf=pdf)))
 
 
 def page_image(pdf: bytes, *, page: int, width: int) -> bytes:
@@ -53,4 +58,10 @@ def read_pages(pdf: bytes) -> tuple[PageContent, ...]:
 
 def assemble(*, documents: Sequence[bytes], front_page: FrontPage, attachments: Sequence[Attachment]) -> bytes:
     """`segl.core.pades.assemble` in a child."""
-    return run("assemble", documents=tuple(documents), front_page=front_page, attachments=tuple(attachments))
+    return run(
+        "assemble",
+        ASSEMBLY,
+        documents=tuple(documents),
+        front_page=front_page,
+        attachments=tuple(attachments),
+    )

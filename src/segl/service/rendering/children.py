@@ -39,7 +39,7 @@ class _Zygote:
         path = [str(Path(entry).absolute()) for entry in sys.path]
         with theirs:
             process = subprocess.Popen(  # noqa: S603 (our own interpreter and program)
-                [sys.executable, "-I", "-c", _PROGRAM, *path, str(theirs.fileno())],
+                [sys.executable, "-I", "-W", "ignore", "-c", _PROGRAM, *path, str(theirs.fileno())],
                 env={},
                 cwd="/",
                 stdin=subprocess.DEVNULL,

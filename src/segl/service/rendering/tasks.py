@@ -15,8 +15,8 @@ import pypdfium2.raw as pdfium
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
 from segl.core.errors import InvalidDocument
-from segl.core.pades import Attachment, FrontPage, FrontPageDocument
-from segl.core.pades.assembly import merge, shown_size
+from segl.core.pades import Attachment, FrontPage, FrontPageDocument, originals
+from segl.core.pades.assembly import lay_out, merge
 from segl.core.pades.front_page import typeset
 from segl.service.rendering.limits import Limits
 from segl.service.rendering.wire import Task
@@ -26,7 +26,6 @@ VERSIONS = ("1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 SMALLEST_SIDE, LARGEST_SIDE = 3, 14400
 JPEG_QUALITY = 80
 PROTECTED = "The PDF is protected by a password or restricted by its owner; send it without protection."
-DAMAGED = "The PDF is damaged or incomplete; save it anew in the program that made it."
 
 
 def prepare(task: Task) -> Callable[[], bytes]:
@@ -44,33 +43,28 @@ def _assemble(
 
 
 def inspect(pdf: bytes, *, limits: Limits) -> bytes:
-    """The values of `PdfFacts` as JSON."""
+    """The values of `PdfFacts` as JSON, once all that the pages go through later was done to them."""
     if b"%PDF-" not in pdf[:1024]:
         raise InvalidDocument("The document is not a PDF.")
-    try:
-        drawable = _drawable_pages(pdf)
-        with Pdf.open(BytesIO(pdf), attempt_recovery=False, suppress_warnings=True) as document:
-            facts = _facts(document, limits)
-    except (pikepdf.PdfError, pypdfium2.PdfiumError) as error:
-        if getattr(error, "err_code", None) == pdfium.FPDF_ERR_PASSWORD:
-            raise InvalidDocument(PROTECTED) from None
-        raise InvalidDocument(DAMAGED) from None
-    if drawable != facts["pages"]:
-        raise InvalidDocument(DAMAGED)
+    _check_unprotected(pdf)
+    with originals.opened(pdf) as document:
+        facts = _facts(document, limits)
+        shown = lay_out(document)
+    with originals.reading(), pypdfium2.PdfDocument(shown) as document:
+        drawable = [page.get_size() for page in document]
+    if len(drawable) != facts["pages"]:
+        raise InvalidDocument(originals.DAMAGED)
     return json.dumps(facts).encode()
 
 
-def _drawable_pages(pdf: bytes) -> int:
-    """The number of pages, each of which the library that draws pages for signers can read.
-
-    It is asked before qpdf, which cannot open protected PDFs here: it would read random numbers from a device.
-    """
-    with pypdfium2.PdfDocument(pdf) as document:
-        if pdfium.FPDF_GetSecurityHandlerRevision(document) != -1:
-            raise InvalidDocument(PROTECTED)
-        for page in document:
-            page.close()
-        return len(document)
+def _check_unprotected(pdf: bytes) -> None:
+    """qpdf, which is asked next, cannot open protected PDFs here: it would read random numbers from a device."""
+    try:
+        with pypdfium2.PdfDocument(pdf) as document:
+            if pdfium.FPDF_GetSecurityHandlerRevision(document) != -1:
+                raise InvalidDocument(PROTECTED)
+    except pypdfium2.PdfiumError as error:
+        raise InvalidDocument(PROTECTED if error.err_code == pdfium.FPDF_ERR_PASSWORD else originals.DAMAGED) from None
 
 
 def _facts(document: Pdf, limits: Limits) -> dict[str, Any]:
@@ -92,7 +86,7 @@ def _facts(document: Pdf, limits: Limits) -> dict[str, Any]:
 
 
 def _check_size(number: int, page: pikepdf.Page) -> None:
-    width, height = shown_size(page)
+    width, height = originals.shown_size(page)
     if not (SMALLEST_SIDE <= width <= LARGEST_SIDE and SMALLEST_SIDE <= height <= LARGEST_SIDE):
         raise InvalidDocument(
             f"Page {number} of the PDF is {width:.0f} by {height:.0f} points; "
@@ -101,16 +95,20 @@ def _check_size(number: int, page: pikepdf.Page) -> None:
 
 
 def page_image(pdf: bytes, *, page: int, width: int, limits: Limits) -> bytes:
-    """A page as JPEG, forms and annotations drawn."""
+    """A page as JPEG."""
     with _opened(pdf) as document:
         if not 1 <= page <= len(document):
             raise InvalidDocument(f"There is no page {page}; the PDF has {len(document)}.")
         sheet = document[page - 1]
-        scale = width / sheet.get_width()
-        if width * sheet.get_height() * scale > limits.pixels:
+        left, low, right, high = sheet.get_artbox()
+        scale = width / (right - left)
+        if sheet.get_width() * sheet.get_height() * scale**2 > limits.pixels:
             raise InvalidDocument(f"Page {page} at {width} pixels' width has more than {limits.pixels} pixels.")
+        top = sheet.get_height() - high
+        box = (round(left * scale), round(top * scale), round(left * scale) + width, round((top + high - low) * scale))
         image = BytesIO()
-        sheet.render(scale=scale, rev_byteorder=True).to_pil().convert("RGB").save(image, "JPEG", quality=JPEG_QUALITY)
+        picture = sheet.render(scale=scale, rev_byteorder=True).to_pil().convert("RGB").crop(box)
+        picture.save(image, "JPEG", quality=JPEG_QUALITY)
         return image.getvalue()
 
 
@@ -121,18 +119,17 @@ def read_pages(pdf: bytes, *, limits: Limits) -> bytes:
 
 
 def _content(page: pypdfium2.PdfPage) -> dict[str, Any]:
-    width, height = page.get_size()
-    return {"width": width, "height": height, "text": page.get_textpage().get_text_bounded()}
+    left, low, right, high = page.get_artbox()
+    return {"width": right - left, "height": high - low, "text": page.get_textpage().get_text_bounded()}
 
 
 @contextmanager
 def _opened(pdf: bytes) -> Iterator[pypdfium2.PdfDocument]:
-    try:
-        with pypdfium2.PdfDocument(pdf) as document:
-            document.init_forms()
-            yield document
-    except pypdfium2.PdfiumError:
-        raise InvalidDocument(DAMAGED) from None
+    """The document as it is shown and sealed."""
+    with originals.opened(pdf) as original:
+        shown = lay_out(original)
+    with originals.reading(), pypdfium2.PdfDocument(shown) as document:
+        yield document
 
 
 _TASKS: dict[str, Callable[..., bytes]] = {"inspect": inspect, "page_image": page_image, "read_pages": read_pages}

@@ -1,0 +1,257 @@
+"""What of an original is shown and sealed: its pages, without anything that only some readers show.
+
+It parses PDFs from strangers, so the service runs it in a rendering child only.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+
+import pikepdf
+import pypdfium2
+import pypdfium2.raw as pdfium
+from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Rectangle, Stream
+from pikepdf.sanitize import Sanitizer
+
+from segl.core.errors import InvalidDocument
+
+DAMAGED = "The PDF is damaged or incomplete; save it anew in the program that made it."
+MOST_CONTENT = 128 * 1024 * 1024
+"""Bytes that the pages' content of one document may unpack to."""
+LARGEST_RATIO = 1032
+"""Deflate packs no tighter."""
+NEVER_SHOWN = 2 | 32
+"""The flags Hidden and NoView of an annotation (ISO 32000-1, table 165)."""
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turns what reading a damaged PDF raises into `InvalidDocument`.
+
+    A PDF may have anything anywhere, so besides their own errors the libraries raise those of a wrong type.
+    """
+    try:
+        yield
+    except (pikepdf.PdfError, pypdfium2.PdfiumError, ArithmeticError, AttributeError, LookupError) as error:
+        raise InvalidDocument(DAMAGED) from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidDocument(DAMAGED) from error
+
+
+@contextmanager
+def opened(content: bytes) -> Iterator[Pdf]:
+    """The document as it is shown and sealed: plain pages, as a reader shows them on a screen.
+
+    Annotations and form fields are drawn into the pages, boxes are cut to what is shown, layers are shown or hidden
+    for good. What the original does (scripts, actions, links, attached files) is gone.
+
+    Raises:
+        InvalidDocument: it cannot be read, or its pages unpack to more than `MOST_CONTENT`.
+    """
+    with reading(), _with_appearances(content) as original:
+        Sanitizer().remove_attachments().remove_javascript().remove_private_app_data().apply(original)
+        _fix_layers(original)
+        _draw_annotations(original)
+        for page in original.pages:
+            _crop(page)
+        yield original
+
+
+def shown_size(page: Page) -> tuple[float, float]:
+    """Width and height in points of a page as a viewer shows it: cropped, rotated, in its own unit."""
+    box, unit = _shown_box(page), float(page.obj.get(Name.UserUnit, 1))
+    width, height = box.width * unit, box.height * unit
+    return (height, width) if page.rotation % 180 else (width, height)
+
+
+@contextmanager
+def _with_appearances(content: bytes) -> Iterator[Pdf]:
+    """The document, its pages' content sound and its annotations with pictures of themselves where they had none."""
+    with _opened(content) as original:
+        for page in original.pages:
+            _mend_content(page)
+        _check_content(original)
+        if not any(_lacks_appearance(page, original) for page in original.pages):
+            yield original
+            return
+        saved = BytesIO()
+        original.save(saved, deterministic_id=True, compress_streams=False)
+    with _opened(_drawn(saved.getvalue())) as original:
+        yield original
+
+
+def _opened(content: bytes) -> Pdf:
+    return Pdf.open(BytesIO(content), attempt_recovery=False, suppress_warnings=True)
+
+
+def _mend_content(page: Page) -> None:
+    """Leave out of a page's content what is none, as readers do."""
+    content = page.obj.get(Name.Contents)
+    if isinstance(content, Array):
+        page.obj.Contents = Array([each for each in content if isinstance(each, Stream)])
+    elif content is not None and not isinstance(content, Stream):
+        del page.obj[Name.Contents]
+
+
+def _check_content(original: Pdf) -> None:
+    """Refuse a document of a few kilobytes whose pages unpack to gigabytes, before anything unpacks them."""
+    streams = [each for page in original.pages for each in _content(page)]
+    if sum(len(each.read_raw_bytes()) for each in streams) * LARGEST_RATIO <= MOST_CONTENT:
+        return
+    sizes: dict[tuple[int, int], int] = {}
+    total = 0
+    for each in streams:
+        if each.objgen not in sizes:
+            sizes[each.objgen] = _unpacked_size(each)
+        total += sizes[each.objgen]
+        if total > MOST_CONTENT:
+            raise InvalidDocument(
+                f"The pages of the PDF unpack to more than {MOST_CONTENT} bytes; make it simpler or split it."
+            )
+
+
+def _content(page: Page) -> list[Object]:
+    content = page.obj.get(Name.Contents, Array())
+    return list(content) if isinstance(content, Array) else [content]
+
+
+def _unpacked_size(stream: Object) -> int:
+    """The size of a deflated stream, or of one packed otherwise as it stands; not counted far beyond the limit."""
+    filters, packed = stream.get(Name.Filter), stream.read_raw_bytes()
+    names = list(filters) if isinstance(filters, Array) else [filters]
+    if names[:1] not in ([Name.FlateDecode], [Name.Fl]):
+        return len(packed)
+    inflating, size = zlib.decompressobj(), 0
+    try:
+        while packed and not inflating.eof and size <= MOST_CONTENT:
+            size += len(inflating.decompress(packed, 1 << 20))
+            packed = inflating.unconsumed_tail
+    except zlib.error:
+        pass  # Whether damaged content can be read for all that, qpdf decides.
+    return size
+
+
+def _annotations(page: Page) -> list[Object]:
+    annotations = page.obj.get(Name.Annots)
+    return [each for each in annotations if isinstance(each, Dictionary)] if isinstance(annotations, Array) else []
+
+
+def _lacks_appearance(page: Page, original: Pdf) -> bool:
+    form = original.Root.get(Name.AcroForm)
+    stale = isinstance(form, Dictionary) and bool(form.get(Name.NeedAppearances, False))
+    return any(stale or not _appearances(each) for each in _annotations(page))
+
+
+def _appearances(annotation: Object) -> list[Object]:
+    """The pictures that an annotation has of itself for its states, or the one for all."""
+    appearance = annotation.get(Name.AP)
+    normal = appearance.get(Name.N) if isinstance(appearance, Dictionary) else None
+    states = list(normal.values()) if isinstance(normal, Dictionary) else [normal]
+    return [each for each in states if isinstance(each, Stream)]
+
+
+def _drawn(content: bytes) -> bytes:
+    """The document with an appearance for each field and, where PDFium knows how, each annotation that had none.
+
+    PDFium makes them when it draws a page, here beside a bitmap of one pixel. qpdf, which could make those of fields,
+    would cut long and non-Latin values.
+    """
+    with pypdfium2.PdfDocument(content) as document:
+        document.init_forms()
+        nothing = pypdfium2.PdfBitmap.new_native(1, 1, pdfium.FPDFBitmap_BGRA)
+        for page in document:
+            pdfium.FPDF_RenderPageBitmap(nothing, page, -3, -3, 1, 1, 0, pdfium.FPDF_ANNOT)
+        drawn = BytesIO()
+        document.save(drawn)
+        return drawn.getvalue()
+
+
+def _draw_annotations(original: Pdf) -> None:
+    """Draw into each page the annotations and fields that a reader shows on a screen, whether or not it prints them."""
+    form = original.Root.get(Name.AcroForm)
+    if isinstance(form, Dictionary) and Name.NeedAppearances in form:
+        del form[Name.NeedAppearances]
+    for page in original.pages:
+        if Name.Annots in page.obj:
+            page.obj.Annots = Array([each for each in _annotations(page) if _is_shown(each)])
+        for annotation in _annotations(page):
+            _layer_appearance(annotation)
+    original.flatten_annotations("screen")
+    for page in original.pages:
+        if Name.Annots in page.obj:
+            del page.obj[Name.Annots]
+    if Name.AcroForm in original.Root:
+        del original.Root[Name.AcroForm]
+
+
+def _is_shown(annotation: Object) -> bool:
+    flags = annotation.get(Name.F, 0)
+    hidden = isinstance(flags, int) and flags & NEVER_SHOWN
+    area = annotation.get(Name.Rect)
+    if hidden or annotation.get(Name.Subtype) == Name.Popup or not isinstance(area, Array):
+        return False
+    rectangle = Rectangle(area)
+    return rectangle.width > 0 < rectangle.height
+
+
+def _layer_appearance(annotation: Object) -> None:
+    """Let an annotation's picture be on the layer that the annotation is on."""
+    if Name.OC in annotation:
+        for appearance in _appearances(annotation):
+            if Name.OC not in appearance:
+                appearance.OC = annotation.OC
+
+
+def _shown_box(page: Page) -> Rectangle:
+    media = Rectangle(page.mediabox)
+    shown = media & Rectangle(page.cropbox)
+    # Boxes that do not meet have an intersection that is turned inside out.
+    return shown if shown.llx < shown.urx and shown.lly < shown.ury else media
+
+
+def _crop(page: Page) -> None:
+    """Make what a viewer shows the whole page, which a trim box would narrow otherwise."""
+    for box in (Name.TrimBox, Name.BleedBox, Name.ArtBox):
+        if box in page:
+            del page[box]
+    page.mediabox = page.cropbox = _shown_box(page).as_array()
+    page.obj.Rotate = 0 if page.rotation % 90 else page.rotation
+
+
+def layers(groups: Sequence[Object], hidden: Sequence[Object]) -> Dictionary:
+    """The catalog's entry for these layers, shown but for those that are hidden."""
+    return Dictionary(OCGs=Array(groups), D=Dictionary(Name="Layers", OFF=Array(hidden), Order=Array()))
+
+
+def _fix_layers(original: Pdf) -> None:
+    """Leave of all that may show or hide a layer only whether it is hidden on a screen (ISO 32000-1, 8.11.4).
+
+    Readers differ in the rest, which depends on purpose, language and zoom.
+    """
+    groups = [each for each in original.objects if isinstance(each, Dictionary) and each.get(Name.Type) == Name.OCG]
+    properties = original.Root.get(Name.OCProperties)
+    config = properties.get(Name.D) if isinstance(properties, Dictionary) else None
+    hidden = [each for each in groups if _is_hidden(each, config if isinstance(config, Dictionary) else Dictionary())]
+    for group in groups:
+        for key in (Name.Usage, Name.Intent):
+            if key in group:
+                del group[key]
+    original.Root.OCProperties = layers(groups, hidden)
+
+
+def _is_hidden(group: Object, config: Object) -> bool:
+    intent = group.get(Name.Intent, Name.View)
+    if not any(each in (Name.View, Name.All) for each in (intent if isinstance(intent, Array) else [intent])):
+        return False
+    usage = group.get(Name.Usage)
+    view = usage.get(Name.View) if isinstance(usage, Dictionary) else None
+    if isinstance(view, Dictionary) and Name.ViewState in view:
+        return bool(view.ViewState == Name.OFF)
+    if group.objgen in _listed(config.get(Name.OFF)):
+        return True
+    return config.get(Name.BaseState) == Name.OFF and group.objgen not in _listed(config.get(Name.ON))
+
+
+def _listed(groups: Object | None) -> set[tuple[int, int]]:
+    return {each.objgen for each in groups if isinstance(each, Dictionary)} if isinstance(groups, Array) else set()
