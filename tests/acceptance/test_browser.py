@@ -156,7 +156,7 @@ def _kari_signs(kari: Visitor, mail: dict[str, Any]) -> None:
     kari.look("test-eid")
     kari.page.locator("form[method=post] >> nth=-1").evaluate("form => form.noValidate = true")
     kari.log_in("0101", "")
-    assert kari.page.evaluate("document.activeElement.role") == "alert"
+    kari.page.wait_for_function("document.activeElement.role === 'alert'")  # focused with the next frame
     kari.look("test-eid-wrong")
     kari.log_in("01017012345", "Kari Nordmann")
     kari.look("start")
