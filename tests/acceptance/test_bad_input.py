@@ -163,7 +163,7 @@ REFUSED = {
             signature_type=SignatureType.AUTHENTICATED_SIGNATURE,
         ),
         "SIGNATURE_JOB_NOT_ALLOWED",
-        "advanced signatures only",
+        "may ask for ADVANCED_ELECTRONIC_SIGNATURE only",
     ),
 }
 
