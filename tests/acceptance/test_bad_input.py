@@ -216,19 +216,20 @@ def test_a_body_beyond_all_limits_is_not_even_read(sandbox: Sandbox) -> None:
     assert everything_in(sandbox) == before
 
 
-@pytest.mark.parametrize("resource", ["", "/complete?version=1", "/cancel", "/pades", "/xades/1"])
+@pytest.mark.parametrize("resource", ["/complete?version=1", "/cancel", "/pades", "/xades/1"])
 def test_another_organizations_job_is_as_unknown_as_none(sandbox: Sandbox, resource: str) -> None:
     job_id = PortalJobResponse.from_xml(RIGHT.send(sandbox).content).signature_job_id
     method = "POST" if resource.startswith(("/complete", "/cancel")) else "GET"
 
-    def asked(number: int) -> tuple[int, str]:
+    def asked(number: int) -> tuple[int, str, str]:
         with client(sandbox, PRIVATE) as http:
             url = f"{sandbox.ready['api_root']}/{PRIVATE}/portal/signature-jobs/{number}{resource}"
             answer = http.request(method, url)
-        return answer.status_code, re.sub(rf"\b{number}\b", "N", answer.text)
+        error = ErrorMessage.from_xml(answer.content)
+        return answer.status_code, error.code, re.sub(rf"\b{number}\b", "N", error.message)
 
     assert asked(job_id) == asked(2_000_000_000)
-    assert asked(job_id)[0] == 404
+    assert asked(job_id)[:2] == (404, "SIGNATURE_JOB_NOT_FOUND")
 
 
 @pytest.mark.parametrize(
