@@ -87,3 +87,17 @@ def helvetica(document: Pdf) -> pikepdf.Object:
     return document.make_indirect(
         Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica, Encoding=Name.WinAnsiEncoding)
     )
+
+
+def slow_to_draw() -> bytes:
+    """A small file whose page takes minutes to draw: a pattern of tiles that are next to nothing apart."""
+
+    def fill(document: Pdf) -> None:
+        page = document.add_blank_page(page_size=A4)
+        tile = Stream(document, b"0 0 1 1 re f")
+        tile.update({"/PatternType": 1, "/PaintType": 1, "/TilingType": 1, "/XStep": 0.0001, "/YStep": 0.0001})
+        tile.BBox, tile.Resources = Array([0, 0, 1, 1]), Dictionary()
+        page.Resources = Dictionary(Pattern=Dictionary(P=tile))
+        page.Contents = Stream(document, b"/Pattern cs /P scn 0 0 595 842 re f")
+
+    return made(fill)

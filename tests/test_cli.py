@@ -115,6 +115,7 @@ def test_the_findings_as_json_keep_their_keys(folder: Path) -> None:
         "reasons",
         "certificate_subject",
         "certificate_issuer",
+        "vouched_for_by",
         "documents",
         "evidence",
     ]

@@ -5,10 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certificates import NOW, Authority, subject
-from segl.core.certificates import TrustAnchors, load_pem, organization_name, organization_number
+from segl.core.certificates import TrustAnchors, load_der, load_pem, organization_name, organization_number
 from segl.core.errors import InvalidInput, UntrustedCertificate
 from segl.core.keys import PrivateKey
 
@@ -116,3 +117,28 @@ def test_the_official_roots_and_intermediates_are_told_apart(reference: Path, en
 def test_a_file_without_certificates_is_refused() -> None:
     with pytest.raises(InvalidInput, match="No certificates can be read"):
         load_pem(b"nothing")
+
+
+def with_extension_twice(der: bytes) -> bytes:
+    certificate = asn1_x509.Certificate.load(der)
+    extensions = certificate["tbs_certificate"]["extensions"]
+    extensions.append(extensions[0].copy())
+    return bytes(certificate.dump(force=True))
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda der: b"",
+        lambda der: der[:-1],
+        lambda der: der.replace(b"Virksomhet", b"\xff\xferksomhet"),
+        with_extension_twice,
+        lambda der: der.replace(b"\x55\x1d\x0f", b"\x55\x1d\x11"),  # a key usage that says it is a list of names
+    ],
+    ids=["empty", "cut off", "not UTF-8", "extension twice", "extension of another kind"],
+)
+def test_a_certificate_that_can_be_read_in_part_only_is_refused(spoilt: Callable[[bytes], bytes]) -> None:
+    der = Authority.root().organization("123456789").certificate.public_bytes(Encoding.DER)
+    assert load_der(der)
+    with pytest.raises(InvalidInput, match="A certificate cannot be read"):
+        load_der(spoilt(der))

@@ -34,6 +34,14 @@ def organization_name(certificate: x509.Certificate) -> str:
     return named or certificate.subject.rfc4514_string()
 
 
+def vouching_organization(certificate: x509.Certificate) -> str:
+    """The organization in the certificate; for a person's, the one that issued it. Empty when there is neither."""
+    for name in (certificate.subject, certificate.issuer):
+        if found := name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME):
+            return str(found[0].value)
+    return ""
+
+
 def _attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str | None:
     values = certificate.subject.get_attributes_for_oid(oid)
     return str(values[0].value) if len(values) == 1 else None
@@ -41,6 +49,19 @@ def _attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str
 
 def _nine_digits(text: str) -> str | None:
     return text if re.fullmatch(r"[0-9]{9}", text) else None
+
+
+def load_der(data: bytes) -> x509.Certificate:
+    """A certificate whose names and extensions can be read too: those of strangers are parsed only when asked for.
+
+    Raises `InvalidInput`.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(data)
+        _ = certificate.subject, certificate.issuer, certificate.extensions
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise InvalidInput(f"A certificate cannot be read: {error}.") from None
+    return certificate
 
 
 def load_pem(data: bytes) -> tuple[x509.Certificate, ...]:
@@ -126,13 +147,7 @@ def _check_validity(certificate: x509.Certificate, subject: str, at: datetime) -
 
 def _check_signing_use(certificate: x509.Certificate, subject: str) -> None:
     """KeyUsage and BasicConstraints, where they are there (RFC 5280, 4.2.1.3 and 4.2.1.9)."""
-    try:
-        extensions = certificate.extensions
-    except ValueError as error:
-        raise UntrustedCertificate(
-            f"The certificate {subject} has an extension that cannot be read: {error}."
-        ) from None
-    for extension in extensions:
+    for extension in certificate.extensions:
         match extension.value:
             case x509.BasicConstraints(ca=True):
                 raise UntrustedCertificate(f"The certificate {subject} is a CA's, which signs certificates only.")

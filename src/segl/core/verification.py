@@ -55,6 +55,8 @@ class SignatureReport:
     reasons: tuple[str, ...]
     certificate_subject: str
     certificate_issuer: str
+    vouched_for_by: str = ""
+    """The organization in the certificate; for a person's, the one that issued it."""
     documents: tuple[DocumentReport, ...] = ()
     evidence: Evidence | None = None
 

@@ -55,9 +55,14 @@ def canonical(element: etree._Element, *, exclusive: bool) -> bytes:
 
     lxml writes a wrong xmlns="" for a subelement that inherits a default namespace over several levels; so
     the element becomes a document of its own first, which carries the namespaces it inherited.
+
+    Raises `InvalidMessage` for what has no canonical form, such as a relative namespace (Canonical XML 1.0, 1.3).
     """
     alone = _parse_safely(etree.tostring(element, encoding="UTF-8", with_tail=False))
-    return etree.tostring(alone, method="c14n", exclusive=exclusive, with_comments=False)
+    try:
+        return etree.tostring(alone, method="c14n", exclusive=exclusive, with_comments=False)
+    except etree.C14NError as error:
+        raise InvalidMessage(f"The XML has no canonical form: {error}.") from None
 
 
 _DATE_TIME = re.compile(

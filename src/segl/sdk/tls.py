@@ -14,7 +14,8 @@ from typing import cast
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from segl.core.certificates import organization_name, organization_number
+from segl.core.certificates import load_der, organization_name, organization_number
+from segl.core.errors import InvalidInput
 from segl.core.keys import PrivateKey
 
 
@@ -30,9 +31,9 @@ class OrganizationContext(ssl.SSLContext):
     def check_peer(self, certificate: bytes | None) -> None:
         """Raise WrongOrganization unless this certificate (DER) belongs to the expected organization."""
         try:
-            peer = x509.load_der_x509_certificate(certificate or b"")
-        except ValueError as error:
-            raise WrongOrganization(f"The server's certificate cannot be read ({error})") from None
+            peer = load_der(certificate or b"")
+        except InvalidInput as error:
+            raise WrongOrganization(f"The server is not accepted. {error}") from None
         number = organization_number(peer)
         if number != self.organization_number:
             raise WrongOrganization(

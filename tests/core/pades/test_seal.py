@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import random
 import re
 import shutil
 import subprocess
@@ -323,3 +324,35 @@ def test_pdfsig_finds_the_seal_valid_over_the_whole_document(signed_and_sealed: 
     assert "Signature is Valid." in found
     assert "Total document signed" in found
     assert "Signature Type: ETSI.CAdES.detached" in found
+
+
+def test_a_seal_that_covers_none_of_the_documents_given_is_doubted(sealed: bytes, authority: Authority) -> None:
+    (report,) = verify(sealed, trust=authority.trust(), documents={"a.pdf": CONTRACT}, at=NOW)
+    assert (report.verdict, report.intact) == (Verdict.INDETERMINATE, True)
+    assert [(each.name, each.state) for each in report.documents] == [("a.pdf", DocumentState.NOT_SIGNED)]
+
+
+@pytest.mark.parametrize("hidden", [b"deadbeef", b"        ", b"00 0"])
+def test_what_is_hidden_in_the_room_beside_the_seal_fails_it(
+    sealed: bytes, authority: Authority, hidden: bytes
+) -> None:
+    room = sealed.rindex(b"0" * 1000)
+    report = report_of(sealed[:room] + hidden + sealed[room + len(hidden) :], authority.trust())
+    assert (report.verdict, report.intact) == (Verdict.FAILED, False)
+    assert "The room that was left for the seal holds something else too, which nobody signed." in report.reasons
+
+
+def test_whatever_bit_is_turned_nothing_passes(signed_and_sealed: bytes, authority: Authority) -> None:
+    """But within the seal itself, where the issuers' certificates stand beside what is signed."""
+    start = signed_and_sealed.index(b"<3082")
+    places = sorted({*range(len(signed_and_sealed))} - {*range(start, signed_and_sealed.index(b"0" * 100, start))})
+    chosen = random.Random(1)
+    for _ in range(150):
+        place, bit = chosen.choice(places), chosen.randrange(8)
+        turned = bytearray(signed_and_sealed)
+        turned[place] ^= 1 << bit
+        try:
+            reports = verify(bytes(turned), trust=authority.trust(), documents={"a.pdf": CONTRACT}, at=NOW)
+        except InvalidSignature:
+            continue
+        assert {each.verdict for each in reports} != {Verdict.PASSED}, f"bit {bit} of byte {place}"

@@ -252,3 +252,17 @@ def test_a_signature_with_a_changed_byte_is_refused_fails_or_means_the_same(posi
     except InvalidInput:
         return
     assert report.verdict is not Verdict.PASSED or report == _verify()
+
+
+def test_equal_documents_stand_for_one_reference_each() -> None:
+    twins = [SignedDocument(name, "application/pdf", sha256(b"same").digest()) for name in ("a.pdf", "b.pdf")]
+    xml = sign(key=SEAL, documents=twins, evidence=EVIDENCE, signing_time=NOW)
+    report = _verify(xml, {"x.pdf": b"same", "y.pdf": b"same"})
+    assert report.verdict is Verdict.PASSED
+    assert [each.given_as for each in report.documents] == ["x.pdf", "y.pdf"]
+
+
+def test_what_has_no_canonical_form_is_refused() -> None:
+    xml = _sign().replace(b"<ds:Signature ", b'<ds:Signature xmlns:q="relative" ', 1)
+    with pytest.raises(InvalidSignature, match="no canonical form"):
+        _verify(xml)

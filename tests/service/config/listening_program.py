@@ -21,11 +21,11 @@ ANSWER_BYTES = 64 * 1024 * 1024
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """`/slow` takes half a second, `/large` has a large answer; all others tell what they saw."""
+    """`/slow` and `/long` take half a second, `/large` has a large answer; all others tell what they saw."""
     if environ["PATH_INFO"] == "/large":
         start_response("200 OK", [("Content-Length", str(ANSWER_BYTES))])
         return (bytes(64 * 1024) for _ in range(ANSWER_BYTES // (64 * 1024)))
-    if environ["PATH_INFO"] == "/slow":
+    if environ["PATH_INFO"] in {"/slow", "/long"}:
         time.sleep(0.5)
     body = environ["wsgi.input"].read()
     scope = environ["asgi.scope"]
@@ -36,6 +36,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
         "content_length": environ["CONTENT_LENGTH"],
         "body": hashlib.sha256(body).hexdigest(),
         "framing": environ.get("HTTP_TRANSFER_ENCODING", ""),
+        "late": environ.get("HTTP_LATE", ""),
     }
     answer = json.dumps(seen).encode()
     start_response("200 OK", [("Content-Length", str(len(answer)))])
@@ -49,7 +50,15 @@ def main() -> None:
     tls = TlsFiles(pki.server.certificate, pki.server.private_key, [pki.trust_anchors, pki.intermediates])
     sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in ("api", "pages")}
     listeners = [
-        Listener(name, sockets[name], application, tls if name == "api" else None, threads=4, body_limit=BODY_LIMIT)
+        Listener(
+            name,
+            sockets[name],
+            application,
+            tls if name == "api" else None,
+            threads=4,
+            body_limit=BODY_LIMIT,
+            is_long=lambda scope: bool(scope["path"] == "/long"),
+        )
         for name in sockets
     ]
     ports = {name: each.getsockname()[1] for name, each in sockets.items()}

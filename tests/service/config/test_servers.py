@@ -306,3 +306,55 @@ def test_a_wrong_tls_file_is_named(pki: SandboxPki, tmp_path: Path) -> None:
         tls_context(TlsFiles(nonsense, pki.server.private_key, []))
     with pytest.raises(ConfigurationError, match=str(nonsense)):
         tls_context(TlsFiles(pki.server.certificate, pki.server.private_key, [nonsense]))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nHost: segl\r\nLong: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: segl\r\n" + b"Many: headers\r\n" * 10_000 + b"\r\n",
+    ],
+    ids=["one long header", "many headers"],
+)
+def test_a_head_over_the_limit_gets_no_answer(service: Service, head: bytes) -> None:
+    with service.silent("pages") as connection:
+        connection.sendall(head)
+        assert ended(connection)
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: segl\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
+
+
+@pytest.mark.parametrize("endless", [b"0\r\n" + b"x1: aaaa\r\n" * 100_000, b"1;" + b"x" * 1_000_000])
+def test_what_stands_between_the_chunks_of_a_body_has_an_end(service: Service, endless: bytes) -> None:
+    with service.silent("pages") as connection, pytest.raises(ConnectionError):
+        connection.sendall(CHUNKED)
+        for _ in range(100):
+            connection.sendall(endless)
+
+
+def test_trailers_are_no_headers(service: Service) -> None:
+    with service.silent("pages") as connection:
+        connection.sendall(CHUNKED.replace(b"Host", b"Connection: close\r\nHost") + b"0\r\nLate: header\r\n\r\n")
+        seen = json.loads(b"".join(iter(lambda: connection.recv(4096), b"")).partition(b"\r\n\r\n")[2])
+    assert (seen["content_length"], seen["late"]) == ("1", "")
+
+
+@pytest.mark.parametrize("content_type", ["multipart/mixed; boundary*=nope''%ff", "a/b; c=" + "x" * 1000])
+def test_a_content_type_that_cannot_be_parsed_is_refused(service: Service, content_type: str) -> None:
+    connection = service.connection()
+    connection.request("POST", "/", body=b"x", headers={"Content-Type": content_type})
+    answer = connection.getresponse()
+    assert answer.status == 400
+    assert b"send a plain one" in answer.read()
+    connection.close()
+
+
+def test_long_requests_leave_threads_for_short_ones(service: Service) -> None:
+    with ExitStack() as stack:
+        for _ in range(8):
+            connection = service.connection("pages")
+            stack.callback(connection.close)
+            connection.request("GET", "/long")
+        assert seconds_of(lambda: service.call("pages")) < 0.5
+        assert connection.getresponse().status == 200

@@ -14,12 +14,17 @@ from pikepdf import Array, Dictionary, Name, Pdf, Stream
 import pdfs
 from segl.core.errors import InvalidDocument
 from segl.service import rendering
-from segl.service.rendering import wire
+from segl.service.rendering import PdfFacts, wire
 from segl.service.rendering.children import _nursery, run
 from segl.service.rendering.limits import MEBIBYTE, Limits
 
 PAGE = pdfs.pdf("Text")
 GIVEN_UP = "could not be processed within the limits"
+
+
+def inspect(pdf: bytes) -> PdfFacts:
+    [facts] = rendering.inspect({"a.pdf": pdf})
+    return facts
 
 
 def endless_drawing() -> bytes:
@@ -84,7 +89,7 @@ def test_a_result_that_is_too_large_is_refused() -> None:
 def test_the_next_document_does_not_notice_and_no_dead_child_is_left() -> None:
     with pytest.raises(InvalidDocument):
         run("page_image", Limits(cpu_seconds=1), pdf=endless_drawing(), page=1, width=1000)
-    assert rendering.inspect(PAGE).pages == 1
+    assert inspect(PAGE).pages == 1
     zygote = _nursery.running().process.pid
     assert all(gone(child) for child in children_of(zygote))
 
@@ -96,24 +101,24 @@ def test_many_threads_are_served_at_once() -> None:
 
 
 def test_a_zygote_that_was_killed_is_replaced() -> None:
-    rendering.inspect(PAGE)
+    inspect(PAGE)
     killed = _nursery.running().process
     killed.send_signal(signal.SIGKILL)
-    assert rendering.inspect(PAGE).pages == 1
+    assert inspect(PAGE).pages == 1
     assert _nursery.running().process.pid != killed.pid
 
 
 def test_a_forked_process_has_a_zygote_of_its_own() -> None:
-    rendering.inspect(PAGE)
+    inspect(PAGE)
     ours = _nursery.running().process.pid
     child = os.fork()
     if not child:
-        works = rendering.inspect(PAGE).pages == 1
+        works = inspect(PAGE).pages == 1
         other = _nursery.running().process.pid
         _nursery.stop()
         os._exit(0 if works and other != ours else 1)
     assert os.waitpid(child, 0)[1] == 0
-    assert rendering.inspect(PAGE).pages == 1
+    assert inspect(PAGE).pages == 1
     assert _nursery.running().process.pid == ours
 
 

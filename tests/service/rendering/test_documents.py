@@ -1,6 +1,7 @@
 """What rendering says of PDFs: facts of the good ones, one clear sentence about the others."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,20 +16,25 @@ from segl.service.rendering import PdfFacts
 TWO_PAGES = pdfs.pdf("The first page", "The second")
 
 
+def inspect(pdf: bytes) -> PdfFacts:
+    [facts] = rendering.inspect({"a.pdf": pdf})
+    return facts
+
+
 @pytest.mark.parametrize("version", ["1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7"])
 def test_the_facts_of_a_pdf_are_its_version_and_pages(version: str) -> None:
-    assert rendering.inspect(pdfs.pdf("A", "B", "C", version=version)) == PdfFacts(version, 3, None)
+    assert inspect(pdfs.pdf("A", "B", "C", version=version)) == PdfFacts(version, 3, None)
 
 
 def test_a_claim_to_pdf_a_is_told(reference: Path) -> None:
     document = (reference / "documents" / "PDF-A-testdokument.pdf").read_bytes()
-    assert rendering.inspect(document) == PdfFacts("1.7", 1, "2B")
+    assert inspect(document) == PdfFacts("1.7", 1, "2B")
 
 
 @pytest.mark.parametrize("name", ["PDF-1-2-testdokument.pdf", "PDF-1-4-testdokument.pdf", "PDF-1-5-testdokument.pdf"])
 def test_the_official_sample_documents_are_accepted_and_shown(reference: Path, name: str) -> None:
     document = (reference / "documents" / name).read_bytes()
-    assert rendering.inspect(document).pages == 1
+    assert inspect(document).pages == 1
     (page,) = rendering.read_pages(document)
     assert "TESTDOKUMENT" in page.text
 
@@ -89,7 +95,7 @@ def version_in_catalog() -> bytes:
 )
 def test_what_cannot_be_signed_is_refused_with_a_sentence(document: bytes, sentence: str) -> None:
     with pytest.raises(InvalidDocument, match=sentence):
-        rendering.inspect(document)
+        inspect(document)
 
 
 def test_a_page_becomes_a_jpeg_of_the_width_asked_for() -> None:
@@ -129,3 +135,16 @@ def test_field_values_are_shown_on_the_picture() -> None:
     assert rendering.page_image(form, page=1, width=600) != rendering.page_image(
         pdfs.changed(form, hide_fields), page=1, width=600
     )
+
+
+def test_the_documents_of_a_job_are_inspected_together_and_the_wrong_one_named() -> None:
+    facts = rendering.inspect({"a.pdf": TWO_PAGES, "b.pdf": pdfs.pdf("One")})
+    assert [each.pages for each in facts] == [2, 1]
+    with pytest.raises(InvalidDocument, match=r"^b\.pdf: The document is not a PDF"):
+        rendering.inspect({"a.pdf": TWO_PAGES, "b.pdf": b"text"})
+
+
+def test_a_page_that_takes_too_long_to_draw_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "INSPECTION", replace(rendering.INSPECTION, cpu_seconds=2))
+    with pytest.raises(InvalidDocument, match="could not be processed within the limits"):
+        inspect(pdfs.slow_to_draw())

@@ -271,3 +271,9 @@ class TestErrors:
 
     def test_a_message_with_what_xml_cannot_carry_is_told_all_the_same(self) -> None:
         assert error(response(400, "CODE", "a\0b\x1fc\ud800")) == (400, "CODE", "a\ufffdb\ufffdc\ufffd")
+
+
+def test_requests_that_django_refuses_get_the_wires_errors(api: Any) -> None:
+    too_many = "&".join(f"a{number}=1" for number in range(1001))
+    assert error(api.get(f"{JOBS}?{too_many}"))[:2] == (400, "INVALID_REQUEST")
+    assert error(api.call("OPTIONS", "*"))[:2] == (404, "NOT_FOUND")

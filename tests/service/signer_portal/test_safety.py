@@ -110,3 +110,8 @@ def test_session_cookies_are_out_of_reach_of_scripts_and_other_sites(browser: Br
 def test_looking_around_leaves_no_session_behind(browser: Browser) -> None:
     browser.get("/")
     assert "segl_session" not in browser.cookies
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "\\000" * 9, "A" * 32, "æ", "0" * 33])
+def test_a_cookie_that_is_no_session_is_passed_over(browser: Browser, cookie: str) -> None:
+    assert browser.get("/", HTTP_COOKIE=f'segl_session="{cookie}"').status_code == 200

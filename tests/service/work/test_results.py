@@ -61,7 +61,8 @@ def test_a_job_is_signed_sealed_and_verified(database: str, sealer: Sealer) -> N
     sealed = content(job, DocumentKind.PADES)
     found = pades.verify(sealed, trust=sealer.trust, documents=originals(job), at=clock.now())
     assert [each.verdict for each in found] == [Verdict.PASSED] * 3
-    assert rendering.inspect(sealed).pages == 2
+    [facts] = rendering.inspect({"signed.pdf": sealed})
+    assert facts.pages == 2
 
 
 @pytest.mark.usefixtures("sqlite")

@@ -1,13 +1,15 @@
 """Verifying a signed PDF: the seal, to the last byte of the file, and each attached XAdES. Never a network call."""
 
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
 from typing import Any
 
-from cryptography import x509
+from asn1crypto.parser import peek
+from cryptography.x509 import Certificate
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import (
@@ -28,9 +30,15 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from segl.core import xades
-from segl.core.certificates import TrustAnchors, check_commitment, organization_name
-from segl.core.errors import InvalidSignature, UntrustedCertificate
-from segl.core.verification import SignatureReport, Verdict
+from segl.core.certificates import (
+    TrustAnchors,
+    check_commitment,
+    load_der,
+    organization_name,
+    vouching_organization,
+)
+from segl.core.errors import InvalidInput, InvalidSignature, UntrustedCertificate
+from segl.core.verification import DocumentReport, DocumentState, SignatureReport, Verdict
 
 DIGESTS = ("sha256", "sha384", "sha512")
 SUBFILTERS = ("/ETSI.CAdES.detached", "/adbe.pkcs7.detached")
@@ -48,7 +56,18 @@ AFTER_THE_SEAL = StandardDiffPolicy(
 )
 DEEPEST_NAME_TREE = 16
 # What pyHanko raises on files that are not what they seem.
-UNREADABLE = (PdfError, CMSExtractionError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+UNREADABLE = (
+    PdfError,
+    CMSExtractionError,
+    InvalidInput,
+    zlib.error,
+    ArithmeticError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)
 
 
 def verify(
@@ -72,13 +91,15 @@ def verify(
     if not seals:
         raise InvalidSignature("The PDF is not signed: it has no signature of its own.")
     signers = [report for name, xml in attached for report in _xades_reports(name, xml, trust, documents, at)]
+    if documents and not signers:
+        seals = [_covering_none(seal, documents) for seal in seals]
     return (*seals, *_together(seals[0], signers))
 
 
 def _seal_report(seal: EmbeddedPdfSignature, trust: TrustAnchors, at: datetime) -> SignatureReport:
     seal.compute_integrity_info(AFTER_THE_SEAL)  # type: ignore[no-untyped-call]  # pyHanko has types in part only
     faults = tuple(_faults(seal))
-    certificate = x509.load_der_x509_certificate(seal.signer_cert.dump())
+    certificate = load_der(seal.signer_cert.dump())
     distrust = _distrust(seal, certificate, trust, at)
     return SignatureReport(
         kind="PAdES",
@@ -91,6 +112,7 @@ def _seal_report(seal: EmbeddedPdfSignature, trust: TrustAnchors, at: datetime) 
         reasons=(*faults, *distrust),
         certificate_subject=certificate.subject.rfc4514_string(),
         certificate_issuer=certificate.issuer.rfc4514_string(),
+        vouched_for_by=vouching_organization(certificate),
     )
 
 
@@ -117,6 +139,18 @@ def _signature_faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
         yield "The sealed part of the file has been changed."
     if not valid:
         yield "The seal was not made with the key of its certificate."
+    if not _is_alone_in_its_room(seal):
+        yield "The room that was left for the seal holds something else too, which nobody signed."
+
+
+def _is_alone_in_its_room(seal: EmbeddedPdfSignature) -> bool:
+    """Whether the gap in what the seal covers holds the seal and zeros, as hexadecimal digits, and nothing else."""
+    start, first, second, _ = seal.byte_range
+    seal.reader.stream.seek(start + first)
+    room = seal.reader.stream.read(second - start - first)
+    contents = bytes(seal.pkcs7_content)
+    written = contents.hex().encode()
+    return room in {b"<%s>" % written, b"<%s>" % written.upper()} and not contents[peek(contents) :].strip(b"\0")
 
 
 def _coverage_faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
@@ -163,11 +197,19 @@ def _together(seal: SignatureReport, signers: Sequence[SignatureReport]) -> Iter
             reasons.append("The attached signatures belong to different jobs.")
         if len(documents) > 1:
             reasons.append("The attached signatures do not cover the same documents.")
-        if _voucher(report) != _voucher(seal):
+        if report.vouched_for_by != seal.vouched_for_by:
             reasons.append(
-                f"It is vouched for by {_voucher(report) or 'nobody'}, not by {_voucher(seal)}, who sealed the file."
+                f"It is vouched for by {report.vouched_for_by or 'nobody'}, not by "
+                f"{seal.vouched_for_by or 'the one'}, who sealed the file."
             )
         yield replace(report, **_doubted(report, reasons)) if reasons else report
+
+
+def _covering_none(seal: SignatureReport, documents: Mapping[str, bytes]) -> SignatureReport:
+    """The report of a seal over a PDF that has no XAdES, and so says nothing of any document."""
+    uncovered = tuple(DocumentReport(name, DocumentState.NOT_SIGNED) for name in documents)
+    reason = "The PDF has no XAdES attached, which would say that the documents given are what was signed."
+    return replace(seal, documents=uncovered, **_doubted(seal, [reason]))
 
 
 def _doubted(report: SignatureReport, reasons: Sequence[str]) -> dict[str, Any]:
@@ -175,19 +217,10 @@ def _doubted(report: SignatureReport, reasons: Sequence[str]) -> dict[str, Any]:
     return {"verdict": verdict, "reasons": (*report.reasons, *reasons)}
 
 
-def _voucher(report: SignatureReport) -> str:
-    """The organization in the certificate; for a person's, the one that issued it."""
-    for name in (report.certificate_subject, report.certificate_issuer):
-        found = x509.Name.from_rfc4514_string(name).get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
-        if found:
-            return str(found[0].value)
-    return ""
-
-
 def _distrust(
-    seal: EmbeddedPdfSignature, certificate: x509.Certificate, trust: TrustAnchors, at: datetime
+    seal: EmbeddedPdfSignature, certificate: Certificate, trust: TrustAnchors, at: datetime
 ) -> tuple[str, ...]:
-    others = [x509.load_der_x509_certificate(each.dump()) for each in seal.other_embedded_certs]
+    others = [load_der(each.dump()) for each in seal.other_embedded_certs]
     try:
         trust.chain(certificate, extra=others, at=at)
         check_commitment(certificate)

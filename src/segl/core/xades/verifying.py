@@ -1,11 +1,11 @@
 """Verifying XAdES signatures: says what was found instead of yes or no."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import unquote
 
 from segl.core import xmldsig
-from segl.core.certificates import TrustAnchors, check_commitment, organization_name
+from segl.core.certificates import TrustAnchors, check_commitment, organization_name, vouching_organization
 from segl.core.errors import InvalidMessage, InvalidSignature, UntrustedCertificate
 from segl.core.evidence import OBJECT_ID, Evidence, read_evidence
 from segl.core.verification import DocumentReport, DocumentState, SignatureReport, Verdict
@@ -80,6 +80,7 @@ def _report(
         reasons=(*signature.faults, *_sentences(found), *distrust),
         certificate_subject=signature.certificate.subject.rfc4514_string(),
         certificate_issuer=signature.certificate.issuer.rfc4514_string(),
+        vouched_for_by=vouching_organization(signature.certificate),
         documents=found,
         evidence=evidence,
     )
@@ -107,18 +108,24 @@ def _distrust(signature: XmlSignature, trust: TrustAnchors, at: datetime) -> tup
 
 
 def _documents(references: Sequence[Reference], given: Mapping[str, bytes] | None) -> tuple[DocumentReport, ...]:
-    reports = [_document(each, given) for each in references]
-    used = {each.given_as for each in reports}
+    reports: list[DocumentReport] = []
+    used: set[str | None] = set()
+    for each in references:
+        reports.append(_document(each, given, used))
+        used.add(reports[-1].given_as)
     extra = [DocumentReport(name, DocumentState.NOT_SIGNED) for name in given or () if name not in used]
     return (*reports, *extra)
 
 
-def _document(reference: Reference, given: Mapping[str, bytes] | None) -> DocumentReport:
-    """A file that was renamed is still the document that was signed: the bytes decide, then the name."""
+def _document(reference: Reference, given: Mapping[str, bytes] | None, used: Collection[str | None]) -> DocumentReport:
+    """A file that was renamed is still the document that was signed: the bytes decide, then the name.
+
+    Of equal ones, each stands for one reference.
+    """
     name, digest = unquote(reference.uri), reference.digest.hex()
     if given is None:
         return DocumentReport(name, DocumentState.NOT_GIVEN, digest)
-    by_preference = sorted(given, key=lambda each: each != name)
+    by_preference = sorted(given, key=lambda each: (each in used, each != name))
     same = next((each for each in by_preference if reference.matches(given[each])), None)
     if same is not None:
         return DocumentReport(name, DocumentState.INTACT, digest, same)

@@ -13,7 +13,8 @@ from datetime import datetime
 from cryptography import x509
 from lxml import etree
 
-from segl.core.errors import InvalidSignature
+from segl.core.certificates import load_der
+from segl.core.errors import InvalidInput, InvalidMessage, InvalidSignature
 from segl.core.xml import canonical, parse, parse_date_time
 from segl.core.xmldsig.algorithms import (
     CANONICALIZATIONS,
@@ -165,9 +166,9 @@ def _certificates(
 
 def _certificate(der: bytes) -> x509.Certificate:
     try:
-        return x509.load_der_x509_certificate(der)
-    except ValueError as error:
-        raise InvalidSignature(f"A certificate in KeyInfo cannot be read: {error}.") from None
+        return load_der(der)
+    except InvalidInput as error:
+        raise InvalidSignature(f"KeyInfo is not accepted. {error}") from None
 
 
 def _signing_time(properties: etree._Element) -> datetime:
@@ -204,7 +205,10 @@ def _bytes(element: etree._Element) -> bytes:
 
 
 def _canonical(element: etree._Element, canonicalization: str) -> bytes:
-    return canonical(element, exclusive=canonicalization == EXCLUSIVE)
+    try:
+        return canonical(element, exclusive=canonicalization == EXCLUSIVE)
+    except InvalidMessage as error:
+        raise InvalidSignature(str(error)) from None
 
 
 def _parsed(content: bytes) -> etree._Element:

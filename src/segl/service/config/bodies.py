@@ -5,6 +5,7 @@ A slow upload so holds no thread, and a chunked one has the length that WSGI ask
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
@@ -21,6 +22,11 @@ MEMORY_BYTES = 256 * 1024
 
 STALLED_SECONDS = 30
 """A client that sends nothing of its body for so long is told that its time is up."""
+
+LONGEST_CONTENT_TYPE = 1000
+
+SPARE_THREADS = 3
+"""How many of a listener's threads long requests never take: short ones are answered beside any number of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,8 @@ class WholeBodies:
     """The ASGI application of one listener: hands whole requests to a WSGI application in one of `threads` threads.
 
     It marks the scope with the listener's name (`segl.listener`). A body over `body_limit` bytes is not taken: it is
-    answered with what `refusal` makes of the status (413, or 408 when the client stalls) and a sentence.
+    answered with what `refusal` makes of the status (413, or 408 when the client stalls) and a sentence. Requests that
+    `is_long` says may take seconds wait for each other, without a thread, while they hold all threads but a few.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class WholeBodies:
         threads: int,
         body_limit: int,
         refusal: Callable[[HTTPStatus, str], Answer] = plain_refusal,
+        is_long: Callable[[Scope], bool] = lambda scope: False,
     ) -> None:
         # As any ASGI application: a2wsgi's own types know none of our keys in the scope.
         self._application: Callable[[Scope, Receive, Send], Awaitable[None]] = cast(
@@ -68,6 +76,8 @@ class WholeBodies:
         self._name = name
         self._limit = body_limit
         self._refusal = refusal
+        self._is_long = is_long
+        self._long_requests = asyncio.Semaphore(max(1, threads - SPARE_THREADS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with SpooledTemporaryFile(max_size=MEMORY_BYTES) as body:
@@ -78,10 +88,12 @@ class WholeBodies:
             except _GoneError:
                 return
             else:
-                await self._application(self._whole(scope, body), receive, send)
+                async with self._long_requests if self._is_long(scope) else nullcontext():
+                    await self._application(self._whole(scope, body), receive, send)
 
     async def _fill(self, body: IO[bytes], scope: Scope, receive: Receive) -> None:
-        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        _check_content_type(_header(scope, b"content-type"))
+        announced = _header(scope, b"content-length") or b"0"
         self._check_size(int(announced))
         size, more = 0, True
         while more:
@@ -108,6 +120,20 @@ class WholeBodies:
             "segl.listener": self._name,
             "segl.body": body,
         }
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    return next((value for name, value in scope["headers"] if name == wanted), b"")
+
+
+def _check_content_type(value: bytes) -> None:
+    """Refuse what Django fails to parse: a very long one, and parameters in a character set of their own (RFC 2231)."""
+    if len(value) > LONGEST_CONTENT_TYPE or b"*" in value.partition(b";")[2]:
+        raise _RefusedError(
+            HTTPStatus.BAD_REQUEST,
+            f"The Content-Type is longer than {LONGEST_CONTENT_TYPE} characters, or has a parameter in a character set "
+            "of its own: send a plain one.",
+        )
 
 
 async def _next(receive: Receive) -> dict[str, Any]:

@@ -24,7 +24,8 @@ class SeglHttpProtocol(HttpToolsProtocol):
         self._head_deadline: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._reading_head = False
-        self._head_bytes = 0
+        self._head_bytes = 0  # of the names and values of the current request's headers, trailers too
+        self._unparsed_bytes = 0  # that came since the parser last made something of them
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -38,19 +39,33 @@ class SeglHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._unparsed_bytes += len(data)
         super().data_received(data)
         if self._is_idle():
             self._expect_head()
-        self._head_bytes = self._head_bytes + len(data) if self._reading_head else 0
-        if self._head_bytes > MAX_HEAD_BYTES:
+        if self._unparsed_bytes > MAX_HEAD_BYTES:
             self.transport.abort()
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
         self._reading_head = True
+        self._head_bytes = self._unparsed_bytes = 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._unparsed_bytes = 0
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self.transport.abort()
+        elif self._reading_head:  # Trailers are no headers: uvicorn would keep them as such, and without an end.
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._unparsed_bytes = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         self._reading_head = False
+        self._unparsed_bytes = 0
         self._head_is_there()
         self.scope["segl.peer_certificate"] = self._peer_certificate  # type: ignore[typeddict-unknown-key]  # ours
         self.scope["segl.received_at"] = datetime.now(UTC)  # type: ignore[typeddict-unknown-key]  # ours

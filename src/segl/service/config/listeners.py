@@ -9,7 +9,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from segl.service.config.bodies import Answer
+from segl.service.config.bodies import Answer, Scope
 from segl.service.config.servers import Listener, TlsFiles
 
 # The documents of a job hold at most 10 MiB; the package, its signature and the manifest add little.
@@ -21,8 +21,8 @@ def listeners(*, api: socket.socket, pages: socket.socket, tls: TlsFiles) -> lis
     """The API over mutual TLS and the pages over plain HTTP, answered by one application."""
     application = get_wsgi_application()
     return [
-        Listener("api", api, application, tls, body_limit=_MOST_API_BYTES, refusal=_api_refusal),
-        Listener("pages", pages, application, body_limit=_MOST_PAGES_BYTES),
+        Listener("api", api, application, tls, body_limit=_MOST_API_BYTES, refusal=_api_refusal, is_long=_is_new_job),
+        Listener("pages", pages, application, body_limit=_MOST_PAGES_BYTES, is_long=_is_of_a_job),
     ]
 
 
@@ -41,6 +41,16 @@ class ListenerMiddleware:
         except DisallowedHost:
             return _api_error(HTTPStatus.BAD_REQUEST, "The Host header names another host: use the API's own address.")
         return self._get_response(request)
+
+
+def _is_new_job(scope: Scope) -> bool:
+    """Whether documents come with the request, which are looked at in rendering children."""
+    return bool(scope["method"] == "POST" and scope["path"].endswith("/signature-jobs"))
+
+
+def _is_of_a_job(scope: Scope) -> bool:
+    """Whether pages may be drawn or a signature made."""
+    return bool(scope["path"].startswith("/jobs/"))
 
 
 def _api_refusal(status: HTTPStatus, reason: str) -> Answer:

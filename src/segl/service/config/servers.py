@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from segl.service.config.bodies import Answer, WholeBodies, plain_refusal
+from segl.service.config.bodies import Answer, Scope, WholeBodies, plain_refusal
 from segl.service.config.configuration import ConfigurationError
 from segl.service.config.http_protocol import SeglHttpProtocol
 
@@ -44,6 +44,7 @@ class Listener:
     The application finds in `environ["asgi.scope"]`: `segl.listener` (the name), `segl.peer_certificate` (DER, or None
     without TLS) and `segl.received_at` (the wall clock's time when the request's head was there). `body_limit` is in
     bytes; `refusal` makes the answer to a body that is too large (413) or stalls (408) from the status and a sentence.
+    `is_long` tells the requests that may take seconds by their scope: they never take all threads.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Listener:
     threads: int = 8
     body_limit: int = 64 * 1024 * 1024
     refusal: Callable[[HTTPStatus, str], Answer] = plain_refusal
+    is_long: Callable[[Scope], bool] = lambda scope: False
 
 
 def serve(listeners: Sequence[Listener], *, ready: Callable[[], None] = lambda: None, grace_seconds: int = 20) -> None:
@@ -96,6 +98,7 @@ class _Server(uvicorn.Server):
             threads=listener.threads,
             body_limit=listener.body_limit,
             refusal=listener.refusal,
+            is_long=listener.is_long,
         )
         super().__init__(
             uvicorn.Config(

@@ -99,7 +99,8 @@ def check_person(signer: Signer, identity: Identity) -> None:
 def agree(*, job_id: int, number: int, identity: Identity, agreement: Agreement) -> Signing:
     """Record that a signer agrees, and claim the signature for the caller, who makes it at once.
 
-    From here on the signature is made even if the caller dies: a worker takes over when the lease ends.
+    From here on the signature is made even if the caller dies: a worker takes over when the lease ends. Only when the
+    job ends before it stands (a cancel, a rejection by another) does it come to nothing.
 
     Raises:
         NoSuchJobError: There is no such signer.

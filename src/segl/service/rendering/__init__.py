@@ -5,15 +5,15 @@ file nor a socket. When it dies, the caller gets one `InvalidDocument`.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from segl.core.pades import Attachment, FrontPage
 from segl.service.rendering.children import run, warm_up
 from segl.service.rendering.limits import MEBIBYTE, Limits
 
-INSPECTION = Limits(cpu_seconds=10, wall_seconds=20, memory=768 * MEBIBYTE)
-"""Tighter than what comes later, so that what was accepted can also be shown and sealed."""
+INSPECTION = Limits(cpu_seconds=20, wall_seconds=40, memory=768 * MEBIBYTE)
+"""Tighter, for all documents of a job together, than what comes later: what was accepted can be shown and sealed."""
 ASSEMBLY = Limits(cpu_seconds=120, wall_seconds=180, memory=2048 * MEBIBYTE, result=128 * MEBIBYTE)
 
 __all__ = ["PageContent", "PdfFacts", "assemble", "inspect", "page_image", "read_pages", "warm_up"]
@@ -37,13 +37,13 @@ class PageContent:
     text: str
 
 
-def inspect(pdf: bytes) -> PdfFacts:
-    """The facts of a PDF that can be signed: shown, assembled and sealed, all of which is tried.
+def inspect(pdfs: Mapping[str, bytes]) -> list[PdfFacts]:
+    """The facts of a job's PDFs, which can be shown and laid out for the seal: both are tried with every page.
 
-    Raises `InvalidDocument` when it is not a PDF, protected, damaged, without pages or with too many or absurdly large
-    ones, of a version outside 1.1–1.7, or a dynamic form.
+    Raises `InvalidDocument`, with the name, when one is not a PDF, protected, damaged, without pages or with too many
+    or absurdly large ones, of a version outside 1.1–1.7, or a dynamic form.
     """
-    return PdfFacts(**json.loads(run("inspect", INSPECTION, pdf=pdf)))
+    return [PdfFacts(**each) for each in json.loads(run("inspect", INSPECTION, pdfs=dict(pdfs)))]
 
 
 def page_image(pdf: bytes, *, page: int, width: int) -> bytes:

@@ -153,6 +153,6 @@ def _result(name: str, answer: bytes) -> bytes:
         raise InvalidDocument(payload.decode(errors="replace"))
     logger.warning("Rendering task %s failed: %s", name, payload.decode(errors="replace"))
     raise InvalidDocument(
-        "The document could not be processed within the limits of time and memory; "
-        "it is damaged or too complex. Print it to a new PDF and send that."
+        "What was sent could not be processed within the limits of time and memory: a document is damaged or too "
+        "complex. Print it to a new PDF and send that."
     )

@@ -2,7 +2,7 @@
 
 import codecs
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +25,8 @@ VERSIONS = ("1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 # Sides of a page in points (ISO 32000-1, annex C).
 SMALLEST_SIDE, LARGEST_SIDE = 3, 14400
 JPEG_QUALITY = 80
+TRIED_SCALE = 0.5
+"""At which each page is drawn once before it is accepted; what takes long takes long at any."""
 PROTECTED = "The PDF is protected by a password or restricted by its owner; send it without protection."
 
 
@@ -42,8 +44,19 @@ def _assemble(
     return partial(merge, footers, documents=documents, front_page=front_page, attachments=attachments)
 
 
-def inspect(pdf: bytes, *, limits: Limits) -> bytes:
-    """The values of `PdfFacts` as JSON, once all that the pages go through later was done to them."""
+def inspect(pdfs: Mapping[str, bytes], *, limits: Limits) -> bytes:
+    """The values of `PdfFacts` of each, as JSON."""
+    found = []
+    for name, pdf in pdfs.items():
+        try:
+            found.append(_inspected(pdf, limits))
+        except InvalidDocument as error:
+            raise InvalidDocument(f"{name}: {error}") from error
+    return json.dumps(found).encode()
+
+
+def _inspected(pdf: bytes, limits: Limits) -> dict[str, Any]:
+    """The values of `PdfFacts`, once all that the pages go through later was done to them."""
     if b"%PDF-" not in pdf[:1024]:
         raise InvalidDocument("The document is not a PDF.")
     _check_unprotected(pdf)
@@ -51,10 +64,10 @@ def inspect(pdf: bytes, *, limits: Limits) -> bytes:
         facts = _facts(document, limits)
         shown = lay_out(document)
     with originals.reading(), pypdfium2.PdfDocument(shown) as document:
-        drawable = [page.get_size() for page in document]
-    if len(drawable) != facts["pages"]:
+        drawn = [page.render(scale=TRIED_SCALE) for page in document]
+    if len(drawn) != facts["pages"]:
         raise InvalidDocument(originals.DAMAGED)
-    return json.dumps(facts).encode()
+    return facts
 
 
 def _check_unprotected(pdf: bytes) -> None:
@@ -143,7 +156,7 @@ def rehearse() -> None:
     for codec in ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "ascii", "pdfdoc"):
         codecs.lookup(codec)
     page, limits, now = _small_page(), Limits(), datetime.now(UTC)
-    inspect(page, limits=limits)
+    inspect({"": page}, limits=limits)
     page_image(page, page=1, width=10, limits=limits)
     read_pages(page, limits=limits)
     front = FrontPage("", 0, (), (FrontPageDocument("", 1),), "", now)

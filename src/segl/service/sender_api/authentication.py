@@ -8,8 +8,8 @@ from cryptography import x509
 from django.conf import settings
 from django.http import HttpRequest
 
-from segl.core.certificates import TrustAnchors, organization_number
-from segl.core.errors import UntrustedCertificate
+from segl.core.certificates import TrustAnchors, load_der, organization_number
+from segl.core.errors import InvalidInput, UntrustedCertificate
 from segl.service import clock
 from segl.service.sender_api.errors import RefusedError
 from segl.service.store.models import Organization
@@ -62,9 +62,9 @@ def trust() -> TrustAnchors:
 def _organization(der: bytes, period: int) -> tuple[x509.Certificate, str]:  # the period makes the answer expire
     """A certificate whose chain was validated, here too and not by TLS alone, and its organization number."""
     try:
-        certificate = x509.load_der_x509_certificate(der)
-    except ValueError as error:
-        raise _not_authorized(f"The client certificate cannot be read: {error}.") from error
+        certificate = load_der(der)
+    except InvalidInput as error:
+        raise _not_authorized(f"The client certificate is not accepted. {error}") from error
     try:
         trust().chain(certificate, at=clock.wall())
     except UntrustedCertificate as error:

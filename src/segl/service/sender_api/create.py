@@ -80,14 +80,11 @@ def _accepted(asked: Sequence[ManifestDocument], package: Package) -> list[Accep
             f"missing from the manifest: {', '.join(sorted(unknown)) or 'none'}."
         )
     rules.check_size(sum(map(len, package.documents.values())))  # before anything spends time on them
-    return [_accept(each, package.documents[each.href]) for each in asked]
-
-
-def _accept(document: ManifestDocument, content: bytes) -> AcceptedDocument:
-    if document.media_type != _PDF:
-        raise InvalidDocument(f"{document.href} has the media type {document.media_type!r}: send {_PDF}.")
-    try:
-        facts = rendering.inspect(content)
-    except InvalidDocument as error:
-        raise InvalidDocument(f"{document.href}: {error}") from error
-    return AcceptedDocument(document.title, document.href, document.media_type, content, facts.pages)
+    for each in asked:
+        if each.media_type != _PDF:
+            raise InvalidDocument(f"{each.href} has the media type {each.media_type!r}: send {_PDF}.")
+    facts = rendering.inspect({each.href: package.documents[each.href] for each in asked})
+    return [
+        AcceptedDocument(each.title, each.href, each.media_type, package.documents[each.href], found.pages)
+        for each, found in zip(asked, facts, strict=True)
+    ]

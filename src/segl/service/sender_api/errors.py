@@ -5,6 +5,7 @@ import secrets
 import traceback
 from http import HTTPStatus
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpResponse
 
 from segl.core.errors import InvalidDocument, InvalidMessage, InvalidPackage, SeglError, UntrustedCertificate
@@ -37,13 +38,15 @@ _WORDS: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
 )
 
 
-def response_to(error: Exception) -> HttpResponse:
+def response_to(error: BaseException) -> HttpResponse:
     """The answer to a request that ended with this error."""
     if isinstance(error, RefusedError):
         return response(error.status, error.code, str(error))
     for kind, status, code in _WORDS:
         if isinstance(error, kind):
             return response(status, code, str(error))
+    if isinstance(error, SuspiciousOperation):
+        return response(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", f"The request is not accepted: {error}")
     number = secrets.token_hex(6)
     # Not the error's text: it may hold anything, identity numbers too.
     where = "".join(traceback.format_tb(error.__traceback__))

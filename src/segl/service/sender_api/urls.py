@@ -17,6 +17,9 @@ register_converter(OrganizationNumberConverter, "organization")
 
 _JOBS = "api/<organization:sender_number>/portal/signature-jobs"
 
+# Outside the resources, too, the API speaks its own language rather than that of the pages.
+handler400, handler404, handler500 = views.refused, views.not_found, views.failed
+
 urlpatterns = [
     path("api/<organization:sender_number>", resource(GET=views.who_am_i)),
     path(_JOBS, resource(GET=views.poll, POST=views.create_portal_job)),

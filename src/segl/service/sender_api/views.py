@@ -1,5 +1,6 @@
 """The resources of the portal flow: a few lines each, from request to use case to answer."""
 
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -83,7 +84,7 @@ def poll(request: HttpRequest, caller: Caller) -> HttpResponse:
 def confirm(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
     """The client has handled a status change."""
     version = request.GET.get("version", "")
-    if not version.isdecimal() or len(version) > _MOST_VERSION_DIGITS:
+    if not (version.isascii() and version.isdecimal()) or len(version) > _MOST_VERSION_DIGITS:
         raise RefusedError(
             HTTPStatus.BAD_REQUEST,
             "INVALID_REQUEST",
@@ -112,11 +113,21 @@ def pades(_request: HttpRequest, caller: Caller, job_id: int) -> HttpResponseBas
 
 
 @csrf_exempt
-def not_found(_request: HttpRequest, **_: Any) -> HttpResponse:
+def not_found(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """An address that is no resource of the API."""
     return response_to(
         RefusedError(HTTPStatus.NOT_FOUND, "NOT_FOUND", "This address is no resource of the Signature API v1.")
     )
+
+
+def refused(_request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A request that was refused before it came to a resource."""
+    return response_to(exception)
+
+
+def failed(_request: HttpRequest) -> HttpResponse:
+    """A request that failed outside a resource."""
+    return response_to(sys.exception() or RuntimeError())
 
 
 def _download(document: Document | None, content_type: str) -> HttpResponseBase:

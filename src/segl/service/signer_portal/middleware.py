@@ -1,7 +1,10 @@
-"""What every answer of the pages says to browsers about safety."""
+"""What every answer of the pages says to browsers about safety, and which cookies are taken for a session's."""
 
+import re
 from collections.abc import Callable
 
+from django.conf import settings
+from django.contrib.sessions import middleware
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -22,6 +25,7 @@ _HEADERS = {
     # Nearly everything here is personal; what is not says so itself.
     "Cache-Control": "no-store",
 }
+_SESSION_KEY = re.compile(r"[a-z0-9]{32}")
 _A_YEAR = 365 * 24 * 3600
 
 
@@ -38,3 +42,12 @@ class SecurityHeadersMiddleware:
         if request.is_secure():
             response.headers.setdefault("Strict-Transport-Security", f"max-age={_A_YEAR}")
         return response
+
+
+class SessionMiddleware(middleware.SessionMiddleware):
+    """Django's, which would ask the database for whatever a cookie says; PostgreSQL fails on some of that."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if not _SESSION_KEY.fullmatch(request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")):
+            request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        super().process_request(request)
