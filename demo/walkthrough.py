@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ OLA = Person("ola@example.com", "02028012345", "Ola Hansen")
 
 def main() -> int:
     arguments = _arguments()
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that lacks a character shows another
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for how in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(how, lambda *_: sys.exit(1))  # so that everything is ended on the way out
@@ -106,11 +107,14 @@ def run(pdf: Path, out: Path, auto: bool, stack: ExitStack) -> None:
     results.joinpath(original).write_bytes(content)
     fetch_results(client, change, results, Path(ready["server"]["trust_anchors"]))
     verify(results, original, shown_as=out)
-    shutil.copytree(results, out, dirs_exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    for result in results.iterdir():
+        shutil.copyfile(result, out / result.name)
     client.confirm(change.confirmation_reference)
     say(f"The last status change is confirmed. The signed PDF: {out / 'signed.pdf'}")
     if not auto and sys.stdin.isatty():
-        input("▸ The pages stay up, to look around as the signers; Enter ends the demo ... ")
+        with suppress(EOFError, KeyboardInterrupt):
+            input("▸ The pages stay up, to look around as the signers; Enter ends the demo ... ")
 
 
 def check_folder(out: Path) -> None:

@@ -226,7 +226,7 @@ def test_a_pdf_without_signature_is_said_clearly(folder: Path) -> None:
         (["missing.pdf"], "missing.pdf\n  Cannot be read: No such file or directory."),
         (["xades-1.xml", "--document", "missing.pdf"], "segl: missing.pdf: Cannot be read: No such file"),
         (["xades-1.xml", "--trust", "missing.pem"], "segl: missing.pem: Cannot be read: No such file"),
-        (["xades-1.xml", "--trust", "contract.pdf"], "segl: --trust: No certificates can be read"),
+        (["xades-1.xml", "--trust", "contract.pdf"], "segl: --trust contract.pdf: No certificates can be read from it"),
         ([], "Missing argument 'FILE...'"),
     ],
 )

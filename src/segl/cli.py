@@ -1,9 +1,11 @@
 """The command `segl`: run the sandbox, verify what was signed."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -12,6 +14,7 @@ import typer
 import segl
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
     from rich.console import Console
 
     from segl.core.certificates import TrustAnchors
@@ -33,6 +36,9 @@ NO_TRUST = (
 
 def main() -> None:
     """The entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows another
     app()
 
 
@@ -176,15 +182,21 @@ def _signatures(
 
 def _anchors(files: Sequence[Path]) -> "TrustAnchors":
     from segl.core.certificates import TrustAnchors
-    from segl.core.errors import InvalidInput
 
-    try:
-        anchors = TrustAnchors.from_pem(*map(_content, files))
-    except InvalidInput as error:
-        _fail(f"--trust: {error}")
+    anchors = TrustAnchors.of([certificate for file in files for certificate in _certificates(file)])
     if files and not anchors.anchors:
         _fail("--trust: no root certificate among those given; a root is one that issued itself.")
     return anchors
+
+
+def _certificates(file: Path) -> "Sequence[Certificate]":
+    from segl.core.certificates import load_pem
+    from segl.core.errors import InvalidInput
+
+    try:
+        return load_pem(_content(file))
+    except InvalidInput as error:
+        _fail(f"--trust {file}: {error}")
 
 
 def _documents(files: Sequence[Path]) -> dict[str, bytes] | None:

@@ -52,7 +52,10 @@ def test_the_demo_takes_a_pdf_to_a_verified_signed_pdf(tmp_path: Path) -> None:
 
 def test_what_the_demo_leaves_verifies_with_the_command_line_and_can_be_signed_anew(tmp_path: Path) -> None:
     out = tmp_path / "demo-result"
+    out.mkdir()
+    out.chmod(0o2775)
     assert demo(tmp_path, "--auto").returncode == 0
+    assert out.stat().st_mode & 0o7777 == 0o2775
     signed_before = (out / "signed.pdf").read_bytes()
 
     files = [str(out / name) for name in ("signed.pdf", "xades-1.xml", "xades-2.xml")]

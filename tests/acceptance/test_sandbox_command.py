@@ -95,4 +95,7 @@ def test_a_database_that_cannot_be_used_is_said_and_not_remembered(tmp_path: Pat
 def test_a_ready_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     assert "The ready file" in refused(tmp_path / "folder", "--ready-file", str(tmp_path / "mine" / "ready.json"))
-    assert "is a folder" in refused(tmp_path / "folder", "--ready-file", str(tmp_path))
+    assert "Is a directory" in refused(tmp_path / "folder", "--ready-file", str(tmp_path))
+    (tmp_path / "ready.json.part").mkdir()
+    assert "Is a directory" in refused(tmp_path / "folder", "--ready-file", str(tmp_path / "ready.json"))
+    assert "No such file" in refused(tmp_path / "folder", "--ready-file", "/proc/ready.json")

@@ -68,8 +68,10 @@ def load_pem(data: bytes) -> tuple[x509.Certificate, ...]:
     """The certificates in a PEM file, in its order; at least one."""
     try:
         return tuple(x509.load_pem_x509_certificates(data))
-    except ValueError as error:
-        raise InvalidInput(f"No certificates can be read from the PEM file: {error}.") from None
+    except ValueError:
+        raise InvalidInput(
+            "No certificates can be read from it: give a PEM file (-----BEGIN CERTIFICATE-----)."
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,11 @@ class TrustAnchors:
     @classmethod
     def from_pem(cls, *pem: bytes) -> Self:
         """From PEM files of roots and intermediates: what issued itself is an anchor."""
-        certificates = [certificate for data in pem for certificate in load_pem(data)]
+        return cls.of([certificate for data in pem for certificate in load_pem(data)])
+
+    @classmethod
+    def of(cls, certificates: Sequence[x509.Certificate]) -> Self:
+        """From roots and intermediates in any order."""
         roots = tuple(each for each in certificates if each.issuer == each.subject)
         return cls(roots, tuple(each for each in certificates if each.issuer != each.subject))
 

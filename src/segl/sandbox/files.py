@@ -1,6 +1,8 @@
 """Files that are either whole or not there, however the process ends."""
 
+import errno
 import os
+import secrets
 from pathlib import Path
 
 
@@ -18,3 +20,15 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+
+
+def check_writable(path: Path) -> None:
+    """Make sure that `write_atomically` can write `path`, without touching what stands there.
+
+    Raises:
+        OSError: It cannot.
+    """
+    write_atomically(probe := path.with_name(f"{path.name}.{secrets.token_hex(4)}"), b"")
+    probe.unlink()
+    if path.is_dir() or path.with_name(f"{path.name}.part").is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))

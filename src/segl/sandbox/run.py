@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from segl.core.errors import SeglError
-from segl.sandbox.files import write_atomically
+from segl.sandbox.files import check_writable, write_atomically
 from segl.sandbox.pki import SERVER_NUMBER, SandboxPki, ensure_pki
 from segl.service import rendering
 from segl.service.config import wiring
@@ -269,13 +269,11 @@ def _check_writable(ready_file: Path | None) -> None:
     if ready_file is None:
         return
     try:
-        ready_file.parent.mkdir(parents=True, exist_ok=True)
+        check_writable(ready_file)
     except OSError as error:
         raise SandboxError(
             f"The ready file {ready_file} cannot be written ({error.strerror}): name another one with --ready-file."
         ) from None
-    if ready_file.is_dir():
-        raise SandboxError(f"The ready file {ready_file} is a folder: name a file with --ready-file.")
 
 
 def _remove(file: Path | None) -> None:

@@ -66,7 +66,7 @@ UNREADABLE = (
     TypeError,
     LookupError,
     AttributeError,
-    RecursionError,
+    RuntimeError,
 )
 
 
