@@ -166,7 +166,7 @@ def test_calls_through_the_database_do_not_pile_up(running: Running, database_ur
 
 def test_it_does_no_more_at_once_than_it_may(running: Running) -> None:
     at_once: list[int] = []
-    active = threading.Semaphore(0)
+    together = threading.Barrier(room.PARALLEL)
     lock = threading.Lock()
     count = 0
 
@@ -175,11 +175,10 @@ def test_it_does_no_more_at_once_than_it_may(running: Running) -> None:
         with lock:
             count += 1
             at_once.append(count)
-        time.sleep(0.03)
+        together.wait(20)
         with lock:
             count -= 1
         finish(row)
-        active.release()
 
     running.work = work
     due_rows(8)
