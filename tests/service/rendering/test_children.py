@@ -66,7 +66,7 @@ def test_a_page_that_takes_too_much_processor_time_is_given_up() -> None:
     started = time.monotonic()
     with pytest.raises(InvalidDocument, match=GIVEN_UP):
         run("page_image", Limits(cpu_seconds=1), pdf=endless_drawing(), page=1, width=1000)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < Limits().wall_seconds
 
 
 def test_a_page_that_takes_too_long_is_given_up() -> None:
