@@ -28,7 +28,18 @@ from segl.service.jobs.notifying import begin_notification, complete_notificatio
 from segl.service.jobs.sealing import begin_seal, complete_seal
 from segl.service.jobs.signing import Agreement, agree, begin_signature, complete_signature
 from segl.service.store import documents as blobs
-from segl.service.store.models import Job, Notification, Organization, Sealing, Sector, Signer, Signing, StatusChange
+from segl.service.store.models import (
+    CallPace,
+    Job,
+    Notification,
+    Organization,
+    PollTime,
+    Sealing,
+    Sector,
+    Signer,
+    Signing,
+    StatusChange,
+)
 from segl.service.store.transactions import write
 
 KARI = "13097248022"
@@ -175,8 +186,9 @@ def due_rows(count: int, *, at: datetime = NOW - timedelta(days=365), apart: tim
 
 
 def everything() -> dict[str, Any]:
-    """Every row and every blob there is: equal before and after what leaves nothing behind."""
-    rows = {model.__name__: sorted(model.objects.values_list()) for model in apps.get_models()}  # type: ignore[attr-defined]  # any model's manager
+    """Every row but those that count calls, and every blob: equal before and after what leaves nothing behind."""
+    kept = [model for model in apps.get_models() if model not in {CallPace, PollTime}]
+    rows = {model.__name__: sorted(model.objects.values_list()) for model in kept}  # type: ignore[attr-defined]  # any model's manager
     return rows | {"blobs": blob_names()}
 
 

@@ -59,6 +59,7 @@ def _common(
 
 @app.command()
 def sandbox(
+    *,
     folder: Annotated[Path, typer.Option(help="Where the sandbox keeps its state.")] = Path(".segl"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="The API's port; 0: the last one or any free one.")] = 0,
     web_port: Annotated[
@@ -69,6 +70,9 @@ def sandbox(
         typer.Option(help="JSON for clients, written when calls are accepted; in the folder when left out."),
     ] = None,
     database: Annotated[str | None, typer.Option(help="PostgreSQL URL; SQLite in the folder when left out.")] = None,
+    calls_per_second: Annotated[
+        int, typer.Option(min=0, max=1000, help="Senders that call more often are blocked for 30 s; 0: none is.")
+    ] = 10,
 ) -> None:
     """Run a whole signing service on this machine, with test certificates and a test eID, until Ctrl-C."""
     from segl.core.errors import SeglError
@@ -82,6 +86,7 @@ def sandbox(
             web_port=web_port,
             ready_file=ready_file or folder / "ready.json",
             database_url=database,
+            calls_per_second=calls_per_second,
             on_ready=_tell_ready,
         )
     except ModuleNotFoundError as error:

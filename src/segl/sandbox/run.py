@@ -41,6 +41,7 @@ def run_sandbox(
     web_port: int = 0,
     ready_file: Path | None = None,
     database_url: str | None = None,
+    calls_per_second: int = 10,
     on_ready: Callable[[Mapping[str, Any]], None] = lambda ready: None,
 ) -> None:
     """Run a sandbox in `folder` until it is interrupted; a port of 0 means the one of last time, or any free one.
@@ -60,7 +61,14 @@ def run_sandbox(
     ):
         pki = ensure_pki(folder / "pki")
         database = _Database(folder, database_url)
-        path = _write_configuration(folder, pki, api, pages, database.url)
+        path = _write_configuration(
+            folder=folder,
+            pki=pki,
+            api=api,
+            pages=pages,
+            database_url=database.url,
+            calls_per_second=calls_per_second,
+        )
         configuration = wiring.start(path)
         database.prepare(configuration)
         wiring.release_leases()
@@ -139,7 +147,13 @@ class _Database:
 
 
 def _write_configuration(
-    folder: Path, pki: SandboxPki, api: socket.socket, pages: socket.socket, database_url: str
+    *,
+    folder: Path,
+    pki: SandboxPki,
+    api: socket.socket,
+    pages: socket.socket,
+    database_url: str,
+    calls_per_second: int,
 ) -> Path:
     """The configuration of this start; the keys are those of the first."""
     master_key = folder / "master-key"
@@ -154,6 +168,7 @@ def _write_configuration(
         'documents = "documents"',
         'master_key_file = "master-key"',
         "poll_interval_seconds = 1",
+        f"calls_per_second = {calls_per_second}",
         f"trust_anchors = [{_text(pki.trust_anchors)}]",
         f"intermediates = [{_text(pki.intermediates)}]",
         "[seal]",

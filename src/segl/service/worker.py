@@ -14,6 +14,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import DatabaseError, close_old_connections, connection
 
 from segl.service import clock, due
+from segl.service.jobs import throttling
 from segl.service.store import documents
 from segl.service.store.models import Due
 from segl.service.work.perform import WORK, perform
@@ -111,6 +112,7 @@ class Worker:
             self._swept_at = clock.wall()
             try:
                 documents.sweep()
+                throttling.sweep()
                 SessionStore.clear_expired()
             except Exception as error:  # the blob store or the database is down: the next hour will do
                 logger.warning("Nothing was swept: %s", type(error).__name__)

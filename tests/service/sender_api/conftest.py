@@ -16,6 +16,7 @@ from builders import organization
 from segl.core.keys import PrivateKey
 from segl.sandbox.pki import SandboxPki
 from segl.service import clock
+from segl.service.jobs import throttling
 from segl.service.sender_api import authentication
 from segl.service.store.models import Sector
 
@@ -86,3 +87,4 @@ def api(apis: dict[str, Api]) -> Api:
 def _forget() -> None:
     authentication.trust.cache_clear()
     authentication._organization.cache_clear()
+    throttling.throttle.cache_clear()

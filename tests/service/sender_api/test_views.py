@@ -24,6 +24,7 @@ from segl.core.protocol import (
 from segl.service import clock
 from segl.service.jobs.create import cancel_job
 from segl.service.sender_api.errors import response, response_to
+from segl.service.sender_api.views import POLL_TIME
 from segl.service.store.models import Job
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
@@ -277,3 +278,45 @@ def test_requests_that_django_refuses_get_the_wires_errors(api: Any) -> None:
     too_many = "&".join(f"a{number}=1" for number in range(1001))
     assert error(api.get(f"{JOBS}?{too_many}"))[:2] == (400, "INVALID_REQUEST")
     assert error(api.call("OPTIONS", "*"))[:2] == (404, "NOT_FOUND")
+
+
+class TestPace:
+    def test_a_queue_polled_before_the_time_permitted_says_when(self, api: Any) -> None:
+        empty = api.get(JOBS)
+        assert empty.status_code == 204
+        again = api.get(JOBS)
+        assert error(again)[:2] == (429, "TOO_EAGER_POLLING")
+        assert again[POLL_TIME] == empty[POLL_TIME]
+        assert "DoSFilter" not in again.headers
+        assert datetime.fromisoformat(again[POLL_TIME]) > clock.wall()
+
+    def test_each_queue_has_a_time_of_its_own(self, api: Any) -> None:
+        create(polling_queue="mine")
+        assert api.get(JOBS).status_code == 204
+        cancel_job(sender=organization(), job_id=Job.objects.get().pk)
+        assert api.get(f"{JOBS}?polling_queue=mine").status_code == 200
+        assert api.get(f"{JOBS}?polling_queue=mine").status_code == 204
+
+    def test_after_a_change_the_next_poll_is_permitted_at_once(self, api: Any) -> None:
+        cancel_job(sender=organization(), job_id=create().pk)
+        answer = api.get(JOBS)
+        assert answer.status_code == 200
+        assert datetime.fromisoformat(answer[POLL_TIME]) <= clock.wall()
+
+    def test_the_default_queue_is_polled_in_three_ways(self, api: Any) -> None:
+        assert api.get(JOBS).status_code == 204
+        for query in ("?polling_queue", "?polling_queue="):
+            assert api.get(JOBS + query).status_code == 429
+
+    def test_a_sender_that_calls_too_often_is_blocked_without_a_word(self, apis: Apis) -> None:
+        answers = [apis[PUBLIC].get(f"/api/{PUBLIC}") for _ in range(11)]
+        assert [each.status_code for each in answers] == [200] * 10 + [429]
+        assert "DoSFilter" in answers[-1].headers
+        assert answers[-1].content == b""
+        assert POLL_TIME not in answers[-1].headers
+        assert apis[PRIVATE].get(f"/api/{PRIVATE}").status_code == 200
+
+    def test_strangers_do_not_count_for_a_sender(self, apis: Apis) -> None:
+        for _ in range(11):
+            assert apis[PRIVATE].get(f"/api/{PUBLIC}").status_code == 403
+        assert apis[PUBLIC].get(f"/api/{PUBLIC}").status_code == 200

@@ -53,7 +53,8 @@ class Configuration:
     `api_root` and `web_root` are the absolute URLs under which the two listeners are reached, without a trailing
     slash. `database` is `sqlite:///path` or `postgresql://…`; `documents` is a folder or an object store's URL.
     `seal_root` is the root certificate that the seal chains to. `master_key` (32 bytes) wraps the key of every job's
-    documents: who loses it loses the documents.
+    documents: who loses it loses the documents. A sender that calls more often than `calls_per_second` (0: no
+    number) is blocked for a while.
     """
 
     folder: Path
@@ -72,6 +73,7 @@ class Configuration:
     organizations: tuple[ConfiguredOrganization, ...]
     requeue_after: timedelta
     poll_interval: timedelta
+    calls_per_second: int
     signing_time_tolerance: timedelta
 
 
@@ -110,6 +112,7 @@ def load(path: Path) -> Configuration:
         organizations=tuple(_organization(each) for each in table.tables("organizations")),
         requeue_after=table.seconds("requeue_after_seconds", default=600),
         poll_interval=table.seconds("poll_interval_seconds", default=600),
+        calls_per_second=table.get("calls_per_second", int, default=10),
         signing_time_tolerance=table.seconds("signing_time_tolerance_seconds", default=5),
     )
 

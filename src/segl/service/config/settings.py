@@ -124,4 +124,5 @@ SEGL_FOLDER = SEGL.folder
 SEGL_MASTER_KEY = SEGL.master_key
 SEGL_REQUEUE_AFTER = SEGL.requeue_after
 SEGL_POLL_INTERVAL = SEGL.poll_interval
+SEGL_CALLS_PER_SECOND = SEGL.calls_per_second
 SEGL_SIGNING_TIME_TOLERANCE = SEGL.signing_time_tolerance

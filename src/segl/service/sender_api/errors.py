@@ -26,6 +26,10 @@ class RefusedError(SeglError):
         self.code = code
 
 
+class BlockedError(SeglError):
+    """The sender calls too often."""
+
+
 # In this order: the first class that fits counts.
 _WORDS: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
     (InvalidMessage, HTTPStatus.BAD_REQUEST, "SCHEMA_VALIDATION_ERROR"),
@@ -42,6 +46,9 @@ def response_to(error: BaseException) -> HttpResponse:
     """The answer to a request that ended with this error."""
     if isinstance(error, RefusedError):
         return response(error.status, error.code, str(error))
+    if isinstance(error, BlockedError):
+        # As the official service's filter answers, with neither a body nor a poll time: clients tell it apart by that.
+        return HttpResponse(status=HTTPStatus.TOO_MANY_REQUESTS, headers={"DoSFilter": "rejected"})
     for kind, status, code in _WORDS:
         if isinstance(error, kind):
             return response(status, code, str(error))

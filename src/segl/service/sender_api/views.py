@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -14,10 +15,11 @@ from segl.service import clock
 from segl.service.jobs.create import cancel_job, document_of, job_of
 from segl.service.jobs.errors import NoSuchJobError
 from segl.service.jobs.status_queue import confirm_status_change, next_status_change
+from segl.service.jobs.throttling import throttle
 from segl.service.sender_api import messages
 from segl.service.sender_api.authentication import Caller, caller
 from segl.service.sender_api.create import create
-from segl.service.sender_api.errors import RefusedError, response_to
+from segl.service.sender_api.errors import BlockedError, RefusedError, response_to
 from segl.service.store.documents import stream
 from segl.service.store.models import Document, DocumentKind
 
@@ -42,11 +44,19 @@ def resource(**methods: View) -> View:
                     "METHOD_NOT_ALLOWED",
                     f"{request.method} is not possible here: use {' or '.join(methods)}.",
                 )
-            return function(request, caller(request, sender_number), **arguments)
+            calling = caller(request, sender_number)
+            _check_pace(calling)
+            return function(request, calling, **arguments)
         except Exception as error:  # the wire has an answer to everything
             return response_to(error)
 
     return view
+
+
+def _check_pace(caller: Caller) -> None:
+    limit = settings.SEGL_CALLS_PER_SECOND
+    if limit and throttle().is_blocked(caller.sender.pk, calls_per_second=limit):
+        raise BlockedError
 
 
 def who_am_i(_request: HttpRequest, caller: Caller) -> HttpResponse:
@@ -69,16 +79,17 @@ def create_portal_job(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 
 def poll(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """Give the oldest available status change, or 204; either with the time of the next permitted poll."""
+    """Give the oldest available status change, or 204, or 429 before the time permitted; each names the next one."""
     queue = request.GET.get("polling_queue", "").replace("\0", "")  # a queue's name came in XML, which has no NUL
+    permitted = throttle().next_poll(caller.sender.pk, queue)
+    if permitted > clock.wall():
+        return _permitting(permitted, response_to(_too_eager(permitted)))
     change = next_status_change(sender=caller.sender, polling_queue=queue)
     if change is None:
-        response = _no_content()
-        response[POLL_TIME] = localtime(clock.wall() + settings.SEGL_POLL_INTERVAL).isoformat()
-    else:
-        response = _xml(messages.status_change(change).to_xml())
-        response[POLL_TIME] = localtime(clock.wall()).isoformat()
-    return response
+        permitted = clock.wall() + settings.SEGL_POLL_INTERVAL
+        throttle().found_empty(caller.sender.pk, queue, until=permitted)
+        return _permitting(permitted, _no_content())
+    return _permitting(clock.wall(), _xml(messages.status_change(change).to_xml()))
 
 
 def confirm(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
@@ -138,6 +149,21 @@ def _download(document: Document | None, content_type: str) -> HttpResponseBase:
     response = StreamingHttpResponse(stream(document), content_type=content_type)
     response["Content-Length"] = str(document.size)
     return response
+
+
+def _permitting(time: datetime, response: HttpResponse) -> HttpResponse:
+    """The answer to a poll, with the time of the next permitted one."""
+    response[POLL_TIME] = localtime(time).isoformat()
+    return response
+
+
+def _too_eager(permitted: datetime) -> RefusedError:
+    return RefusedError(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "TOO_EAGER_POLLING",
+        f"This queue was empty and may be polled again from {localtime(permitted).isoformat()}: wait for the time that "
+        f"the header {POLL_TIME} names.",
+    )
 
 
 def _no_content() -> HttpResponse:

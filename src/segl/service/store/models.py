@@ -39,6 +39,30 @@ class Organization(models.Model):
         db_table = "organization"
 
 
+class CallPace(models.Model):
+    """How fast a sender calls; see `segl.service.jobs.throttling`. Times are milliseconds since 1970."""
+
+    sender = models.CharField(primary_key=True, max_length=ORGANIZATION_NUMBER_LENGTH)
+    even = models.BigIntegerField()
+    blocked_until = models.BigIntegerField()
+
+    class Meta:
+        db_table = "call_pace"
+
+
+class PollTime(models.Model):
+    """From when (wall clock) a sender that found a queue empty may poll it again.
+
+    The key is a digest of sender and queue: a queue's name may be longer than what an index takes.
+    """
+
+    queue_digest = models.BinaryField(primary_key=True, max_length=32)
+    permitted_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "poll_time"
+
+
 class Due(models.Model):
     """A row that knows when it is next due.
 
@@ -71,14 +95,19 @@ class Job(models.Model):
     required_authentication = models.PositiveSmallIntegerField()
     identifier_in_signed_documents = models.CharField(max_length=40, default="")  # Empty: the sender did not say.
     status = models.CharField(max_length=30, default="IN_PROGRESS")
-    wrapped_key = models.BinaryField()  # The key of this job's documents, under the master key.
+    wrapped_key = models.BinaryField()  # The key of this job's documents, under the master key; empty: destroyed.
     created_at = models.DateTimeField()
     activates_at = models.DateTimeField()
     available_seconds = models.PositiveBigIntegerField()  # Of each group of signers, from its own activation.
     completed_at = models.DateTimeField(null=True)
+    documents_deleted_at = models.DateTimeField(null=True)
+    # By which the sender tells a retry; unique below, so empty must be null.
+    idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001
+    request_sha256 = models.BinaryField(max_length=32, null=True)  # Of the body that came with the key.
 
     class Meta:
         db_table = "job"
+        constraints = [models.UniqueConstraint(fields=["sender", "idempotency_key"], name="job_idempotency_key")]
 
 
 class Signer(models.Model):
@@ -175,9 +204,17 @@ class StatusChange(Due):
         db_table = "status_change"
 
 
+class Channel(models.TextChoices):
+    """How a message reaches a signer."""
+
+    EMAIL = "email"
+    SMS = "sms"
+
+
 class Notification(Due):
     """A message to a signer that is to be sent, or was."""
 
+    channel = models.CharField(max_length=5, choices=Channel.choices, default=Channel.EMAIL)
     signer = models.ForeignKey(Signer, models.CASCADE, related_name="notifications")
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)

@@ -1,0 +1,150 @@
+"""How often a sender may call: so many calls a second, and no poll of an empty queue before the time it was told.
+
+Both count over all processes of the service: in the database when they share one, in memory when the service is
+embedded and so alone. They go by the wall clock (`protocol.md`, The status queue), and need not survive a kill.
+"""
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Protocol
+
+from django.db import connection
+
+from segl.service import clock
+from segl.service.store.models import CallPace, PollTime
+from segl.service.store.transactions import write
+
+BLOCKED = timedelta(seconds=30)
+_KEPT = timedelta(days=1)
+_MILLISECOND = timedelta(milliseconds=1)
+_SECOND = 1000
+_MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a sender has called until now, by the generic cell rate algorithm; times are milliseconds since 1970.
+
+    `even` is when the calls so far would have ended, had they come evenly spaced.
+    """
+
+    even: int = 0
+    blocked_until: int = 0
+
+    def after_call(self, now: int, step: int) -> "Pace":
+        """The pace after one more call; `step` is the distance of calls that come evenly, just as many as permitted."""
+        if self.blocked_until > now:
+            return self
+        even = max(self.even, now) + step
+        return Pace(even, now + BLOCKED // _MILLISECOND if even > now + _SECOND else 0)
+
+
+class Throttle(Protocol):
+    """Counts calls, and remembers who found a queue empty."""
+
+    def is_blocked(self, sender: str, *, calls_per_second: int) -> bool:
+        """Count a call; whether it is one too many, or came while the sender is blocked."""
+        ...
+
+    def next_poll(self, sender: str, queue: str) -> datetime:
+        """The time from which the queue may be polled; it may be past."""
+        ...
+
+    def found_empty(self, sender: str, queue: str, *, until: datetime) -> None:
+        """The sender is told not to poll this queue before `until`."""
+        ...
+
+
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+
+class ThrottleInMemory:
+    """For a service that is one process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._paces: dict[str, Pace] = {}
+        self._polls: dict[tuple[str, str], datetime] = {}
+
+    def is_blocked(self, sender: str, *, calls_per_second: int) -> bool:
+        now = _milliseconds(clock.wall())
+        with self._lock:
+            pace = self._paces.get(sender, Pace()).after_call(now, _SECOND // calls_per_second)
+            self._paces[sender] = pace
+        return pace.blocked_until > now
+
+    def next_poll(self, sender: str, queue: str) -> datetime:
+        return self._polls.get((sender, queue), _LONG_AGO)
+
+    def found_empty(self, sender: str, queue: str, *, until: datetime) -> None:
+        with self._lock:
+            if len(self._polls) >= _MOST_REMEMBERED:
+                now = clock.wall()
+                self._polls = {key: permitted for key, permitted in self._polls.items() if permitted > now}
+            self._polls[sender, queue] = until
+
+
+class ThrottleInDatabase:
+    """For processes that share a database; its tables are not logged, so that a call waits for no disk."""
+
+    def is_blocked(self, sender: str, *, calls_per_second: int) -> bool:
+        now = _milliseconds(clock.wall())
+        told: dict[str, str | int] = {
+            "sender": sender,
+            "now": now,
+            "step": _SECOND // calls_per_second,
+            "limit": now + _SECOND,
+            "blocked_until": now + BLOCKED // _MILLISECOND,
+        }
+        with write(), connection.cursor() as cursor:
+            cursor.execute(_COUNT_CALL, told)
+            [blocked_until] = cursor.fetchone()
+        return bool(blocked_until > now)
+
+    def next_poll(self, sender: str, queue: str) -> datetime:
+        found = PollTime.objects.filter(pk=_digest(sender, queue)).first()
+        return found.permitted_at if found else _LONG_AGO
+
+    def found_empty(self, sender: str, queue: str, *, until: datetime) -> None:
+        with write():
+            PollTime.objects.update_or_create(pk=_digest(sender, queue), defaults={"permitted_at": until})
+
+
+# `Pace.after_call` in one statement.
+_COUNT_CALL = """
+    INSERT INTO call_pace AS pace (sender, even, blocked_until) VALUES (%(sender)s, %(now)s + %(step)s, 0)
+    ON CONFLICT (sender) DO UPDATE SET
+        even = CASE
+            WHEN pace.blocked_until > %(now)s THEN pace.even
+            ELSE greatest(pace.even, %(now)s) + %(step)s END,
+        blocked_until = CASE
+            WHEN pace.blocked_until > %(now)s THEN pace.blocked_until
+            WHEN greatest(pace.even, %(now)s) + %(step)s > %(limit)s THEN %(blocked_until)s
+            ELSE 0 END
+    RETURNING blocked_until
+"""
+
+
+@cache
+def throttle() -> Throttle:
+    """The throttle of this process, by whether others share its database."""
+    return ThrottleInDatabase() if connection.vendor == "postgresql" else ThrottleInMemory()
+
+
+def sweep() -> None:
+    """Drop what stands in the database and has long had no effect."""
+    before = clock.wall() - _KEPT
+    with write():
+        PollTime.objects.filter(permitted_at__lt=before).delete()
+        CallPace.objects.filter(even__lt=_milliseconds(before)).delete()
+
+
+def _digest(sender: str, queue: str) -> bytes:
+    return hashlib.sha256(f"{sender} {queue}".encode()).digest()
+
+
+def _milliseconds(time: datetime) -> int:
+    return (time - _LONG_AGO) // _MILLISECOND

@@ -1,0 +1,110 @@
+"""How often a sender may call and poll, counted in memory and in the database alike."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from builders import in_threads
+from segl.service import clock
+from segl.service.jobs import throttling
+from segl.service.jobs.throttling import BLOCKED, Throttle, ThrottleInDatabase, ThrottleInMemory, throttle
+from segl.service.store.models import CallPace, PollTime
+
+SENDER, OTHER = "123456789", "310248711"
+
+
+class Time:
+    """A wall clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+    def pass_by(self, **how_much: float) -> None:
+        self.now += timedelta(**how_much)
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    time = Time()
+    monkeypatch.setattr(clock, "wall", lambda: time.now)
+    return time
+
+
+@pytest.fixture
+def counting(store: str) -> Throttle:
+    """The throttle that goes with each kind of database."""
+    throttle.cache_clear()
+    made = throttle()
+    assert isinstance(made, ThrottleInDatabase if store.startswith("postgresql") else ThrottleInMemory)
+    return made
+
+
+def calls(throttle: Throttle, count: int, sender: str = SENDER) -> list[bool]:
+    """So many calls at once: which of them are blocked."""
+    return [throttle.is_blocked(sender, calls_per_second=10) for _ in range(count)]
+
+
+def test_ten_calls_a_second_are_permitted_and_the_eleventh_blocks_for_thirty_seconds(
+    counting: Throttle, time: Time
+) -> None:
+    assert calls(counting, 11) == [False] * 10 + [True]
+    time.pass_by(seconds=29.9)
+    assert calls(counting, 1) == [True]
+    time.pass_by(seconds=0.1)
+    assert calls(counting, 10) == [False] * 10
+
+
+def test_calls_over_the_turn_of_a_second_count_together(counting: Throttle, time: Time) -> None:
+    time.pass_by(seconds=0.9)
+    assert calls(counting, 6) == [False] * 6
+    time.pass_by(seconds=0.2)
+    assert calls(counting, 7) == [False] * 6 + [True]
+
+
+def test_ten_calls_a_second_may_go_on_for_ever(counting: Throttle, time: Time) -> None:
+    for _ in range(50):
+        assert calls(counting, 1) == [False]
+        time.pass_by(seconds=0.1)
+
+
+def test_a_sender_is_blocked_alone(counting: Throttle, time: Time) -> None:
+    assert calls(counting, 11)[-1]
+    assert calls(counting, 1, OTHER) == [False]
+
+
+def test_calls_from_many_threads_are_all_counted(counting: Throttle, time: Time) -> None:
+    blocked = in_threads(*[lambda: calls(counting, 1)[0]] * 16)
+    assert sorted(blocked) == [False] * 10 + [True] * 6
+
+
+def test_an_empty_queue_may_be_polled_again_at_the_time_told(counting: Throttle, time: Time) -> None:
+    until = time.now + timedelta(minutes=10)
+    assert counting.next_poll(SENDER, "q") < time.now
+    counting.found_empty(SENDER, "q", until=until)
+    assert counting.next_poll(SENDER, "q") == until
+    assert counting.next_poll(SENDER, "") < time.now
+    assert counting.next_poll(OTHER, "q") < time.now
+    counting.found_empty(SENDER, "q", until=until + timedelta(minutes=10))
+    assert counting.next_poll(SENDER, "q") == until + timedelta(minutes=10)
+
+
+def test_a_queue_may_have_any_name(counting: Throttle, time: Time) -> None:
+    until = time.now + timedelta(minutes=10)
+    counting.found_empty(SENDER, "ø" * 10_000, until=until)
+    assert counting.next_poll(SENDER, "ø" * 10_000) == until
+
+
+def test_what_has_no_effect_any_more_is_forgotten(
+    counting: Throttle, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttling, "_MOST_REMEMBERED", 2)
+    for queue in ("a", "b"):
+        counting.found_empty(SENDER, queue, until=time.now)
+    calls(counting, 1)
+    time.pass_by(days=2)
+    throttling.sweep()
+    counting.found_empty(SENDER, "c", until=time.now + BLOCKED)
+    if isinstance(counting, ThrottleInMemory):
+        assert [queue for _, queue in counting._polls] == ["c"]
+    else:
+        assert (PollTime.objects.count(), CallPace.objects.count()) == (1, 0)
