@@ -1,4 +1,4 @@
-"""The sandbox's outbox: mail ends as files in a folder, which a page and a JSON list show instead of delivering it."""
+"""The sandbox's outbox: mail and text messages end as files in a folder, which a page and a JSON list show."""
 
 import hashlib
 import re
@@ -24,12 +24,16 @@ from django.views.decorators.http import require_safe
 from segl.sandbox.files import write_atomically
 
 _LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
+_CHANNELS = {".eml": "email", ".sms": "sms"}
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """A message that the service sent. `sent_at` is ISO 8601 in UTC; `links` are the URLs in `text`, in its order."""
+    """A message that the service sent: `channel` is `email` or `sms` (which has no subject), `sent_at` ISO 8601 in UTC.
+
+    `links` are the URLs in `text`, in its order.
+    """
 
     id: str
     sent_at: str
@@ -45,14 +49,25 @@ class EmailBackend(BaseEmailBackend):
 
     def send_messages(self, email_messages: Sequence[mail.EmailMessage]) -> int:
         for message in email_messages:
-            name = f"{time.time_ns():020}-{secrets.token_hex(4)}"
-            write_atomically(_folder() / f"{name}.eml", message.message().as_bytes())
+            write_atomically(_folder() / f"{_name()}.eml", message.message().as_bytes())
         return len(email_messages)
+
+
+class SmsGateway:
+    """Writes each text message into the folder `outbox`: the number in the first line, then the text."""
+
+    def send(self, to: str, text: str) -> None:
+        write_atomically(_folder() / f"{_name()}.sms", f"{' '.join(to.split())}\n{text}".encode())
 
 
 def sent_messages() -> list[SentMessage]:
     """Everything that was sent, the oldest first."""
-    return [_read(path) for path in sorted(_folder().glob("*.eml"))]
+    paths = (path for path in _folder().glob("*") if path.suffix in _CHANNELS)
+    return [_read(path) for path in sorted(paths)]
+
+
+def _name() -> str:
+    return f"{time.time_ns():020}-{secrets.token_hex(4)}"
 
 
 def _folder() -> Path:
@@ -62,15 +77,19 @@ def _folder() -> Path:
 
 @lru_cache(maxsize=4096)  # sent messages do not change
 def _read(path: Path) -> SentMessage:
-    message = message_from_bytes(path.read_bytes(), EmailMessage, policy=policy.default)
-    body = message.get_body(("plain", "html"))
-    text = body.get_content() if body else ""
+    if path.suffix == ".sms":
+        to, _, text = path.read_text(encoding="utf-8").partition("\n")
+        subject = ""
+    else:
+        message = message_from_bytes(path.read_bytes(), EmailMessage, policy=policy.default)
+        body = message.get_body(("plain", "html"))
+        to, subject, text = message["To"] or "", message["Subject"] or "", body.get_content() if body else ""
     return SentMessage(
         id=path.stem,
         sent_at=datetime.fromtimestamp(int(path.stem.split("-")[0]) / 1e9, UTC).isoformat(),
-        channel="email",
-        to=message["To"] or "",
-        subject=message["Subject"] or "",
+        channel=_CHANNELS[path.suffix],
+        to=to,
+        subject=subject,
         text=text,
         links=_LINK.findall(text),
     )

@@ -181,6 +181,8 @@ def _write_configuration(
         "[mail]",
         'sender = "Segl sandbox <sandbox@example.com>"',
         'backend = "segl.sandbox.outbox.EmailBackend"',
+        "[sms]",
+        'gateway = "segl.sandbox.outbox.SmsGateway"',
     ]
     for files in pki.organizations:
         lines += [

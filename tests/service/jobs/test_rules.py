@@ -1,6 +1,7 @@
 """What every sender may ask for, whatever its sector."""
 
 import pytest
+from django.test import override_settings
 
 from builders import manifest, person
 from segl.core.errors import InvalidDocument
@@ -27,9 +28,20 @@ def test_a_job_is_available_for_90_days_at_most() -> None:
         rules.terms(PUBLIC, manifest(availability=Availability(available_seconds=longest + 1)))
 
 
-def test_one_addressed_by_contact_information_must_be_reachable_by_email() -> None:
-    with pytest.raises(NotAllowedError, match=r"^Signer 2 .* give an e-mail address"):
-        rules.terms(PUBLIC, manifest(person(), Signer(ContactInformation(sms=Sms("99999999")))))
+@pytest.mark.parametrize(
+    "signer",
+    [
+        Signer(ContactInformation(sms=Sms("99999999"))),
+        Signer(PersonalIdentificationNumber("01017012345"), Notifications(sms=Sms("99999999"))),
+    ],
+)
+def test_one_with_a_mobile_number_alone_is_told_by_sms_where_there_is_a_gateway(signer: Signer) -> None:
+    rules.terms(PUBLIC, manifest(person(), signer))
+    with (
+        override_settings(SEGL_SMS_GATEWAY=""),
+        pytest.raises(NotAllowedError, match=r"^Signer 2 .* give an e-mail address"),
+    ):
+        rules.terms(PUBLIC, manifest(person(), signer))
 
 
 @pytest.mark.parametrize(

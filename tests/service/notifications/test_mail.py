@@ -12,7 +12,7 @@ from django.test import override_settings
 from builders import KARI, contact, create, organization, person
 from segl.service import due, notifications
 from segl.service.jobs.links import enter_code
-from segl.service.store.models import Notification
+from segl.service.store.models import Channel, Notification
 from segl.service.work.perform import perform
 
 
@@ -59,6 +59,7 @@ def inbox() -> Iterator[Inbox]:
 
 def send(**changes: str | None) -> None:
     letter: dict[str, Any] = {
+        "channel": Channel.EMAIL,
         "to": "kari@example.com",
         "sender_name": "Nordvik kommune",
         "nonsensitive_title": "",

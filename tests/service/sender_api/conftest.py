@@ -1,6 +1,6 @@
 """The API without a network: requests come with the certificate that TLS would have seen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,7 @@ class Api:
         body: bytes = b"",
         content_type: str = "application/octet-stream",
         received_at: datetime | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> HttpResponseBase:
         der = self.certificate
         if isinstance(der, x509.Certificate):
@@ -47,7 +48,7 @@ class Api:
         }
         extra: dict[str, Any] = {"asgi.scope": scope, "HTTP_HOST": "127.0.0.1:8443"}
         client = Client(raise_request_exception=False)
-        return client.generic(method, path, body, content_type, **extra)
+        return client.generic(method, path, body, content_type, headers=headers, **extra)
 
     def get(self, path: str) -> HttpResponseBase:
         return self.call("GET", path)

@@ -9,7 +9,19 @@ import pytest
 from django.db import DatabaseError
 
 from api_answers import error
-from builders import KARI, contact, create, everything, manifest, organization, person, sealed, signed
+from builders import (
+    KARI,
+    blob_names,
+    contact,
+    create,
+    everything,
+    in_threads,
+    manifest,
+    organization,
+    person,
+    sealed,
+    signed,
+)
 from pdfs import encrypted, pdf
 from segl.core import asice
 from segl.core.asice import PackageFile
@@ -308,7 +320,11 @@ class TestPace:
         for query in ("?polling_queue", "?polling_queue="):
             assert api.get(JOBS + query).status_code == 429
 
-    def test_a_sender_that_calls_too_often_is_blocked_without_a_word(self, apis: Apis) -> None:
+    def test_a_sender_that_calls_too_often_is_blocked_without_a_word(
+        self, apis: Apis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = clock.wall()
+        monkeypatch.setattr(clock, "wall", lambda: now)
         answers = [apis[PUBLIC].get(f"/api/{PUBLIC}") for _ in range(11)]
         assert [each.status_code for each in answers] == [200] * 10 + [429]
         assert "DoSFilter" in answers[-1].headers
@@ -320,3 +336,78 @@ class TestPace:
         for _ in range(11):
             assert apis[PRIVATE].get(f"/api/{PUBLIC}").status_code == 403
         assert apis[PUBLIC].get(f"/api/{PUBLIC}").status_code == 200
+
+
+class TestIdempotencyKey:
+    def post(self, api: Any, sent: bytes, key: str, **more: Any) -> Any:
+        return api.call("POST", JOBS, sent, MULTIPART, headers={"Idempotency-Key": key}, **more)
+
+    def test_a_retry_gets_the_same_answer_and_makes_no_second_job(self, api: Any, keys: Keys) -> None:
+        sent = body(package(keys[PUBLIC]))
+        first = self.post(api, sent, '"a-key"')
+        before = everything()
+        much_later = clock.wall() + timedelta(hours=1)
+        for key in ('"a-key"', "a-key"):
+            again = self.post(api, sent, key, received_at=much_later)
+            assert (again.status_code, again.content) == (200, first.content)
+        assert everything() == before
+
+    def test_the_same_key_with_another_request_is_refused(self, api: Any, keys: Keys) -> None:
+        assert self.post(api, body(package(keys[PUBLIC])), "k").status_code == 200
+        status, code, message = refused(api, body(package(keys[PUBLIC])), headers={"Idempotency-Key": "k"})
+        assert (status, code) == (422, "IDEMPOTENCY_KEY_REUSED")
+        assert f"created job {Job.objects.get().pk}" in message
+
+    def test_a_refused_request_does_not_use_the_key_up(self, api: Any, keys: Keys) -> None:
+        assert self.post(api, body(package(keys[BROKER])), "k").status_code == 400
+        assert self.post(api, body(package(keys[PUBLIC])), "k").status_code == 200
+
+    def test_two_senders_may_use_the_same_key(self, apis: Apis, keys: Keys) -> None:
+        assert self.post(apis[PUBLIC], body(package(keys[PUBLIC])), "k").status_code == 200
+        theirs = body(package(keys[PRIVATE], manifest(sender=PRIVATE)))
+        answer = apis[PRIVATE].call(
+            "POST", JOBS.replace(PUBLIC, PRIVATE), theirs, MULTIPART, headers={"Idempotency-Key": "k"}
+        )
+        assert answer.status_code == 200
+
+    def test_retries_at_the_same_time_make_one_job(self, api: Any, keys: Keys) -> None:
+        sent = body(package(keys[PUBLIC]))
+        answers = in_threads(*[lambda: self.post(api, sent, "k")] * 4)
+        assert {(each.status_code, each.content) for each in answers} == {(200, answers[0].content)}
+        assert Job.objects.count() == 1
+        assert len(blob_names()) == 2
+
+    @pytest.mark.parametrize("key", ["", '""', '"', "two words", "x" * 256, "æ", '"half'])
+    def test_a_key_that_is_none_is_refused(self, api: Any, keys: Keys, key: str) -> None:
+        answer = refused(api, body(package(keys[PUBLIC])), headers={"Idempotency-Key": key})
+        assert answer[:2] == (400, "INVALID_IDEMPOTENCY_KEY")
+
+
+class TestDelete:
+    def test_the_documents_of_a_completed_job_are_gone_after_a_day(self, api: Any) -> None:
+        job = create()
+        signed(job)
+        sealed(job)
+        url = f"{JOBS}/{job.pk}/documents"
+        told = PortalStatusChange.from_xml(api.get(JOBS).content)
+        assert told.delete_documents_url == f"https://127.0.0.1:8443{url}"
+        status, code, message = error(api.call("DELETE", url))
+        assert (status, code) == (409, "DOCUMENTS_NOT_DELETABLE")
+        assert "can be deleted from" in message
+        clock.move(timedelta(hours=24))
+        for _ in range(2):
+            assert api.call("DELETE", url).status_code == 204
+        for result in ("pades", "xades/1"):
+            assert error(api.get(f"{JOBS}/{job.pk}/{result}"))[:2] == (404, "DOCUMENTS_DELETED")
+        assert not blob_names()
+        assert PortalStatusChange.from_xml(api.get(f"{JOBS}?polling_queue").content).delete_documents_url is None
+
+    def test_the_documents_of_a_job_that_goes_on_stay(self, api: Any) -> None:
+        job = create()
+        before = everything()
+        assert error(api.call("DELETE", f"{JOBS}/{job.pk}/documents"))[:2] == (409, "DOCUMENTS_NOT_DELETABLE")
+        assert everything() == before
+
+    def test_another_organizations_documents_are_as_unknown_as_none(self, apis: Apis) -> None:
+        url = f"/api/{PRIVATE}/portal/signature-jobs/{create().pk}/documents"
+        assert error(apis[PRIVATE].call("DELETE", url))[:2] == (404, "SIGNATURE_JOB_NOT_FOUND")

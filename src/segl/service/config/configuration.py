@@ -54,7 +54,8 @@ class Configuration:
     slash. `database` is `sqlite:///path` or `postgresql://…`; `documents` is a folder or an object store's URL.
     `seal_root` is the root certificate that the seal chains to. `master_key` (32 bytes) wraps the key of every job's
     documents: who loses it loses the documents. A sender that calls more often than `calls_per_second` (0: no
-    number) is blocked for a while.
+    number) is blocked for a while. Senders may delete documents `deletable_after` the job was completed. `sms_gateway`
+    is the dotted name of what sends text messages (`segl.service.notifications.sms`); without one none are sent.
     """
 
     folder: Path
@@ -74,6 +75,8 @@ class Configuration:
     requeue_after: timedelta
     poll_interval: timedelta
     calls_per_second: int
+    deletable_after: timedelta
+    sms_gateway: str
     signing_time_tolerance: timedelta
 
 
@@ -113,6 +116,8 @@ def load(path: Path) -> Configuration:
         requeue_after=table.seconds("requeue_after_seconds", default=600),
         poll_interval=table.seconds("poll_interval_seconds", default=600),
         calls_per_second=table.get("calls_per_second", int, default=10),
+        deletable_after=table.seconds("deletable_after_seconds", default=24 * 3600),
+        sms_gateway=table.table("sms", optional=True).get("gateway", str, default=""),
         signing_time_tolerance=table.seconds("signing_time_tolerance_seconds", default=5),
     )
 
@@ -136,8 +141,8 @@ class _Table:
             )
         return value
 
-    def table(self, name: str) -> "_Table":
-        return _Table(self.get(name, dict), self.folder, self._prefix + name)
+    def table(self, name: str, *, optional: bool = False) -> "_Table":
+        return _Table(self.get(name, dict, default={} if optional else None), self.folder, self._prefix + name)
 
     def tables(self, name: str) -> list["_Table"]:
         return [_Table(each, self.folder, self._prefix + name) for each in self.get(name, list, default=[])]

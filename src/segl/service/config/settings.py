@@ -125,4 +125,6 @@ SEGL_MASTER_KEY = SEGL.master_key
 SEGL_REQUEUE_AFTER = SEGL.requeue_after
 SEGL_POLL_INTERVAL = SEGL.poll_interval
 SEGL_CALLS_PER_SECOND = SEGL.calls_per_second
+SEGL_DELETABLE_AFTER = SEGL.deletable_after
+SEGL_SMS_GATEWAY = SEGL.sms_gateway
 SEGL_SIGNING_TIME_TOLERANCE = SEGL.signing_time_tolerance

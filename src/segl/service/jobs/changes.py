@@ -1,14 +1,18 @@
 """What every change of a job has in common: the job is locked, its signers step on, the sender's queue is told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+
+from django.conf import settings
 
 from segl.core import lifecycle
 from segl.core.lifecycle import JobState
 from segl.core.protocol import PortalJobStatus
 from segl.service import clock
 from segl.service.jobs.errors import NoSuchJobError
-from segl.service.store.models import Job, Notification, Signer, StatusChange
+from segl.service.store.models import Channel, Job, Notification, Signer, StatusChange
+
+_A_DAY = 24 * 3600
 
 
 def lock(job_id: int) -> Job:
@@ -54,8 +58,18 @@ def notify(signers: Sequence[Signer], *, at: datetime) -> None:
     """Plan a first notification of these signers; those whom only the contact register could reach get none."""
     now = clock.now()
     Notification.objects.bulk_create(
-        [Notification(signer=each, created_at=now, due_at=at) for each in signers if each.email]
+        Notification(signer=each, channel=channel, created_at=now, due_at=at)
+        for each in signers
+        for channel in _first_channels(each)
     )
+
+
+def _first_channels(signer: Signer) -> Iterator[Channel]:
+    """E-mail where there is one; SMS too when the time is too short for a reminder (`rules.md`, Notifications)."""
+    if signer.email:
+        yield Channel.EMAIL
+    if signer.sms and settings.SEGL_SMS_GATEWAY and (not signer.email or signer.job.available_seconds <= _A_DAY):
+        yield Channel.SMS
 
 
 def publish(job: Job) -> None:

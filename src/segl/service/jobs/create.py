@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import IntegrityError
+
 from segl.core import lifecycle
 from segl.core.protocol import (
     ContactInformation,
@@ -17,7 +19,7 @@ from segl.core.protocol import (
 from segl.core.protocol import Signer as AskedSigner
 from segl.service import clock, due
 from segl.service.jobs import changes, rules
-from segl.service.jobs.errors import NoSuchJobError
+from segl.service.jobs.errors import KeyReusedError, NoSuchJobError
 from segl.service.store import documents as blobs
 from segl.service.store.documents import StoredBlob
 from segl.service.store.models import Document, DocumentKind, Job, Organization, Sector, Signer
@@ -35,6 +37,14 @@ class AcceptedDocument:
     pages: int
 
 
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """By what a retry is told from another request: the sender's key, and the SHA-256 of the request's body."""
+
+    key: str
+    request_sha256: bytes
+
+
 def create_job(
     *,
     sender: Organization,
@@ -43,12 +53,16 @@ def create_job(
     manifest: PortalManifest,
     manifest_xml: bytes,
     documents: Sequence[AcceptedDocument],
+    idempotency: Idempotency | None = None,
 ) -> Job:
     """Accept a job: when this returns, it survives whatever happens; when it raises, nothing of it is left.
+
+    A retry that comes while the first try is still under way gets the first one's job.
 
     Raises:
         NotAllowedError: The sender may not ask for this.
         InvalidDocument: The documents are too large together.
+        KeyReusedError: The key came with another request.
     """
     terms = rules.terms(Sector(sender.sector), manifest)
     rules.check_size(sum(len(each.content) for each in documents))
@@ -60,15 +74,44 @@ def create_job(
         # One by one, so that those written before a failure are known and removed.
         for content in (manifest_xml, *(each.content for each in documents)):
             stored.append(blobs.put(key, content))  # noqa: PERF401
-        with write():
-            job = _add_job(
-                sender=sender, broker=broker, request=request, manifest=manifest, wrapped_key=key.wrapped, terms=terms
-            )
-            _add_signers(job, manifest, terms)
-            _add_documents(job, documents, stored)
-            changes.activate(job, changes.state(job))
-            due.wake_on_commit()
+        try:
+            with write():
+                job = _add_job(
+                    sender=sender,
+                    broker=broker,
+                    request=request,
+                    manifest=manifest,
+                    wrapped_key=key.wrapped,
+                    terms=terms,
+                    idempotency=idempotency,
+                )
+                _add_signers(job, manifest, terms)
+                _add_documents(job, documents, stored)
+                changes.activate(job, changes.state(job))
+                due.wake_on_commit()
+        except IntegrityError:
+            first = retried_job(sender=sender, idempotency=idempotency)
+            if first is None:
+                raise
+            return first
         undo.pop_all()
+    return job
+
+
+def retried_job(*, sender: Organization, idempotency: Idempotency | None) -> Job | None:
+    """The job that the same request has created before, if it came with this key.
+
+    Raises:
+        KeyReusedError: The key came with another request.
+    """
+    if idempotency is None:
+        return None
+    job = Job.objects.filter(sender=sender, idempotency_key=idempotency.key).first()
+    if job and bytes(job.request_sha256 or b"") != idempotency.request_sha256:
+        raise KeyReusedError(
+            f"The Idempotency-Key {idempotency.key!r} came with another request before, which created job {job.pk}: "
+            "send a new request with a new key, and a retry with exactly the same body."
+        )
     return job
 
 
@@ -114,6 +157,7 @@ def _add_job(
     manifest: PortalManifest,
     wrapped_key: bytes,
     terms: rules.Terms,
+    idempotency: Idempotency | None,
 ) -> Job:
     now = clock.now()
     availability = manifest.availability
@@ -133,6 +177,8 @@ def _add_job(
         created_at=now,
         activates_at=max(now, activation or now),
         available_seconds=rules.DEFAULT_AVAILABLE_SECONDS if seconds is None else seconds,
+        idempotency_key=idempotency.key if idempotency else None,
+        request_sha256=idempotency.request_sha256 if idempotency else None,
     )
 
 

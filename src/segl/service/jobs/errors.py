@@ -4,6 +4,8 @@ SeglError
   JobError
     NoSuchJobError          none, or another organization's
     NotAllowedError         the organization may not ask for this
+    KeyReusedError          an Idempotency-Key that came with another request before
+    NotDeletableError       the documents cannot be deleted, or not yet
     NoSuchLinkError         a signer's link that was never sent
     WrongCodeError          a wrong security code; `tries_left`
     NotTheSignerError       someone else than the one who was asked
@@ -24,6 +26,14 @@ class NoSuchJobError(JobError):
 
 class NotAllowedError(JobError):
     """The organization may not ask for this (`rules.md`, Senders)."""
+
+
+class KeyReusedError(JobError):
+    """The sender has used the Idempotency-Key for another request."""
+
+
+class NotDeletableError(JobError):
+    """The job's documents cannot be deleted, or not yet."""
 
 
 class NoSuchLinkError(JobError):

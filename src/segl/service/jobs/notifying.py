@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from segl.core.protocol import SignatureStatus
 from segl.service import clock, due
 from segl.service.jobs.links import NewLink, new_link
-from segl.service.store.models import Notification, Signer
+from segl.service.store.models import Channel, Notification, Signer
 from segl.service.store.transactions import write
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A first notification. Mail is an insecure channel: it carries no title but the non-sensitive one, and no number.
+    """A first notification. Its channel is insecure: it carries no title but the non-sensitive one, and no number.
 
-    `link` is absent for signers who log in with an eID.
+    `to` is an e-mail address or a mobile number. `link` is absent for signers who log in with an eID.
     """
 
+    channel: Channel
     to: str
     sender_name: str
     nonsensitive_title: str
@@ -30,11 +31,13 @@ def begin_notification(notification: Notification) -> Letter | None:
             due.finish(notification)
             return None
         link = new_link(signer) if signer.is_addressed_by_contact_information else None
-    return Letter(signer.email, signer.job.sender.name, signer.job.nonsensitive_title, link)
+    channel = Channel(notification.channel)
+    to = signer.sms if channel is Channel.SMS else signer.email
+    return Letter(channel, to, signer.job.sender.name, signer.job.nonsensitive_title, link)
 
 
 def complete_notification(notification: Notification) -> None:
-    """Record that the message was handed to the mail server.
+    """Record that the message was handed to the mail server or SMS gateway.
 
     Raises:
         LeaseLostError: Another worker has taken over.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
@@ -85,16 +86,17 @@ def _check_availability(manifest: PortalManifest) -> None:
 def _check_reachable(number: int, signer: Signer) -> None:
     """A message that no mail server would take reaches nobody, and then nobody would be told."""
     contact = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
-    email = None if isinstance(contact, NotificationsUsingLookup) or contact is None else contact.email
-    if email is None:
-        if isinstance(signer.identifier, ContactInformation):
+    if contact is None or isinstance(contact, NotificationsUsingLookup):
+        return
+    if contact.email is None:
+        if not settings.SEGL_SMS_GATEWAY:
             raise NotAllowedError(
                 f"Signer {number} has a mobile number only, and no SMS gateway is configured: "
                 "give an e-mail address too."
             )
         return
     try:
-        validate_email(email.address)
+        validate_email(contact.email.address)
     except ValidationError:
         raise NotAllowedError(
             f"The e-mail address of signer {number} is none that mail could be sent to: give one like name@example.com."

@@ -1,5 +1,18 @@
-"""Sending: e-mail through Django's mail back end. Text messages and the contact register follow the same shape."""
+"""Sending: e-mail through Django's mail back end, text messages through a gateway."""
 
-from segl.service.notifications.mail import send_first_notification
+from segl.service.notifications import mail, sms
+from segl.service.store.models import Channel
 
-__all__ = ["send_first_notification"]
+
+def send_first_notification(
+    *, channel: Channel, to: str, sender_name: str, nonsensitive_title: str, link: str, code: str | None
+) -> None:
+    """Send one message; `code` is given with a unique link, absent for those who log in with an eID.
+
+    Raises:
+        OSError, smtplib.SMTPException: The mail server or the SMS gateway did not take the message.
+    """
+    by = {Channel.EMAIL: mail, Channel.SMS: sms}[channel]
+    by.send_first_notification(
+        to=to, sender_name=sender_name, nonsensitive_title=nonsensitive_title, link=link, code=code
+    )

@@ -1,7 +1,9 @@
 """POST of a portal job: from the multipart request to an accepted job, or to one clear refusal."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import sha256
 from http import HTTPStatus
 
 from django.conf import settings
@@ -12,7 +14,7 @@ from segl.core.errors import InvalidDocument, InvalidPackage
 from segl.core.protocol import ManifestDocument, PortalJobRequest, PortalManifest
 from segl.service import rendering
 from segl.service.jobs import rules
-from segl.service.jobs.create import AcceptedDocument, create_job
+from segl.service.jobs.create import AcceptedDocument, Idempotency, create_job, retried_job
 from segl.service.sender_api.authentication import Caller, trust
 from segl.service.sender_api.errors import RefusedError
 from segl.service.sender_api.multipart import parts
@@ -21,12 +23,18 @@ from segl.service.store.models import Job
 _PDF = "application/pdf"
 
 
-def create(caller: Caller, content_type: str, body: bytes, *, received_at: datetime) -> Job:
+def create(caller: Caller, content_type: str, body: bytes, *, received_at: datetime, key: str | None) -> Job:
     """Check everything the sender sent, then accept the job.
+
+    With an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) a request that has created a job before gives
+    that job, however long ago it was signed: a sender that lost the answer asks again and makes no second job.
 
     Raises:
         RefusedError, InvalidInput, UntrustedCertificate, JobError: It is refused, and nothing of it is kept.
     """
+    idempotency = Idempotency(_plain(key), sha256(body).digest()) if key is not None else None
+    if job := retried_job(sender=caller.sender, idempotency=idempotency):
+        return job
     request_xml, package_bytes = _two_parts(content_type, body)
     request = PortalJobRequest.from_xml(request_xml)
     package = asice.open_package(
@@ -45,7 +53,20 @@ def create(caller: Caller, content_type: str, body: bytes, *, received_at: datet
         manifest=manifest,
         manifest_xml=package.manifest,
         documents=_accepted(manifest.documents, package),
+        idempotency=idempotency,
     )
+
+
+def _plain(key: str) -> str:
+    """The key, which clients write with quotes (as the draft says) or without."""
+    match = re.fullmatch(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})', key.strip())
+    if match is None:
+        raise RefusedError(
+            HTTPStatus.BAD_REQUEST,
+            "INVALID_IDEMPOTENCY_KEY",
+            "The Idempotency-Key must be 1 to 255 visible ASCII characters without quotes, such as a UUID.",
+        )
+    return match[1] or match[2]
 
 
 def _two_parts(content_type: str, body: bytes) -> tuple[bytes, bytes]:

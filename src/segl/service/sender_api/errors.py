@@ -12,7 +12,7 @@ from segl.core.errors import InvalidDocument, InvalidMessage, InvalidPackage, Se
 from segl.core.lifecycle import IllegalStepError
 from segl.core.protocol import ErrorMessage
 from segl.core.xml import NOT_XML
-from segl.service.jobs.errors import NoSuchJobError, NotAllowedError
+from segl.service.jobs.errors import KeyReusedError, NoSuchJobError, NotAllowedError, NotDeletableError
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,9 @@ _WORDS: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
     (UntrustedCertificate, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
     (InvalidDocument, HTTPStatus.BAD_REQUEST, "INVALID_DOCUMENT"),
     (NotAllowedError, HTTPStatus.BAD_REQUEST, "SIGNATURE_JOB_NOT_ALLOWED"),
+    (KeyReusedError, HTTPStatus.UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),
     (NoSuchJobError, HTTPStatus.NOT_FOUND, "SIGNATURE_JOB_NOT_FOUND"),
+    (NotDeletableError, HTTPStatus.CONFLICT, "DOCUMENTS_NOT_DELETABLE"),
     (IllegalStepError, HTTPStatus.CONFLICT, "SIGNATURE_JOB_ENDED"),
 )
 

@@ -36,8 +36,14 @@ def status_change(change: DeliveredChange) -> PortalStatusChange:
         ),
         reference=job.reference,
         cancellation_url=f"{url}/cancel" if job.status == PortalJobStatus.IN_PROGRESS else None,
+        delete_documents_url=f"{url}/documents" if _has_documents(job) else None,
         pades_url=f"{url}/pades" if change.has_pades else None,
     )
+
+
+def _has_documents(job: Job) -> bool:
+    """Whether they can be deleted, now or soon."""
+    return job.status == PortalJobStatus.COMPLETED_SUCCESSFULLY and job.documents_deleted_at is None
 
 
 def _signature(signer: Signer, xades_url: str | None) -> PortalSignature:

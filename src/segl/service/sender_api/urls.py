@@ -27,5 +27,6 @@ urlpatterns = [
     path(f"{_JOBS}/<int:job_id>/cancel", resource(POST=views.cancel)),
     path(f"{_JOBS}/<int:job_id>/xades/<int:number>", resource(GET=views.xades)),
     path(f"{_JOBS}/<int:job_id>/pades", resource(GET=views.pades)),
+    path(f"{_JOBS}/<int:job_id>/documents", resource(DELETE=views.delete)),
     re_path("", views.not_found),
 ]

@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from segl.service import clock
 from segl.service.jobs.create import cancel_job, document_of, job_of
+from segl.service.jobs.deletion import delete_documents
 from segl.service.jobs.errors import NoSuchJobError
 from segl.service.jobs.status_queue import confirm_status_change, next_status_change
 from segl.service.jobs.throttling import throttle
@@ -21,7 +22,7 @@ from segl.service.sender_api.authentication import Caller, caller
 from segl.service.sender_api.create import create
 from segl.service.sender_api.errors import BlockedError, RefusedError, response_to
 from segl.service.store.documents import stream
-from segl.service.store.models import Document, DocumentKind
+from segl.service.store.models import Document, DocumentKind, Job
 
 View = Callable[..., HttpResponseBase]
 _MOST_VERSION_DIGITS = 9  # what the database's column holds, and more changes than a job can have
@@ -74,6 +75,7 @@ def create_portal_job(request: HttpRequest, caller: Caller) -> HttpResponse:
         request.META.get("CONTENT_TYPE", ""),
         request.read(),
         received_at=request.META["asgi.scope"]["segl.received_at"],
+        key=request.headers.get("Idempotency-Key"),
     )
     return _xml(messages.job_response(job).to_xml())
 
@@ -111,16 +113,22 @@ def cancel(_request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
     return _no_content()
 
 
+def delete(_request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
+    """The sender has the documents deleted."""
+    delete_documents(sender=caller.sender, job_id=job_id)
+    return _no_content()
+
+
 def xades(_request: HttpRequest, caller: Caller, job_id: int, number: int) -> HttpResponseBase:
     """One signer's XAdES."""
     job = job_of(sender=caller.sender, job_id=job_id)
-    return _download(document_of(job=job, kind=DocumentKind.XADES, number=number), "application/xml")
+    return _download(job, document_of(job=job, kind=DocumentKind.XADES, number=number), "application/xml")
 
 
 def pades(_request: HttpRequest, caller: Caller, job_id: int) -> HttpResponseBase:
     """The sealed PDF."""
     job = job_of(sender=caller.sender, job_id=job_id)
-    return _download(document_of(job=job, kind=DocumentKind.PADES), "application/octet-stream")
+    return _download(job, document_of(job=job, kind=DocumentKind.PADES), "application/octet-stream")
 
 
 @csrf_exempt
@@ -141,7 +149,9 @@ def failed(_request: HttpRequest) -> HttpResponse:
     return response_to(sys.exception() or RuntimeError())
 
 
-def _download(document: Document | None, content_type: str) -> HttpResponseBase:
+def _download(job: Job, document: Document | None, content_type: str) -> HttpResponseBase:
+    if job.documents_deleted_at:
+        raise RefusedError(HTTPStatus.NOT_FOUND, "DOCUMENTS_DELETED", f"The documents of job {job.pk} were deleted.")
     if document is None:
         raise NoSuchJobError(
             "This is not available: the signer has not signed, or the signed document is not sealed yet."

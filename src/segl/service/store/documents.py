@@ -119,8 +119,12 @@ def discard(blobs: Iterable[StoredBlob]) -> None:
 
     The rows are asked first: when a commit's answer was lost, an error came although the rows stand.
     """
-    orphans = _without_row({each.blob for each in blobs})
-    if orphans:
+    remove(each.blob for each in blobs)
+
+
+def remove(names: Iterable[str]) -> None:
+    """Remove the blobs of these names that no row names any more."""
+    if orphans := _without_row(set(names)):
         obstore.delete(_store(), orphans)
 
 
@@ -129,8 +133,7 @@ def sweep(grace: timedelta = timedelta(days=1)) -> int:
     before = clock.wall() - grace
     removed = 0
     for listed in obstore.list(_store(), chunk_size=1000):
-        names = {each["path"] for each in listed if each["last_modified"] < before}
-        orphans = _without_row(names)
+        orphans = _without_row({each["path"] for each in listed if each["last_modified"] < before})
         if orphans:
             obstore.delete(_store(), orphans)
         removed += len(orphans)

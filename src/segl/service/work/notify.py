@@ -14,13 +14,14 @@ def notify(row: Notification) -> None:
 
     Raises:
         LeaseLostError: Another worker has taken over.
-        OSError, smtplib.SMTPException: The mail server did not take the message.
+        OSError, smtplib.SMTPException: The mail server or SMS gateway did not take the message.
     """
     letter = jobs.begin_notification(row)
     if letter is None:
         return
     link = f"/s/{letter.link.token}" if letter.link else "/"
     notifications.send_first_notification(
+        channel=letter.channel,
         to=letter.to,
         sender_name=letter.sender_name,
         nonsensitive_title=letter.nonsensitive_title,

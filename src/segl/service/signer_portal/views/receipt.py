@@ -23,6 +23,7 @@ class Progress:
     signed: tuple[Signer, ...]
     waiting: int
     is_sealed: bool
+    is_deleted: bool
     has_failed: bool
 
     @classmethod
@@ -33,6 +34,7 @@ class Progress:
             signed=signed,
             waiting=len(signers) - len(signed),
             is_sealed=job.status == PortalJobStatus.COMPLETED_SUCCESSFULLY,
+            is_deleted=job.documents_deleted_at is not None,
             has_failed=job.status == PortalJobStatus.FAILED,
         )
 

@@ -1,0 +1,49 @@
+"""The sender has the documents of a completed job deleted."""
+
+from datetime import datetime
+
+from django.conf import settings
+
+from segl.core.protocol import PortalJobStatus
+from segl.service import clock
+from segl.service.jobs import changes
+from segl.service.jobs.create import job_of
+from segl.service.jobs.errors import NotDeletableError
+from segl.service.store import documents as blobs
+from segl.service.store.models import Document, Job, Organization
+from segl.service.store.transactions import write
+
+
+def delete_documents(*, sender: Organization, job_id: int) -> None:
+    """Delete originals and results for good: rows, blobs, and the key without which a backup's blobs are noise.
+
+    Doing it again changes nothing. Blobs that a kill leaves behind are swept.
+
+    Raises:
+        NoSuchJobError: There is none, or it is another organization's.
+        NotDeletableError: The job is not completed, or has not been for long enough.
+    """
+    job_of(sender=sender, job_id=job_id)
+    with write():
+        job = changes.lock(job_id)
+        if job.documents_deleted_at:
+            return
+        _check_deletable(job, clock.now())
+        rows = Document.objects.filter(job=job)
+        names = list(rows.values_list("blob", flat=True))
+        rows.delete()
+        job.wrapped_key = b""
+        job.documents_deleted_at = clock.now()
+        job.save(update_fields=["wrapped_key", "documents_deleted_at"])
+    blobs.remove(names)
+
+
+def _check_deletable(job: Job, now: datetime) -> None:
+    if job.status != PortalJobStatus.COMPLETED_SUCCESSFULLY or job.completed_at is None:
+        raise NotDeletableError(f"The documents of job {job.pk} cannot be deleted: its status is {job.status}.")
+    deletable_at = job.completed_at + settings.SEGL_DELETABLE_AFTER
+    if now < deletable_at:
+        raise NotDeletableError(
+            f"The documents of job {job.pk} can be deleted from {deletable_at.isoformat(timespec='seconds')}: "
+            "everybody has time until then to fetch theirs."
+        )
