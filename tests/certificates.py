@@ -1,5 +1,6 @@
 """A small certificate factory for tests: authorities that issue organization certificates and seals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -47,8 +48,8 @@ class Authority:
         key = private_key(name, "P-256")
         return cls(PrivateKey(certificate(subject(name), key, subject(name), key, ca=True), (), key))
 
-    def intermediate(self, name: str = "Test Issuer") -> "Authority":
-        return Authority(self.issue(subject(name), kind="P-256", ca=True))
+    def intermediate(self, name: str = "Test Issuer", extensions: Sequence[x509.ExtensionType] = ()) -> "Authority":
+        return Authority(self.issue(subject(name), kind="P-256", ca=True, extensions=extensions))
 
     def issue(
         self,
@@ -60,6 +61,7 @@ class Authority:
         content_commitment: bool = True,
         not_before: datetime = NOW - timedelta(days=30),
         not_after: datetime = NOW + timedelta(days=365),
+        extensions: Sequence[x509.ExtensionType] = (),
     ) -> PrivateKey:
         key = private_key(name.rfc4514_string(), kind)
         issued = certificate(
@@ -72,12 +74,16 @@ class Authority:
             not_before,
             not_after,
             content_commitment,
+            extensions,
         )
         return PrivateKey(issued, (self.key.certificate, *self.key.chain), key)
 
-    def organization(self, number: str, name: str = "Virksomhet AS") -> PrivateKey:
+    def organization(
+        self, number: str, name: str = "Virksomhet AS", extensions: Sequence[x509.ExtensionType] = ()
+    ) -> PrivateKey:
         """An organization certificate as SEID 2 has it, with an RSA-2048 key."""
-        return self.issue(subject(name, organization=name, organization_identifier=f"NTRNO-{number}"))
+        named = subject(name, organization=name, organization_identifier=f"NTRNO-{number}")
+        return self.issue(named, extensions=extensions)
 
     def seal(self, name: str = "Segl") -> PrivateKey:
         """A seal's certificate with a P-256 key."""
@@ -99,6 +105,7 @@ def certificate(
     not_before: datetime = NOW - timedelta(days=30),
     not_after: datetime = NOW + timedelta(days=365),
     content_commitment: bool = True,
+    extensions: Sequence[x509.ExtensionType] = (),
 ) -> x509.Certificate:
     usage = x509.KeyUsage(
         digital_signature=digital_signature and not ca,
@@ -124,4 +131,6 @@ def certificate(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
     return builder.sign(issuer_key, hashes.SHA256())

@@ -1,14 +1,17 @@
 """Whose a certificate is, and whether it is trusted."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from asn1crypto import x509 as asn1_x509
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from certificates import NOW, Authority, subject
+from revocations import asks_at
 from segl.core.certificates import TrustAnchors, load_der, load_pem, organization_name, organization_number
 from segl.core.errors import InvalidInput, UntrustedCertificate
 from segl.core.keys import PrivateKey
@@ -23,6 +26,8 @@ ISSUER = ROOT.intermediate()
         ("Virksomhet", {"organization_identifier": "NTRNO-123456789"}, "123456789"),
         ("Virksomhet", {"organization_identifier": "123456789"}, "123456789"),
         ("Virksomhet", {"serial_number": "123456789"}, "123456789"),
+        ("POSTEN NORGE AS TEST", {"organization": "POSTEN NORGE AS", "serial_number": "984661185"}, "984661185"),
+        ("Virksomhet", {"organization": "Virksomhet - 123 456 789", "serial_number": "9578-4050-123456789"}, None),
         ("123456789 Virksomhet", {}, "123456789"),
         ("Virksomhet - 123456789", {}, "123456789"),
         ("Virksomhet", {"organization_identifier": "NTRNO-123456789", "serial_number": "987654321"}, "123456789"),
@@ -56,6 +61,39 @@ def test_a_chain_leads_to_an_anchor_with_the_intermediates_sent_along_or_known()
 def test_anchors_from_pem_are_what_issued_itself() -> None:
     pem = [each.key.certificate.public_bytes(Encoding.PEM) for each in (ISSUER, ROOT)]
     assert TrustAnchors.from_pem(b"".join(pem)) == TrustAnchors((ROOT.key.certificate,), (ISSUER.key.certificate,))
+
+
+# Buypass and Commfides issue an organization separate certificates, for logging in and for sealing.
+@pytest.mark.parametrize(
+    ("uses", "extended"),
+    [
+        ({"content_commitment": False}, [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.EMAIL_PROTECTION]),
+        ({"content_commitment": False}, [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+        ({"digital_signature": False}, [ExtendedKeyUsageOID.EMAIL_PROTECTION]),
+        ({"digital_signature": False}, [x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.12")]),
+        ({}, []),
+    ],
+    ids=["login", "login and server", "seal", "document signing", "both"],
+)
+def test_an_enterprise_certificate_is_trusted_for_what_it_may_be_used(
+    uses: dict[str, bool], extended: list[x509.ObjectIdentifier]
+) -> None:
+    notice = x509.UserNotice(None, "Norwegian enterprise certificate")
+    extensions = [
+        x509.CertificatePolicies(
+            [x509.PolicyInformation(x509.ObjectIdentifier("2.16.578.1.26.1.3.2"), ["https://cps.example", notice])]
+        ),
+        # QCStatements: qcCompliance (ETSI EN 319 412-5)
+        x509.UnrecognizedExtension(
+            x509.ObjectIdentifier("1.3.6.1.5.5.7.1.3"), bytes.fromhex("300a3008060604008e460101")
+        ),
+        *asks_at(responder="http://ocsp.example", crl="http://crl.example/ca.crl"),
+        *([x509.ExtendedKeyUsage(extended)] if extended else []),
+    ]
+    name = subject("Virksomhet", organization="Virksomhet AS", organization_identifier="NTRNO-123456789")
+    key = ISSUER.issue(name, extensions=extensions, **uses)  # type: ignore[arg-type]  # flags by name
+    certificate = load_der(_der(key))
+    assert len(ROOT.trust().chain(certificate, extra=key.chain, at=NOW)) == 3
 
 
 def _foreign() -> PrivateKey:
@@ -114,31 +152,65 @@ def test_the_official_roots_and_intermediates_are_told_apart(reference: Path, en
     assert (len(trust.anchors), len(trust.intermediates)) == (5, 4)
 
 
+@pytest.mark.parametrize("environment", ["test", "production"])
+def test_each_official_intermediate_chains_to_an_official_root(reference: Path, environment: str) -> None:
+    files = (reference / "certificates" / environment).glob("*.pem")
+    trust = TrustAnchors.from_pem(*(file.read_bytes() for file in files))
+    for intermediate in trust.intermediates:
+        issuer, root = trust._verifier(NOW).verify(intermediate, []).chain
+        assert issuer == intermediate
+        assert root in trust.anchors
+
+
 def test_a_file_without_certificates_is_refused() -> None:
     with pytest.raises(InvalidInput, match="No certificates can be read"):
         load_pem(b"nothing")
 
 
-def with_extension_twice(der: bytes) -> bytes:
-    certificate = asn1_x509.Certificate.load(der)
-    extensions = certificate["tbs_certificate"]["extensions"]
-    extensions.append(extensions[0].copy())
-    return bytes(certificate.dump(force=True))
+def _twice_the_same_extension() -> bytes:
+    oids = [x509.ObjectIdentifier("1.2.3.4"), x509.ObjectIdentifier("1.2.3.5")]
+    extensions = [x509.UnrecognizedExtension(oid, b"x") for oid in oids]
+    return _der(ISSUER.issue(subject("A"), kind="P-256", extensions=extensions)).replace(
+        b"\x06\x03\x2a\x03\x05", b"\x06\x03\x2a\x03\x04"
+    )
+
+
+def _name_of_a_strange_kind() -> bytes:
+    alternative = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, b"\x30\x04\xa3\x02\x30\x00")
+    return _der(ISSUER.issue(subject("A"), kind="P-256", extensions=[alternative]))
+
+
+def _der(key: PrivateKey) -> bytes:
+    return key.certificate.public_bytes(Encoding.DER)
+
+
+PLAIN = _der(ISSUER.issue(subject("Virksomhet"), kind="P-256"))
 
 
 @pytest.mark.parametrize(
-    "spoilt",
+    ("der", "reason"),
     [
-        lambda der: b"",
-        lambda der: der[:-1],
-        lambda der: der.replace(b"Virksomhet", b"\xff\xferksomhet"),
-        with_extension_twice,
-        lambda der: der.replace(b"\x55\x1d\x0f", b"\x55\x1d\x11"),  # a key usage that says it is a list of names
+        (b"", "error parsing"),
+        (PLAIN.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05"), "5 is not a valid X509 version"),
+        (PLAIN.replace(b"Virksomhet", b"Virksom\xff\xff\xff"), "error parsing"),
+        (_twice_the_same_extension(), "Duplicate"),
+        (_name_of_a_strange_kind(), "not supported types"),
     ],
-    ids=["empty", "cut off", "not UTF-8", "extension twice", "extension of another kind"],
+    ids=["empty", "version", "subject", "extension", "name"],
 )
-def test_a_certificate_that_can_be_read_in_part_only_is_refused(spoilt: Callable[[bytes], bytes]) -> None:
-    der = Authority.root().organization("123456789").certificate.public_bytes(Encoding.DER)
-    assert load_der(der)
-    with pytest.raises(InvalidInput, match="A certificate cannot be read"):
-        load_der(spoilt(der))
+def test_what_cannot_be_read_in_every_part_is_refused(der: bytes, reason: str) -> None:
+    with pytest.raises(InvalidInput, match=f"The certificate cannot be read: .*{reason}"):
+        load_der(der)
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # negative ones, which are refused with the rest
+@pytest.mark.parametrize("change", [0x01, 0x20, 0x80, 0xFF])
+def test_a_certificate_with_a_changed_byte_is_refused(change: int) -> None:
+    trust = TrustAnchors((ROOT.key.certificate,), (ISSUER.key.certificate,))
+    signed = load_der(PLAIN).tbs_certificate_bytes
+    for position in range(len(PLAIN)):
+        changed = bytearray(PLAIN)
+        changed[position] ^= change
+        with suppress(InvalidInput, UntrustedCertificate):
+            certificate = trust.chain(load_der(bytes(changed)), at=NOW)[0]
+            assert certificate.tbs_certificate_bytes == signed, position  # a signature can be written in two ways

@@ -51,27 +51,31 @@ def _nine_digits(text: str) -> str | None:
     return text if re.fullmatch(r"[0-9]{9}", text) else None
 
 
-def load_der(data: bytes) -> x509.Certificate:
-    """A certificate whose names and extensions can be read too: those of strangers are parsed only when asked for.
+UNREADABLE = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What cryptography raises about what is wrong inside, some of it only when a part is first looked at."""
 
-    Raises `InvalidInput`.
-    """
+
+def load_der(data: bytes) -> x509.Certificate:
+    """The certificate in these bytes, of which the names and every extension can be read."""
     try:
-        certificate = x509.load_der_x509_certificate(data)
-        _ = certificate.subject, certificate.issuer, certificate.extensions
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
-        raise InvalidInput(f"A certificate cannot be read: {error}.") from None
-    return certificate
+        return _readable(x509.load_der_x509_certificate(data))
+    except UNREADABLE as error:
+        raise InvalidInput(f"The certificate cannot be read: {error}.") from None
 
 
 def load_pem(data: bytes) -> tuple[x509.Certificate, ...]:
-    """The certificates in a PEM file, in its order; at least one."""
+    """The certificates in a PEM file, in its order; at least one. They are readable as those of `load_der`."""
     try:
-        return tuple(x509.load_pem_x509_certificates(data))
-    except ValueError:
+        return tuple(map(_readable, x509.load_pem_x509_certificates(data)))
+    except UNREADABLE:
         raise InvalidInput(
             "No certificates can be read from it: give a PEM file (-----BEGIN CERTIFICATE-----)."
         ) from None
+
+
+def _readable(certificate: x509.Certificate) -> x509.Certificate:
+    _ = certificate.subject, certificate.issuer, certificate.extensions
+    return certificate
 
 
 @dataclass(frozen=True, slots=True)

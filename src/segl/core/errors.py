@@ -6,7 +6,7 @@
     │   ├── InvalidPackage        a document package (ASiC-E)
     │   ├── InvalidDocument       a document: not a PDF, encrypted, broken, too large
     │   └── InvalidSignature      a signature that cannot even be read as one
-    └── UntrustedCertificate      chain, validity, key usage or organization number
+    └── UntrustedCertificate      chain, validity, revocation, key usage or organization number
 
 The text of an error is a sentence for the person who can mend it: what is wrong with what, and what to do.
 """

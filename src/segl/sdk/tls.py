@@ -33,7 +33,7 @@ class OrganizationContext(ssl.SSLContext):
         try:
             peer = load_der(certificate or b"")
         except InvalidInput as error:
-            raise WrongOrganization(f"The server is not accepted. {error}") from None
+            raise WrongOrganization(f"The server's certificate is not accepted: {error}") from None
         number = organization_number(peer)
         if number != self.organization_number:
             raise WrongOrganization(

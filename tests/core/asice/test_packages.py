@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import zipfile
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -54,7 +55,8 @@ def _with(changes: dict[str, bytes | None]) -> bytes:
 
 def assert_holds(opened: Package) -> None:
     assert list(opened.documents.items()) == list(DOCUMENTS.items())
-    assert (opened.manifest, opened.certificate, opened.signing_time) == (MANIFEST, KEY.certificate, NOW)
+    assert (opened.manifest, opened.signing_time) == (MANIFEST, NOW)
+    assert opened.chain == (KEY.certificate, ISSUER.key.certificate, ROOT.key.certificate)
 
 
 def test_a_package_that_was_built_opens() -> None:
@@ -69,7 +71,7 @@ def test_a_package_in_each_clients_shape_opens(shape: Shape) -> None:
 def test_an_elliptic_key_signs_and_opens_too() -> None:
     seal = ISSUER.seal()
     data = build(manifest=MANIFEST, documents=[PackageFile("a.pdf", "a/b", b"x")], key=seal, signing_time=NOW)
-    assert _open(data, expected_signer=seal.certificate).certificate == seal.certificate
+    assert _open(data, expected_signer=seal.certificate).chain[0] == seal.certificate
 
 
 def test_a_mimetype_entry_is_accepted_when_it_says_the_right_thing() -> None:
@@ -124,6 +126,11 @@ def _signed(edit: Callable[[str], str], shape: Shape = JAVA) -> bytes:
     return zipped({**FILES, "META-INF/signatures.xml": edited})
 
 
+def _of_version_6() -> str:
+    der = KEY.certificate.public_bytes(Encoding.DER).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05")
+    return b64encode(der).decode()
+
+
 def _replacing(old: str, new: str) -> bytes:
     assert old in signatures(JAVA, FILES, KEY).decode()
     return _signed(lambda text: text.replace(old, new))
@@ -174,6 +181,10 @@ REFUSED = {
         "does not have the certificate that the signed properties name",
     ),
     "certificate garbage": (_replacing("</X509Data>", "<X509Certificate>AAAA</X509Certificate></X509Data>"), "be read"),
+    "certificate of version 6": (
+        _replacing("</X509Data>", f"<X509Certificate>{_of_version_6()}</X509Certificate></X509Data>"),
+        "5 is not a valid X509 version",
+    ),
     "11 certificates": (
         _replacing("</X509Data>", 11 * "<X509Certificate>AAAA</X509Certificate>" + "</X509Data>"),
         "14 certificates; at most 10",

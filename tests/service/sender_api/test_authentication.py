@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from api_answers import error
 from certificates import Authority
@@ -56,8 +57,12 @@ def test_a_certificate_of_another_root_is_refused(api: Any) -> None:
     assert "not trusted" in message
 
 
-def test_a_certificate_that_is_none_is_refused(api: Any) -> None:
-    assert error(type(api)(b"garbage").get(f"/api/{PUBLIC}"))[:2] == (403, "NOT_AUTHORIZED")
+def test_a_certificate_that_cannot_be_read_is_refused(api: Any) -> None:
+    der = Authority.root().organization(PUBLIC).certificate.public_bytes(Encoding.DER)
+    for broken in (b"garbage", der.replace(b"Virksomhet", b"Virksom\xff\xff\xff")):
+        status, code, message = error(type(api)(broken).get(f"/api/{PUBLIC}"))
+        assert (status, code) == (403, "NOT_AUTHORIZED")
+        assert "cannot be read" in message
 
 
 def test_an_organization_that_is_not_registered_is_refused(apis: Apis) -> None:

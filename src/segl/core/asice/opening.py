@@ -27,8 +27,8 @@ class Package:
 
     manifest: bytes
     documents: Mapping[str, bytes]
-    certificate: x509.Certificate
-    """The certificate it was signed with."""
+    chain: tuple[x509.Certificate, ...]
+    """From the certificate it was signed with up to an anchor."""
     signing_time: datetime
 
 
@@ -49,16 +49,16 @@ def open_package(
 
     Raises:
         InvalidPackage: broken, incomplete, changed, signed by another organization or at another time.
-        UntrustedCertificate: the signing certificate does not chain to `trust`.
+        UntrustedCertificate: the signing certificate does not chain to `trust` (revocation apart).
     """
     files = archive.read(data, limits)
     signature = _signature(files)
     _check_covered(files, signature.files)
-    trust.chain(signature.certificate, extra=signature.other_certificates, at=now)
+    chain = trust.chain(signature.certificate, extra=signature.other_certificates, at=now)
     _check_signer(signature.certificate, expected_signer)
     _check_signing_time(signature.signing_time, now, tolerance)
     documents = {name: content for name, content in files.items() if name not in _UNSIGNED | {MANIFEST}}
-    return Package(files[MANIFEST], documents, signature.certificate, signature.signing_time)
+    return Package(files[MANIFEST], documents, chain, signature.signing_time)
 
 
 def _signature(files: Mapping[str, bytes]) -> XmlSignature:

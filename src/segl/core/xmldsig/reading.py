@@ -168,7 +168,7 @@ def _certificate(der: bytes) -> x509.Certificate:
     try:
         return load_der(der)
     except InvalidInput as error:
-        raise InvalidSignature(f"KeyInfo is not accepted. {error}") from None
+        raise InvalidSignature(f"A certificate in KeyInfo is not accepted. {error}") from None
 
 
 def _signing_time(properties: etree._Element) -> datetime:

@@ -47,6 +47,21 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class Revocation:
+    """`[revocation]`: whether it is asked, by OCSP and CRL, if organization certificates were revoked.
+
+    When nobody answers, the `policy` `hard-fail` (the default) refuses the certificate until somebody does, and
+    `soft-fail` lets it in and warns in the log; with `off` nobody is asked. An answer counts until its issuer has a
+    newer one, at most for `max_age` (`max_age_seconds`, 3600); each responder or CRL gets `timeout`
+    (`timeout_seconds`, 3) to answer.
+    """
+
+    policy: str
+    max_age: timedelta
+    timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything the service is told from outside.
 
@@ -72,6 +87,7 @@ class Configuration:
     signer_ca: KeyFiles
     mail: Mail
     organizations: tuple[ConfiguredOrganization, ...]
+    revocation: Revocation
     requeue_after: timedelta
     poll_interval: timedelta
     calls_per_second: int
@@ -113,11 +129,12 @@ def load(path: Path) -> Configuration:
             port=mail.get("port", int, default=25),
         ),
         organizations=tuple(_organization(each) for each in table.tables("organizations")),
+        revocation=_revocation(table.table("revocation", default={})),
         requeue_after=table.seconds("requeue_after_seconds", default=600),
         poll_interval=table.seconds("poll_interval_seconds", default=600),
         calls_per_second=table.get("calls_per_second", int, default=10),
         deletable_after=table.seconds("deletable_after_seconds", default=24 * 3600),
-        sms_gateway=table.table("sms", optional=True).get("gateway", str, default=""),
+        sms_gateway=table.table("sms", default={}).get("gateway", str, default=""),
         signing_time_tolerance=table.seconds("signing_time_tolerance_seconds", default=5),
     )
 
@@ -141,8 +158,8 @@ class _Table:
             )
         return value
 
-    def table(self, name: str, *, optional: bool = False) -> "_Table":
-        return _Table(self.get(name, dict, default={} if optional else None), self.folder, self._prefix + name)
+    def table(self, name: str, default: Mapping[str, Any] | None = None) -> "_Table":
+        return _Table(self.get(name, dict, default), self.folder, self._prefix + name)
 
     def tables(self, name: str) -> list["_Table"]:
         return [_Table(each, self.folder, self._prefix + name) for each in self.get(name, list, default=[])]
@@ -173,6 +190,19 @@ def _organization(table: _Table) -> ConfiguredOrganization:
             f"The sector of organization {organization.number} is {organization.sector!r}: write `public` or `private`."
         )
     return organization
+
+
+def _revocation(table: _Table) -> Revocation:
+    policy = table.get("policy", str, default="hard-fail")
+    if policy not in {"hard-fail", "soft-fail", "off"}:
+        raise ConfigurationError(
+            f"The setting `revocation.policy` is {policy!r}: write `hard-fail`, `soft-fail` or `off`."
+        )
+    return Revocation(
+        policy=policy,
+        max_age=table.seconds("max_age_seconds", default=3600),
+        timeout=table.seconds("timeout_seconds", default=3),
+    )
 
 
 def _master_key(table: _Table) -> bytes:

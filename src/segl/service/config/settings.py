@@ -127,4 +127,5 @@ SEGL_POLL_INTERVAL = SEGL.poll_interval
 SEGL_CALLS_PER_SECOND = SEGL.calls_per_second
 SEGL_DELETABLE_AFTER = SEGL.deletable_after
 SEGL_SMS_GATEWAY = SEGL.sms_gateway
+SEGL_REVOCATION = SEGL.revocation
 SEGL_SIGNING_TIME_TOLERANCE = SEGL.signing_time_tolerance

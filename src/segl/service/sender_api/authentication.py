@@ -12,9 +12,12 @@ from segl.core.certificates import TrustAnchors, load_der, organization_number
 from segl.core.errors import InvalidInput, UntrustedCertificate
 from segl.service import clock
 from segl.service.sender_api.errors import RefusedError
+from segl.service.sender_api.revocation import check_revocation
 from segl.service.store.models import Organization
 
 _CHECKED_AGAIN_AFTER_SECONDS = 300
+
+Chain = tuple[x509.Certificate, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +33,19 @@ def caller(request: HttpRequest, sender_number: str) -> Caller:
     """The caller of this request, allowed to act for this sender.
 
     Raises:
-        RefusedError: No or no trusted certificate, an unknown organization, or a broker that is not authorized.
+        RefusedError: No certificate, none that is trusted or one that was revoked, an unknown organization, or a
+            broker that is not authorized.
     """
     der = request.META["asgi.scope"].get("segl.peer_certificate")
     if not der:
         raise _not_authorized("The request came without a client certificate: call with your organization certificate.")
-    certificate, number = _organization(der, int(clock.wall().timestamp()) // _CHECKED_AGAIN_AFTER_SECONDS)
+    chain, number = _organization(der, int(clock.wall().timestamp()) // _CHECKED_AGAIN_AFTER_SECONDS)
+    _check_not_revoked(chain)
     organizations = Organization.objects.in_bulk({number, sender_number})
     if number not in organizations:
         raise _not_authorized(f"The organization {number} of the client certificate is not registered here.")
     if number == sender_number:
-        return Caller(certificate, organizations[number], organizations[number])
+        return Caller(chain[0], organizations[number], organizations[number])
     if not Organization.objects.filter(pk=sender_number, brokers=number).exists():
         raise RefusedError(
             HTTPStatus.FORBIDDEN,
@@ -48,7 +53,7 @@ def caller(request: HttpRequest, sender_number: str) -> Caller:
             f"The organization {number} is not authorized to act for {sender_number}: use your own number in the URL, "
             "or have the sender authorize you.",
         )
-    return Caller(certificate, organizations[number], organizations[sender_number])
+    return Caller(chain[0], organizations[number], organizations[sender_number])
 
 
 @lru_cache(maxsize=1)
@@ -59,20 +64,24 @@ def trust() -> TrustAnchors:
 
 
 @lru_cache(maxsize=1024)
-def _organization(der: bytes, period: int) -> tuple[x509.Certificate, str]:  # the period makes the answer expire
-    """A certificate whose chain was validated, here too and not by TLS alone, and its organization number."""
+def _organization(der: bytes, period: int) -> tuple[Chain, str]:  # the period makes the answer expire
+    """A certificate's chain, validated here too and not by TLS alone, and its organization number."""
     try:
         certificate = load_der(der)
-    except InvalidInput as error:
-        raise _not_authorized(f"The client certificate is not accepted. {error}") from error
-    try:
-        trust().chain(certificate, at=clock.wall())
-    except UntrustedCertificate as error:
+        chain = trust().chain(certificate, at=clock.wall())
+    except (InvalidInput, UntrustedCertificate) as error:
         raise _not_authorized(f"The client certificate is not trusted: {error}") from error
     number = organization_number(certificate)
     if number is None:
         raise _not_authorized("The client certificate holds no organization number: use an organization certificate.")
-    return certificate, number
+    return chain, number
+
+
+def _check_not_revoked(chain: Chain) -> None:
+    try:
+        check_revocation(chain)
+    except UntrustedCertificate as error:
+        raise _not_authorized(f"The client certificate is not trusted: {error}") from error
 
 
 def _not_authorized(message: str) -> RefusedError:

@@ -18,6 +18,7 @@ from segl.service.jobs.create import AcceptedDocument, Idempotency, create_job, 
 from segl.service.sender_api.authentication import Caller, trust
 from segl.service.sender_api.errors import RefusedError
 from segl.service.sender_api.multipart import parts
+from segl.service.sender_api.revocation import check_revocation
 from segl.service.store.models import Job
 
 _PDF = "application/pdf"
@@ -44,6 +45,7 @@ def create(caller: Caller, content_type: str, body: bytes, *, received_at: datet
         tolerance=settings.SEGL_SIGNING_TIME_TOLERANCE,
         expected_signer=caller.certificate,
     )
+    check_revocation(package.chain)
     manifest = PortalManifest.from_xml(package.manifest)
     _check_sender(manifest, caller)
     return create_job(

@@ -1,0 +1,180 @@
+"""Asks whether organization certificates were revoked: by OCSP, else by CRL; what is answered is kept for a while."""
+
+import logging
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from http import HTTPStatus
+from itertools import pairwise
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+import httpx
+from cryptography import x509
+from django.conf import settings
+
+from segl.core import revocation
+from segl.core.errors import UntrustedCertificate
+from segl.core.revocation import Good, NoAnswer, Revoked, Status
+from segl.service import clock
+from segl.service.sender_api.errors import RefusedError
+
+logger = logging.getLogger(__name__)
+
+MOST_OCSP_BYTES = 64 * 1024
+MOST_CRL_BYTES = 32 * 1024 * 1024
+_ASKED_AGAIN_AFTER = timedelta(seconds=60)  # when nobody answered; and nobody is asked more often
+_questions_lock = Lock()
+
+
+def check_revocation(chain: Sequence[x509.Certificate]) -> None:
+    """Make sure that no certificate of a validated chain was revoked; whether it must be known is the policy's.
+
+    The addresses stand in the certificates: give it chains that lead to our anchors only. It may wait for the
+    network: call it outside of transactions.
+
+    Raises:
+        UntrustedCertificate: A certificate was revoked.
+        RefusedError: Nobody answered, and the policy is `hard-fail`.
+    """
+    policy = settings.SEGL_REVOCATION.policy
+    if policy == "off":
+        return
+    for certificate, issuer in pairwise(chain):
+        match _question(certificate, issuer).status():
+            case Revoked() as revoked:
+                raise UntrustedCertificate(_told(certificate, revoked))
+            case NoAnswer(reason) if policy == "hard-fail":
+                raise RefusedError(
+                    HTTPStatus.FORBIDDEN,
+                    "NOT_AUTHORIZED",
+                    f"It could not be found out whether the certificate {certificate.subject.rfc4514_string()} was "
+                    f"revoked ({reason}): try again in a minute.",
+                )
+
+
+def forget() -> None:
+    """Ask anew about every certificate."""
+    _known_question.cache_clear()
+
+
+def _told(certificate: x509.Certificate, revoked: Revoked) -> str:
+    reason = f" ({revoked.reason.value})" if revoked.reason else ""
+    return (
+        f"The certificate {certificate.subject.rfc4514_string()} was revoked {revoked.since:%Y-%m-%d %H:%M:%S %Z} by "
+        f"its issuer {certificate.issuer.rfc4514_string()}{reason}; use another one."
+    )
+
+
+class _Question:
+    """Whether one certificate was revoked, and the last answer. One caller asks; others wait for what it learns."""
+
+    def __init__(self, certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+        self._certificate = certificate
+        self._issuer = issuer
+        self._lock = Lock()
+        self._status: Status = NoAnswer("nobody was asked")
+        self._asked_again_at = datetime.min.replace(tzinfo=UTC)
+
+    def status(self) -> Status:
+        with self._lock:
+            if clock.wall() >= self._asked_again_at:
+                self._status = _ask(self._certificate, self._issuer)
+                self._asked_again_at = clock.wall() + _kept(self._status)
+            return self._status
+
+
+def _question(certificate: x509.Certificate, issuer: x509.Certificate) -> _Question:
+    with _questions_lock:  # the cache alone would let two callers at once make two
+        return _known_question(certificate, issuer)
+
+
+@lru_cache(maxsize=4096)
+def _known_question(certificate: x509.Certificate, issuer: x509.Certificate) -> _Question:
+    return _Question(certificate, issuer)
+
+
+def _kept(status: Status) -> timedelta:
+    longest: timedelta = settings.SEGL_REVOCATION.max_age
+    match status:
+        case Good(until):
+            return min(max(until - clock.wall(), _ASKED_AGAIN_AFTER), longest)
+        case Revoked():
+            return longest
+    return _ASKED_AGAIN_AFTER
+
+
+def _ask(certificate: x509.Certificate, issuer: x509.Certificate) -> Status:
+    """What the first one says who knows: the OCSP responders, then the CRLs."""
+    reasons = []
+    asked = [(_ask_ocsp, url) for url in revocation.ocsp_urls(certificate)]
+    asked += [(_ask_crl, url) for url in revocation.crl_urls(certificate)]
+    for ask, url in asked:
+        status = ask(url, certificate, issuer)
+        if not isinstance(status, NoAnswer):
+            return status
+        reasons.append(f"{url}: {status.reason}")
+    reason = "; ".join(reasons) or "it names no OCSP responder and no CRL at an HTTP address"
+    logger.warning(
+        "Nobody tells whether the certificate %x of %s was revoked; with the policy %s it is %s: %s",
+        certificate.serial_number,
+        certificate.issuer.rfc4514_string(),
+        settings.SEGL_REVOCATION.policy,
+        "refused" if settings.SEGL_REVOCATION.policy == "hard-fail" else "let in",
+        reason,
+    )
+    return NoAnswer(reason)
+
+
+def _ask_ocsp(url: str, certificate: x509.Certificate, issuer: x509.Certificate) -> Status:
+    try:
+        answer = _fetch(
+            "POST",
+            url,
+            MOST_OCSP_BYTES,
+            content=revocation.ocsp_request(certificate, issuer),
+            headers={"Content-Type": "application/ocsp-request"},
+        )
+    except _NotFetchedError as error:
+        return NoAnswer(str(error))
+    return revocation.judge_ocsp(answer, certificate=certificate, issuer=issuer, at=clock.wall())
+
+
+def _ask_crl(url: str, certificate: x509.Certificate, issuer: x509.Certificate) -> Status:
+    try:
+        crl = _fetch("GET", url, MOST_CRL_BYTES)
+    except _NotFetchedError as error:
+        return NoAnswer(str(error))
+    return revocation.judge_crl(crl, certificate=certificate, issuer=issuer, at=clock.wall())
+
+
+class _NotFetchedError(Exception):
+    """Nothing came, or too much, or too late; the text is a clause."""
+
+
+def _fetch(method: str, url: str, most_bytes: int, **sent: Any) -> bytes:
+    """The body of an answer that is whole, and small enough, before the time is up."""
+    timeout = settings.SEGL_REVOCATION.timeout.total_seconds()
+    deadline = monotonic() + timeout
+    received = bytearray()
+    try:
+        with _http().stream(method, url, timeout=timeout, **sent) as answer:
+            if answer.status_code != HTTPStatus.OK:
+                raise _NotFetchedError(f"HTTP status {answer.status_code}")
+            for chunk in answer.iter_raw():
+                received += chunk
+                if len(received) > most_bytes:
+                    raise _NotFetchedError(f"the answer has more than {most_bytes} bytes")
+                if monotonic() > deadline:
+                    raise _NotFetchedError(f"the answer was not complete after {timeout:g} seconds")
+    except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+        raise _NotFetchedError(str(error) or type(error).__name__) from error
+    return bytes(received)
+
+
+@lru_cache(maxsize=1)
+def _http() -> httpx.Client:
+    """Without redirects, compression and idle connections; through the proxy of the environment, if there is one."""
+    return httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), headers={"Accept-Encoding": "identity"})

@@ -1,0 +1,474 @@
+"""Revocation asked over HTTP: OCSP first, then the CRL; kept for a while; refused, let in or not asked by policy."""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+from django.conf import settings
+from django.db import connection
+from django.test import override_settings
+
+from api_answers import error
+from builders import everything, in_threads, manifest
+from certificates import NOW, Authority
+from pdfs import pdf
+from revocations import (
+    HOUR,
+    REVOKED_TEXT,
+    Answer,
+    RevocationServer,
+    asks_at,
+    crl,
+    ocsp_answer,
+    revocation_server,
+    sends,
+)
+from segl.core import asice
+from segl.core.asice import PackageFile
+from segl.core.errors import UntrustedCertificate
+from segl.core.keys import PrivateKey
+from segl.core.protocol import PortalJobRequest
+from segl.service import clock
+from segl.service.config import configuration
+from segl.service.config.configuration import ConfigurationError, Revocation
+from segl.service.sender_api import authentication, revocation
+from segl.service.sender_api.errors import RefusedError
+from segl.service.sender_api.revocation import check_revocation
+
+NUMBER = "123456789"
+ROOT = Authority.root()
+FOREIGN = Authority.root("Somebody Else")
+REVOKED = ocsp.OCSPCertStatus.REVOKED
+SECOND = timedelta(seconds=1)
+
+
+@dataclass
+class Sender:
+    """An organization's key whose chain asks the server at these paths; both say at first that all is well."""
+
+    server: RevocationServer
+    issuer: Authority
+    key: PrivateKey
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        return (self.key.certificate, self.issuer.key.certificate, ROOT.key.certificate)
+
+    def asked(self) -> list[str]:
+        """Who was asked since the last call."""
+        asked = list(self.server.asked)
+        self.server.asked.clear()
+        return asked
+
+    def ocsp(self, **more: Any) -> bytes:
+        return ocsp_answer(self.key.certificate, self.issuer.key, **more)
+
+    def revoke(self, *certificates: x509.Certificate) -> None:
+        """By CRL alone."""
+        self.server.answers["/crl/issuer"] = sends(crl(self.issuer.key, *certificates))
+
+
+@pytest.fixture
+def server() -> Iterator[RevocationServer]:
+    with revocation_server() as server:
+        yield server
+
+
+@pytest.fixture
+def sender(server: RevocationServer) -> Sender:
+    issuer = ROOT.intermediate(extensions=asks_at(crl=server.url("/crl/root")))
+    addresses = asks_at(responder=server.url("/ocsp/issuer"), crl=server.url("/crl/issuer"))
+    made = Sender(server, issuer, issuer.organization(NUMBER, extensions=addresses))
+    server.expected["/ocsp/issuer"] = (made.key.certificate, issuer.key.certificate)
+    server.answers["/ocsp/issuer"] = sends(made.ocsp())
+    server.answers["/crl/issuer"] = sends(crl(issuer.key))
+    server.answers["/crl/root"] = sends(crl(ROOT.key))
+    return made
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+    """Sets the wall clock, which stands still."""
+
+    def set_clock(time: datetime) -> None:
+        monkeypatch.setattr(clock, "wall", lambda: time)
+
+    set_clock(NOW)
+    return set_clock
+
+
+@pytest.fixture(autouse=True)
+def _hard_fail(at: Callable[[datetime], None]) -> Iterator[None]:
+    revocation.forget()
+    with policy("hard-fail"):
+        yield
+    revocation.forget()
+
+
+def policy(name: str, *, max_age: timedelta = HOUR, timeout: timedelta = 5 * SECOND) -> Any:
+    return override_settings(SEGL_REVOCATION=Revocation(name, max_age, timeout))
+
+
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """Half a second is all the time an answer gets."""
+    with policy("hard-fail", timeout=0.5 * SECOND):
+        yield
+
+
+def silent(handler: BaseHTTPRequestHandler) -> None:
+    handler.rfile.read(1)  # until the client gives up
+
+
+def dripping(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    with suppress(OSError):
+        while True:
+            handler.wfile.write(b"0")
+            time.sleep(0.05)
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    with suppress(OSError):
+        while True:
+            handler.wfile.write(bytes(65536))
+
+
+def unused_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def test_the_responder_is_asked_about_the_certificate_and_the_list_about_its_issuer(sender: Sender) -> None:
+    check_revocation(sender.chain)
+    assert sender.asked() == ["/ocsp/issuer", "/crl/root"]
+
+
+def test_a_revoked_certificate_is_told_since_when_and_why(sender: Sender) -> None:
+    revoked = sender.ocsp(status=REVOKED, reason=x509.ReasonFlags.key_compromise)
+    sender.server.answers["/ocsp/issuer"] = sends(revoked)
+    with pytest.raises(UntrustedCertificate) as refused:
+        check_revocation(sender.chain)
+    subject = sender.key.certificate.subject.rfc4514_string()
+    assert str(refused.value) == (
+        f"The certificate {subject} was revoked {REVOKED_TEXT} by its issuer CN=Test Issuer (keyCompromise); "
+        "use another one."
+    )
+    assert sender.asked() == ["/ocsp/issuer"]
+
+
+def _other_certificate(sender: Sender) -> bytes:
+    return ocsp_answer(sender.issuer.organization("987654321").certificate, sender.issuer.key)
+
+
+WITHOUT_ANSWER: dict[str, tuple[Callable[[Sender], Answer], str]] = {
+    "unknown": (lambda sender: sends(sender.ocsp(status=ocsp.OCSPCertStatus.UNKNOWN)), "does not know the certificate"),
+    "stale": (lambda sender: sends(sender.ocsp(next_update=NOW - HOUR / 2)), "was valid until 2026-11-24 11:30:00 UTC"),
+    "foreign": (lambda sender: sends(sender.ocsp(signer=FOREIGN.key)), "not authorized to answer"),
+    "another certificate": (lambda sender: sends(_other_certificate(sender)), "about another certificate"),
+    "garbage": (lambda _: sends(b"garbage"), "cannot be read"),
+    "nothing": (lambda _: sends(b""), "cannot be read"),
+    "endless": (lambda _: endless, "more than 65536 bytes"),
+    "silent": (lambda _: silent, "timed out"),
+    "dripping": (lambda _: dripping, "not complete after 0.5 seconds"),
+    "failing": (lambda _: sends(b"", status=500), "HTTP status 500"),
+    "hanging up": (lambda _: lambda handler: handler.connection.close(), "disconnected"),
+    "elsewhere": (lambda sender: sends(b"", status=302, Location=sender.server.url("/crl/root")), "HTTP status 302"),
+}
+
+
+@pytest.mark.parametrize("answer", [answer for answer, _ in WITHOUT_ANSWER.values()], ids=WITHOUT_ANSWER)
+@pytest.mark.usefixtures("impatient")
+def test_when_the_responder_gives_no_answer_the_list_does(sender: Sender, answer: Callable[[Sender], Answer]) -> None:
+    sender.server.answers["/ocsp/issuer"] = answer(sender)
+    check_revocation(sender.chain)
+    assert sender.asked() == ["/ocsp/issuer", "/crl/issuer", "/crl/root"]
+    sender.revoke(sender.key.certificate)
+    revocation.forget()
+    with pytest.raises(UntrustedCertificate, match=f"was revoked {REVOKED_TEXT}"):
+        check_revocation(sender.chain)
+
+
+@pytest.mark.parametrize(("answer", "reason"), WITHOUT_ANSWER.values(), ids=WITHOUT_ANSWER)
+@pytest.mark.usefixtures("impatient")
+def test_when_nobody_gives_an_answer_the_certificate_is_refused_for_now(
+    sender: Sender, answer: Callable[[Sender], Answer], reason: str
+) -> None:
+    sender.server.answers["/ocsp/issuer"] = answer(sender)
+    sender.server.answers["/crl/issuer"] = sends(b"", status=404)
+    with pytest.raises(RefusedError) as refused:
+        check_revocation(sender.chain)
+    assert (refused.value.status, refused.value.code) == (403, "NOT_AUTHORIZED")
+    told = str(refused.value)
+    assert reason in told
+    assert f"{sender.server.url('/crl/issuer')}: HTTP status 404" in told
+    assert told.endswith("try again in a minute.")
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("answer", [endless, silent, dripping, sends(b"garbage")])
+def test_a_list_that_never_ends_or_begins_is_no_answer(
+    sender: Sender, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revocation, "MOST_CRL_BYTES", 1_000_000)
+    sender.server.answers["/crl/root"] = answer
+    with pytest.raises(RefusedError, match="/crl/root"):
+        check_revocation(sender.chain)
+
+
+def test_the_list_alone_is_enough(sender: Sender) -> None:
+    key = sender.issuer.organization(NUMBER, extensions=asks_at(crl=sender.server.url("/crl/issuer")))
+    check_revocation((key.certificate, *sender.chain[1:]))
+    assert sender.asked() == ["/crl/issuer", "/crl/root"]
+    sender.revoke(key.certificate)
+    revocation.forget()
+    with pytest.raises(UntrustedCertificate, match="was revoked"):
+        check_revocation((key.certificate, *sender.chain[1:]))
+
+
+def test_a_responder_that_is_down_is_no_answer(sender: Sender) -> None:
+    down = f"http://127.0.0.1:{unused_port()}/"
+    key = sender.issuer.organization(NUMBER, extensions=asks_at(responder=down, crl=sender.server.url("/crl/issuer")))
+    check_revocation((key.certificate, *sender.chain[1:]))
+    assert sender.asked() == ["/crl/issuer", "/crl/root"]
+
+
+def test_a_certificate_that_names_nobody_is_refused(sender: Sender) -> None:
+    key = sender.issuer.organization(NUMBER)
+    with pytest.raises(RefusedError, match="names no OCSP responder and no CRL"):
+        check_revocation((key.certificate, *sender.chain[1:]))
+
+
+def test_a_revoked_issuer_takes_its_certificates_with_it(sender: Sender) -> None:
+    sender.server.answers["/crl/root"] = sends(crl(ROOT.key, sender.issuer.key.certificate))
+    with pytest.raises(UntrustedCertificate, match=r"^The certificate CN=Test Issuer was revoked"):
+        check_revocation(sender.chain)
+
+
+class TestKept:
+    def test_an_answer_is_kept_until_there_is_a_newer_one(self, sender: Sender, at: Callable[[datetime], None]) -> None:
+        sender.server.answers["/ocsp/issuer"] = sends(sender.ocsp(next_update=NOW + HOUR / 4))
+        check_revocation(sender.chain)
+        sender.asked()
+        at(NOW + HOUR / 4 - SECOND)
+        check_revocation(sender.chain)
+        assert sender.asked() == []
+        at(NOW + HOUR / 4)
+        check_revocation(sender.chain)
+        assert sender.asked() == ["/ocsp/issuer"]
+
+    def test_no_answer_is_kept_longer_than_configured(self, sender: Sender, at: Callable[[datetime], None]) -> None:
+        revoked = sender.ocsp(status=REVOKED)
+        with policy("hard-fail", max_age=HOUR / 2):
+            check_revocation(sender.chain)
+            sender.server.answers["/ocsp/issuer"] = sends(revoked)
+            at(NOW + HOUR / 2 - SECOND)
+            check_revocation(sender.chain)
+            at(NOW + HOUR / 2)
+            with pytest.raises(UntrustedCertificate, match="was revoked"):
+                check_revocation(sender.chain)
+
+    def test_a_revoked_certificate_is_not_asked_about_again_at_once(self, sender: Sender) -> None:
+        sender.server.answers["/ocsp/issuer"] = sends(sender.ocsp(status=REVOKED))
+        for asked in (["/ocsp/issuer"], []):
+            with pytest.raises(UntrustedCertificate, match="was revoked"):
+                check_revocation(sender.chain)
+            assert sender.asked() == asked
+
+    def test_who_did_not_answer_is_asked_again_after_a_minute(
+        self, sender: Sender, at: Callable[[datetime], None]
+    ) -> None:
+        answers = dict(sender.server.answers)
+        for path in ("/ocsp/issuer", "/crl/issuer"):
+            sender.server.answers[path] = sends(b"", status=503)
+        for asked in (["/ocsp/issuer", "/crl/issuer"], []):
+            with pytest.raises(RefusedError, match="try again"):
+                check_revocation(sender.chain)
+            assert sender.asked() == asked
+        sender.server.answers.update(answers)
+        at(NOW + 60 * SECOND)
+        check_revocation(sender.chain)
+        assert sender.asked() == ["/ocsp/issuer", "/crl/root"]
+
+    def test_callers_at_once_ask_once(self, sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+        make = revocation._Question.__init__
+
+        def slowly(*arguments: Any) -> None:
+            time.sleep(0.05)
+            make(*arguments)
+
+        monkeypatch.setattr(revocation._Question, "__init__", slowly)
+        good = sender.server.answers["/ocsp/issuer"]
+
+        def late(handler: BaseHTTPRequestHandler) -> None:
+            time.sleep(0.2)
+            good(handler)
+
+        sender.server.answers["/ocsp/issuer"] = late
+        assert in_threads(*[lambda: check_revocation(sender.chain)] * 8) == [None] * 8
+        assert sorted(sender.asked()) == ["/crl/root", "/ocsp/issuer"]
+
+    def test_a_slow_answer_about_one_holds_up_no_other(self, sender: Sender) -> None:
+        asked, answered = threading.Event(), threading.Event()
+        good = sender.server.answers["/ocsp/issuer"]
+
+        def late(handler: BaseHTTPRequestHandler) -> None:
+            asked.set()
+            answered.wait(10)
+            good(handler)
+
+        sender.server.answers["/ocsp/issuer"] = late
+        slow = threading.Thread(target=check_revocation, args=[sender.chain])
+        slow.start()
+        assert asked.wait(10)
+        other = sender.issuer.organization("987654321", extensions=asks_at(crl=sender.server.url("/crl/issuer")))
+        check_revocation((other.certificate, *sender.chain[1:]))
+        assert slow.is_alive()
+        answered.set()
+        slow.join(10)
+
+
+class TestPolicy:
+    @pytest.fixture(autouse=True)
+    def _nobody_answers(self, sender: Sender) -> None:
+        for path in sender.server.answers:
+            sender.server.answers[path] = sends(b"", status=503)
+
+    def test_soft_fail_lets_in_and_warns_once_per_certificate_and_minute(
+        self, sender: Sender, at: Callable[[datetime], None], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with policy("soft-fail"):
+            for later, warnings in ((0, 2), (59, 2), (60, 4)):
+                at(NOW + later * SECOND)
+                check_revocation(sender.chain)
+                assert len(caplog.records) == warnings
+        record = caplog.records[0]
+        assert record.levelno == logging.WARNING
+        told = record.getMessage()
+        assert f"{sender.key.certificate.serial_number:x} of CN=Test Issuer" in told
+        assert "let in" in told
+        assert "HTTP status 503" in told
+        assert NUMBER not in told
+
+    def test_soft_fail_refuses_what_is_revoked(self, sender: Sender) -> None:
+        sender.revoke(sender.key.certificate)
+        with policy("soft-fail"), pytest.raises(UntrustedCertificate, match="was revoked"):
+            check_revocation(sender.chain)
+
+    def test_off_asks_nobody(self, sender: Sender) -> None:
+        with policy("off"):
+            check_revocation(sender.chain)
+        assert sender.asked() == []
+
+    def test_it_is_configured_with_hard_fail_as_the_default(self, tmp_path: Path) -> None:
+        assert self._configured(tmp_path, "") == Revocation("hard-fail", HOUR, 3 * SECOND)
+        told = 'policy = "soft-fail"\nmax_age_seconds = 60\ntimeout_seconds = 0.5'
+        assert self._configured(tmp_path, told) == Revocation("soft-fail", 60 * SECOND, 0.5 * SECOND)
+
+    def test_another_policy_is_refused_with_those_there_are(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError, match=r"`revocation.policy` is 'on': write `hard-fail`, `soft-fail` or"):
+            self._configured(tmp_path, 'policy = "on"')
+
+    def _configured(self, folder: Path, table: str) -> Revocation:
+        plain = (settings.SEGL.folder / "segl.toml").read_text()
+        (folder / "master-key").write_text("00" * 32)
+        (folder / "segl.toml").write_text(plain.replace('[revocation]\npolicy = "off"', f"[revocation]\n{table}"))
+        return configuration.load(folder / "segl.toml").revocation
+
+
+class TestApi:
+    """Revocation as a caller of the API meets it."""
+
+    JOBS = f"/api/{NUMBER}/portal/signature-jobs"
+
+    @pytest.fixture(autouse=True)
+    def _trusted(self, sender: Sender, api: Any, tmp_path: Path) -> Iterator[None]:
+        self.api = type(api)(sender.key.certificate)
+        files = tmp_path / "root.pem", tmp_path / "issuer.pem"
+        for file, authority in zip(files, (ROOT, sender.issuer), strict=True):
+            file.write_bytes(authority.key.certificate.public_bytes(Encoding.PEM))
+        with override_settings(SEGL=replace(settings.SEGL, trust_anchors=files[:1], intermediates=files[1:])):
+            self._forget()
+            yield
+        self._forget()
+
+    def _forget(self) -> None:
+        authentication.trust.cache_clear()
+        authentication._organization.cache_clear()
+
+    def _create(self, key: PrivateKey) -> Any:
+        package = asice.build(
+            manifest=manifest().to_xml(),
+            documents=[PackageFile("0001_dokument.pdf", "application/pdf", pdf("Avtale"))],
+            key=key,
+            signing_time=NOW,
+        )
+        parts = [("application/xml", PortalJobRequest("ref").to_xml()), ("application/octet-stream", package)]
+        body = b"".join(f"--b\r\nContent-Type: {kind}\r\n\r\n".encode() + part + b"\r\n" for kind, part in parts)
+        return self.api.post(self.JOBS, body + b"--b--\r\n", "multipart/mixed; boundary=b")
+
+    def test_a_revoked_client_certificate_is_not_authorized(self, sender: Sender) -> None:
+        assert self.api.get(f"/api/{NUMBER}").status_code == 200
+        sender.server.answers["/ocsp/issuer"] = sends(sender.ocsp(status=REVOKED))
+        revocation.forget()
+        status, code, message = error(self.api.get(f"/api/{NUMBER}"))
+        assert (status, code) == (403, "NOT_AUTHORIZED")
+        assert message.startswith("The client certificate is not trusted: The certificate")
+        assert f"was revoked {REVOKED_TEXT}" in message
+
+    def test_nobody_is_asked_about_a_certificate_that_does_not_chain_to_us(self, sender: Sender) -> None:
+        addresses = asks_at(responder=sender.server.url("/ocsp/issuer"), crl=sender.server.url("/crl/issuer"))
+        foreign = FOREIGN.organization(NUMBER, extensions=addresses).certificate
+        assert error(type(self.api)(foreign).get(f"/api/{NUMBER}"))[:2] == (403, "NOT_AUTHORIZED")
+        assert sender.asked() == []
+
+    def test_a_package_signed_with_the_connections_certificate_needs_no_second_question(self, sender: Sender) -> None:
+        assert self._create(sender.key).status_code == 200
+        assert sender.asked() == ["/ocsp/issuer", "/crl/root"]
+
+    def test_a_package_signed_with_a_revoked_certificate_is_refused(self, sender: Sender) -> None:
+        older = sender.issuer.organization(NUMBER, extensions=asks_at(crl=sender.server.url("/crl/issuer")))
+        sender.revoke(older.certificate)
+        before = everything()
+        status, code, message = error(self._create(older))
+        assert (status, code) == (400, "ASICE_VALIDATION_FAILED")
+        assert f"was revoked {REVOKED_TEXT}" in message
+        assert everything() == before
+
+    def test_a_package_whose_certificate_nobody_knows_of_is_refused_for_now(self, sender: Sender) -> None:
+        older = sender.issuer.organization(NUMBER)
+        before = everything()
+        status, code, message = error(self._create(older))
+        assert (status, code) == (403, "NOT_AUTHORIZED")
+        assert "try again" in message
+        assert everything() == before
+
+    def test_the_network_is_asked_outside_of_transactions(
+        self, sender: Sender, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        within = []
+        fetch = revocation._fetch
+
+        def watched(*arguments: Any, **more: Any) -> bytes:
+            within.append(connection.in_atomic_block)
+            return fetch(*arguments, **more)
+
+        monkeypatch.setattr(revocation, "_fetch", watched)
+        assert self._create(sender.key).status_code == 200
+        assert within == [False, False]
