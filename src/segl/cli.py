@@ -1,4 +1,4 @@
-"""The command `segl`: run the sandbox, verify what was signed."""
+"""The command `segl`: run the sandbox, verify what was signed; `operating` has what runs a service."""
 
 import json
 import sys
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 import segl
+from segl import operating
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -26,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(operating.app)
 UNREADABLE = 2
 NO_DOCUMENT = "A signature holds for documents only beside them: give those that are missing with --document FILE."
 NO_TRUST = (

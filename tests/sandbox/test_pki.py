@@ -12,7 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from segl.core.certificates import TrustAnchors, load_pem, organization_number
 from segl.core.keys import PrivateKey
 from segl.sandbox.pki import ORGANIZATIONS, PASSWORD, SERVER_NUMBER, SandboxPki, ensure_pki
-from segl.service.config.wiring import is_of_sandbox
+from segl.service.config.checking import is_of_sandbox
 
 
 @pytest.fixture(scope="module")

@@ -103,9 +103,22 @@ class TrustAnchors:
 
         `extra` are certificates that came with it. Raises `UntrustedCertificate`.
         """
+        check_validity(certificate, at)
+        _check_signing_use(certificate, certificate.subject.rfc4514_string())
+        return self._chain(certificate, extra, at)
+
+    def chain_of_issuer(
+        self, certificate: x509.Certificate, *, extra: Sequence[x509.Certificate] = (), at: datetime
+    ) -> tuple[x509.Certificate, ...]:
+        """As `chain`, for a CA's certificate."""
+        check_validity(certificate, at)
+        _check_issuing_use(certificate)
+        return self._chain(certificate, extra, at)
+
+    def _chain(
+        self, certificate: x509.Certificate, extra: Sequence[x509.Certificate], at: datetime
+    ) -> tuple[x509.Certificate, ...]:
         subject = certificate.subject.rfc4514_string()
-        _check_validity(certificate, subject, at)
-        _check_signing_use(certificate, subject)
         if not self.anchors:
             raise UntrustedCertificate(f"The certificate {subject} cannot be trusted: no trust anchors are configured.")
         try:
@@ -143,7 +156,13 @@ _CA_POLICY = (
 _END_POLICY = verification.ExtensionPolicy.permit_all()
 
 
-def _check_validity(certificate: x509.Certificate, subject: str, at: datetime) -> None:
+def check_validity(certificate: x509.Certificate, at: datetime) -> None:
+    """Make sure that a certificate is valid at a time.
+
+    Raises:
+        UntrustedCertificate: It is not, or not any more.
+    """
+    subject = certificate.subject.rfc4514_string()
     if at < certificate.not_valid_before_utc:
         raise UntrustedCertificate(
             f"The certificate {subject} is not valid before {_shown(certificate.not_valid_before_utc)}; "
@@ -165,6 +184,16 @@ def _check_signing_use(certificate: x509.Certificate, subject: str) -> None:
                 raise UntrustedCertificate(
                     f"The certificate {subject} may not sign: its key usage allows no signatures."
                 )
+
+
+def _check_issuing_use(certificate: x509.Certificate) -> None:
+    subject = certificate.subject.rfc4514_string()
+    try:
+        is_ca = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        is_ca = False
+    if not is_ca:
+        raise UntrustedCertificate(f"The certificate {subject} is no CA's and may issue none: use a CA's.")
 
 
 def check_commitment(certificate: x509.Certificate) -> None:

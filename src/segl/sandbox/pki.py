@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from segl.sandbox.files import write_atomically
+from segl.service.config.checking import SANDBOX_ORGANIZATION
 from segl.service.config.configuration import KeyFiles
-from segl.service.config.wiring import SANDBOX_ORGANIZATION
 
 SERVER_NUMBER = "984661185"
 """The organization number that the official clients expect of the service."""

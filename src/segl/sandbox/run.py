@@ -20,10 +20,9 @@ from typing import IO, Any
 from segl.core.errors import SeglError
 from segl.sandbox.files import check_writable, write_atomically
 from segl.sandbox.pki import SERVER_NUMBER, SandboxPki, ensure_pki
-from segl.service import rendering
-from segl.service.config import wiring
+from segl.service.config import processes, wiring
 from segl.service.config.configuration import Configuration
-from segl.service.config.servers import TlsFiles, serve
+from segl.service.config.servers import serve
 
 _HOST = "127.0.0.1"
 _OWN_DATABASE = "sqlite:///segl.sqlite3"
@@ -51,6 +50,7 @@ def run_sandbox(
     Raises:
         SandboxError: The folder is in use by another sandbox, or a port is taken.
     """
+    _forget_the_environment()
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with (
@@ -74,6 +74,12 @@ def run_sandbox(
         wiring.release_leases()
         with _Worker(path):
             _serve(configuration, pki, api, pages, announce)
+
+
+def _forget_the_environment() -> None:
+    """Settings in the environment are meant for `segl serve`; a sandbox has its own."""
+    for name in [each for each in os.environ if each.startswith("SEGL_")]:
+        del os.environ[name]
 
 
 @contextmanager
@@ -171,6 +177,12 @@ def _write_configuration(
         f"calls_per_second = {calls_per_second}",
         f"trust_anchors = [{_text(pki.trust_anchors)}]",
         f"intermediates = [{_text(pki.intermediates)}]",
+        "[api]",
+        f'listen = "{_HOST}:{_port(api)}"',
+        f"certificate = {_text(pki.server.certificate)}",
+        f"private_key = {_text(pki.server.private_key)}",
+        "[web]",
+        f'listen = "{_HOST}:{_port(pages)}"',
         "[seal]",
         f"certificate = {_text(pki.seal.certificate)}",
         f"private_key = {_text(pki.seal.private_key)}",
@@ -250,18 +262,16 @@ def _serve(
     configuration: Configuration,
     pki: SandboxPki,
     api: socket.socket,
-    pages: socket.socket,
+    web: socket.socket,
     announce: Callable[[Mapping[str, Any]], None],
 ) -> None:
-    from segl.service.config.listeners import listeners
-
-    tls = TlsFiles(pki.server.certificate, pki.server.private_key, (pki.trust_anchors, pki.intermediates))
+    from segl.service.config.listeners import direct_api, pages
 
     def ready() -> None:
         announce(_ready(configuration, pki))
-        threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+        processes.warm_up()
 
-    serve(listeners(api=api, pages=pages, tls=tls), ready=ready)
+    serve([direct_api(api, configuration, pki.server), pages(web, configuration)], ready=ready)
 
 
 @contextmanager
@@ -298,14 +308,6 @@ def _check_writable(ready_file: Path | None) -> None:
 def _remove(file: Path | None) -> None:
     if file:
         file.unlink(missing_ok=True)
-
-
-def _warm_up() -> None:
-    """Load what the first signer would otherwise wait for."""
-    from segl.core import pades
-
-    rendering.warm_up()
-    _ = pades.seal, pades.verify
 
 
 def _ready(configuration: Configuration, pki: SandboxPki) -> dict[str, object]:

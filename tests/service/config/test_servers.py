@@ -11,19 +11,22 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from segl.sandbox.pki import OrganizationFiles, SandboxPki, ensure_pki
-from segl.service.config.configuration import ConfigurationError
+from segl.service.config.reading import ConfigurationError
 from segl.service.config.servers import TlsFiles, tls_context
 
 PROGRAM = Path(__file__).with_name("listening_program.py")
@@ -118,16 +121,29 @@ def test_the_pages_have_no_certificate(service: Service) -> None:
     assert seen["peer"] == hashlib.sha256(b"").hexdigest()
 
 
-def test_a_resumed_session_still_has_its_certificate(service: Service) -> None:
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_resumed_session_still_has_its_certificate(service: Service, version: ssl.TLSVersion) -> None:
     context = client_context(service.pki, service.pki.organizations[1])
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    with service.tls_socket(context) as first:
-        session = first.session
-    with service.tls_socket(context, session) as second:
-        assert second.session_reused
-        second.sendall(b"GET / HTTP/1.1\r\nHost: segl\r\nConnection: close\r\n\r\n")
-        answer = second.makefile("rb").read()
-    assert fingerprint(service.pki.organizations[1]).encode() in answer
+    context.minimum_version = context.maximum_version = version
+    session = None
+    for resumed in (False, True, True):
+        with service.tls_socket(context, session) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: segl\r\nConnection: close\r\n\r\n")
+            answer = connection.makefile("rb").read()
+            assert connection.session_reused is resumed
+            session = connection.session  # with TLS 1.3 it comes with the answer
+        assert fingerprint(service.pki.organizations[1]).encode() in answer
+
+
+@pytest.mark.parametrize("listener", ["api", "pages"])
+def test_headers_of_a_proxy_mean_nothing_on_other_listeners(service: Service, listener: str) -> None:
+    other = x509.load_pem_x509_certificate(service.pki.organizations[2].certificate.read_bytes())
+    forged = {
+        "Client-Cert": f":{b64encode(other.public_bytes(Encoding.DER)).decode()}:",
+        "X-SSL-Client-Cert": quote(other.public_bytes(Encoding.PEM)),
+    }
+    ours = {"api": fingerprint(service.pki.organizations[0]), "pages": hashlib.sha256(b"").hexdigest()}
+    assert service.call(listener, headers=forged)["peer"] == ours[listener]
 
 
 @pytest.mark.parametrize("size", [0, 1, 100_000, 2 * MEBIBYTE])

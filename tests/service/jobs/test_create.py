@@ -27,12 +27,20 @@ from builders import (
 )
 from segl.core.errors import InvalidDocument, SeglError
 from segl.core.lifecycle import IllegalStepError
-from segl.core.protocol import AuthenticationLevel, Availability, OnBehalfOf, SignatureType
+from segl.core.protocol import (
+    AuthenticationLevel,
+    Availability,
+    NotificationsUsingLookup,
+    OnBehalfOf,
+    PersonalIdentificationNumber,
+    SignatureType,
+)
+from segl.core.protocol import Signer as AskedSigner
 from segl.service import clock
 from segl.service.jobs import changes, rules
 from segl.service.jobs.create import cancel_job, document_of, job_of
 from segl.service.jobs.errors import NoSuchJobError, NotAllowedError
-from segl.service.jobs.signing import reject
+from segl.service.jobs.signing import reject, signers_of_person
 from segl.service.store import documents
 from segl.service.store.models import Document, DocumentKind, Job, Notification, Sector, Signer
 
@@ -309,3 +317,9 @@ class TestCancel:
         told = in_threads(*[lambda: cancel_job(sender=sender, job_id=job.pk)] * 4)
         assert told == [None] * 4
         assert version_of(job) == 1
+
+
+def test_one_whom_only_the_contact_register_could_reach_is_sent_nothing_and_finds_the_job() -> None:
+    job = create(AskedSigner(PersonalIdentificationNumber(KARI), NotificationsUsingLookup(sms=True)))
+    assert not Notification.objects.exists()
+    assert [each.job for each in signers_of_person(personal_identification_number=KARI)] == [job]

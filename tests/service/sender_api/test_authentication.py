@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from api_answers import error
 from certificates import Authority
 from segl.service import clock
+from segl.service.jobs.organizations import block_organization, unblock_organization
 from segl.service.store.models import Organization
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
@@ -83,3 +84,24 @@ def test_a_broker_that_lost_its_authorization_is_refused_at_once(apis: Apis) -> 
     assert apis[BROKER].get(f"/api/{PUBLIC}").status_code == 200
     Organization.objects.get(pk=PUBLIC).brokers.clear()
     assert error(apis[BROKER].get(f"/api/{PUBLIC}"))[:2] == (403, "BROKER_NOT_AUTHORIZED")
+
+
+def test_a_blocked_organization_is_let_in_by_no_one_until_it_is_unblocked(apis: Apis) -> None:
+    block_organization(number=PUBLIC)
+    for caller in (PUBLIC, BROKER):
+        status, code, message = error(apis[caller].get(f"/api/{PUBLIC}"))
+        assert (status, code) == (403, "NOT_AUTHORIZED")
+        assert message == f"The organization {PUBLIC} is blocked here: ask those who run the service."
+    unblock_organization(number=PUBLIC)
+    assert apis[PUBLIC].get(f"/api/{PUBLIC}").status_code == 200
+
+
+def test_a_blocked_broker_acts_for_nobody(apis: Apis) -> None:
+    block_organization(number=BROKER)
+    for sender in (BROKER, PUBLIC, PRIVATE):
+        assert error(apis[BROKER].get(f"/api/{sender}"))[:2] == (403, "NOT_AUTHORIZED")
+
+
+def test_only_brokers_of_a_sender_learn_that_it_is_blocked(apis: Apis) -> None:
+    block_organization(number=PUBLIC)
+    assert error(apis[PRIVATE].get(f"/api/{PUBLIC}"))[:2] == (403, "BROKER_NOT_AUTHORIZED")

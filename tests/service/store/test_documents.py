@@ -80,6 +80,11 @@ class TestBothStores:
         assert stored == StoredBlob(stored.blob, size, sha256(content).digest())
         assert documents.read_back(key, stored) == content
 
+    def test_a_probe_leaves_nothing(self, key: JobKey) -> None:
+        kept = documents.put(key, b"a document")
+        documents.probe()
+        assert blob_names() == {kept.blob}
+
     def test_the_largest_documents_come_back(self, key: JobKey) -> None:
         content = secrets.token_bytes(10 * 1024 * 1024)
         assert documents.read_back(key, documents.put(key, content)) == content
@@ -219,6 +224,17 @@ def test_a_sweep_works_through_many_blobs(document_folder: Path, sqlite: None) -
         (document_folder / f"{number:032}").touch()
     assert documents.sweep(-MONTH) == 1101
     assert blob_names() == set()
+
+
+def test_a_prefix_in_a_bucket_is_a_store_of_its_own(bucket: str, sqlite: None) -> None:
+    key = documents.new_key()
+    documents.put(key, b"beside the prefix")
+    with override_settings(SEGL_DOCUMENTS=f"s3://{bucket}/jobs"):
+        documents._store.cache_clear()
+        stored = documents.put(key, b"below the prefix")
+        assert documents.read_back(key, stored) == b"below the prefix"
+        assert blob_names() == {stored.blob}
+    documents._store.cache_clear()
 
 
 def test_a_sweep_removes_from_s3_too(bucket: str, sqlite: None) -> None:

@@ -16,6 +16,7 @@ from a2wsgi import WSGIMiddleware
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MEMORY_BYTES = 256 * 1024
 """Bodies up to this size stay in memory."""
@@ -38,9 +39,13 @@ class Answer:
     body: bytes
 
 
-def plain_refusal(status: HTTPStatus, reason: str) -> Answer:
-    """The reason as plain text."""
-    return Answer(status, "text/plain; charset=utf-8", reason.encode())
+Refusal = Callable[[HTTPStatus, str], Answer]
+"""Makes the answer to a request that is not taken, from the status and a sentence."""
+
+
+def plain(status: HTTPStatus, text: str) -> Answer:
+    """Plain text."""
+    return Answer(status, "text/plain; charset=utf-8", text.encode())
 
 
 class _RefusedError(Exception):
@@ -66,13 +71,11 @@ class WholeBodies:
         name: str,
         threads: int,
         body_limit: int,
-        refusal: Callable[[HTTPStatus, str], Answer] = plain_refusal,
+        refusal: Refusal = plain,
         is_long: Callable[[Scope], bool] = lambda scope: False,
     ) -> None:
         # As any ASGI application: a2wsgi's own types know none of our keys in the scope.
-        self._application: Callable[[Scope, Receive, Send], Awaitable[None]] = cast(
-            Any, WSGIMiddleware(_reading_spooled(application), workers=threads)
-        )
+        self._application: Application = cast(Any, WSGIMiddleware(_reading_spooled(application), workers=threads))
         self._name = name
         self._limit = body_limit
         self._refusal = refusal
@@ -84,7 +87,7 @@ class WholeBodies:
             try:
                 await self._fill(body, scope, receive)
             except _RefusedError as refused:
-                await _send(self._refusal(*refused.args), send)
+                await send_answer(self._refusal(*refused.args), send)
             except _GoneError:
                 return
             else:
@@ -149,7 +152,8 @@ async def _next(receive: Receive) -> dict[str, Any]:
     return message
 
 
-async def _send(answer: Answer, send: Send) -> None:
+async def send_answer(answer: Answer, send: Send) -> None:
+    """Answer a request."""
     headers = [
         (b"content-type", answer.content_type.encode("ascii")),
         (b"content-length", str(len(answer.body)).encode("ascii")),

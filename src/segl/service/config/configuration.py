@@ -1,21 +1,27 @@
-"""The service's configuration: one TOML file, read once, checked, and handed on as frozen values.
+"""The service's configuration: one TOML file and the environment, read once, checked, and handed on as frozen values.
 
-Relative paths count from the folder of the file. Every error names the setting and says what to write instead.
+Every error names the setting and says what to write instead.
 """
 
-import tomllib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from types import UnionType
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
-from segl.core.errors import SeglError
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
+from segl.service.config import reading
+from segl.service.config.reading import REQUIRED, Address, Network, Table, address, flag, many, network, text
 
-class ConfigurationError(SeglError):
-    """A setting is missing or wrong; the message names it and the fix."""
+PROXY_HEADERS = ("Client-Cert", "X-SSL-Client-Cert")
+"""What a proxy may put the client's certificate into: as RFC 9440 says, or escaped PEM as nginx writes it."""
+
+_A_YEAR = 365 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +44,50 @@ class ConfiguredOrganization:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """How mail leaves: `backend` is a Django mail back end; host and port count for SMTP."""
+    """How mail leaves: `backend` is a Django mail back end; all else counts for SMTP.
+
+    `encryption` is `none`, `starttls` or `tls` (from the first byte).
+    """
 
     sender: str
     backend: str
     host: str = "localhost"
     port: int = 25
+    encryption: str = "none"
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyListener:
+    """Where the proxy calls the API over plain HTTP, and how it tells the client's certificate.
+
+    `trusted` are the addresses the proxy calls from; `header` is what it puts the certificate into.
+    """
+
+    listen: Address
+    trusted: tuple[Network, ...]
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The API's listeners: for clients over mutual TLS (`listen` with the server's `tls` files), and for a proxy."""
+
+    listen: Address | None = None
+    tls: KeyFiles | None = None
+    proxy: ProxyListener | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Where the pages are served over plain HTTP.
+
+    `trusted` are the addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto count.
+    """
+
+    listen: Address | None = None
+    trusted: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +109,31 @@ class Revocation:
 class Configuration:
     """Everything the service is told from outside.
 
-    `api_root` and `web_root` are the absolute URLs under which the two listeners are reached, without a trailing
-    slash. `database` is `sqlite:///path` or `postgresql://…`; `documents` is a folder or an object store's URL.
+    `api_root` and `web_root` are the absolute URLs under which API and pages are reached, without a trailing
+    slash. `database` is `sqlite:///path` or `postgresql://…`; `documents` is a folder or `s3://bucket/prefix`.
     `seal_root` is the root certificate that the seal chains to. `master_key` (32 bytes) wraps the key of every job's
-    documents: who loses it loses the documents. A sender that calls more often than `calls_per_second` (0: no
-    number) is blocked for a while. Senders may delete documents `deletable_after` the job was completed. `sms_gateway`
-    is the dotted name of what sends text messages (`segl.service.notifications.sms`); without one none are sent.
+    documents: who loses it loses the documents. `worker_listen` is where a worker tells of its health. A sender that
+    calls more often than `calls_per_second` (0: no number) is blocked for a while. Senders may delete documents
+    `deletable_after` the job was completed. `sms_gateway` is the dotted name of what sends text messages
+    (`segl.service.notifications.sms`); without one none are sent.
     """
 
     folder: Path
     sandbox: bool
     api_root: str
     web_root: str
-    database: str
+    database: str = field(repr=False)
     documents: str
-    master_key: bytes
+    master_key: bytes = field(repr=False)
     trust_anchors: tuple[Path, ...]
     intermediates: tuple[Path, ...]
     seal: KeyFiles
     seal_root: Path
     signer_ca: KeyFiles
     mail: Mail
+    api: Api
+    web: Web
+    worker_listen: Address | None
     organizations: tuple[ConfiguredOrganization, ...]
     revocation: Revocation
     requeue_after: timedelta
@@ -96,125 +144,156 @@ class Configuration:
     signing_time_tolerance: timedelta
 
 
-def load(path: Path) -> Configuration:
-    """Read the configuration file at `path`.
+def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Configuration:
+    """Read the configuration file at `path`; what the environment says wins.
 
     Raises:
-        ConfigurationError: The file cannot be read, or a setting is missing or wrong.
+        ConfigurationError: The file cannot be read, or settings are missing, wrong or unknown: all of them are named.
     """
-    try:
-        table = _Table(tomllib.loads(path.read_text(encoding="utf-8")), path.parent.absolute())
-    except OSError as error:
-        raise ConfigurationError(f"The configuration file {path} cannot be read: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"The configuration file {path} is not valid TOML: {error}.") from error
-    mail = table.table("mail")
-    return Configuration(
+    table = Table.read(path, environment)
+    file = reading.path_in(table.folder)
+    sandbox = table.take("sandbox", flag, default=False)
+    seal = table.table("seal")
+    configuration = Configuration(
         folder=table.folder,
-        sandbox=table.get("sandbox", bool, default=False),
-        api_root=table.get("api_root", str).rstrip("/"),
-        web_root=table.get("web_root", str).rstrip("/"),
-        database=table.get("database", str),
-        documents=table.get("documents", str),
-        master_key=_master_key(table),
-        trust_anchors=table.paths("trust_anchors"),
-        intermediates=table.paths("intermediates", default=[]),
-        seal=_key_files(table.table("seal")),
-        seal_root=table.table("seal").path("root"),
+        sandbox=sandbox,
+        api_root=table.take("api_root", reading.web_url(schemes=["https"], path="/api")),
+        web_root=table.take("web_root", _web_root(sandbox)),
+        database=table.take("database", database_url, secret=True),
+        documents=table.take("documents", reading.document_store),
+        master_key=table.take("master_key_file", _master_key_in(table.folder)),
+        trust_anchors=table.take("trust_anchors", many(file)),
+        intermediates=table.take("intermediates", many(file), default=[]),
+        seal=_key_files(seal),
+        seal_root=seal.take("root", file),
         signer_ca=_key_files(table.table("signer_ca")),
-        mail=Mail(
-            sender=mail.get("sender", str),
-            backend=mail.get("backend", str, default="django.core.mail.backends.smtp.EmailBackend"),
-            host=mail.get("host", str, default="localhost"),
-            port=mail.get("port", int, default=25),
-        ),
+        mail=_mail(table.table("mail")),
+        api=_api(table.table("api")),
+        web=_web(table.table("web")),
+        worker_listen=table.table("worker").optional("listen", address),
         organizations=tuple(_organization(each) for each in table.tables("organizations")),
-        revocation=_revocation(table.table("revocation", default={})),
-        requeue_after=table.seconds("requeue_after_seconds", default=600),
-        poll_interval=table.seconds("poll_interval_seconds", default=600),
-        calls_per_second=table.get("calls_per_second", int, default=10),
-        deletable_after=table.seconds("deletable_after_seconds", default=24 * 3600),
-        sms_gateway=table.table("sms", default={}).get("gateway", str, default=""),
-        signing_time_tolerance=table.seconds("signing_time_tolerance_seconds", default=5),
+        revocation=_revocation(table.table("revocation")),
+        requeue_after=table.take("requeue_after_seconds", reading.seconds(1, _A_YEAR), default=600),
+        poll_interval=table.take("poll_interval_seconds", reading.seconds(0, _A_YEAR), default=600),
+        calls_per_second=int(table.take("calls_per_second", reading.number(0, 1000), default=10)),
+        deletable_after=table.take("deletable_after_seconds", reading.seconds(0, _A_YEAR), default=24 * 3600),
+        sms_gateway=table.table("sms").optional("gateway", text) or "",
+        signing_time_tolerance=table.take("signing_time_tolerance_seconds", reading.seconds(0, 3600), default=5),
+    )
+    table.check()
+    return configuration
+
+
+def database_url(value: Any) -> str:
+    """The URL of a database, of a kind that is known."""
+    url = text(value)
+    scheme = url.partition("://")[0] if "://" in url else ""
+    if scheme in {"postgresql", "postgres"}:
+        try:
+            conninfo_to_dict(url)
+        except ProgrammingError:
+            raise ValueError("write postgresql://USER@HOST/NAME, with other characters escaped as in URLs") from None
+    elif scheme != "sqlite":
+        raise ValueError(f"{scheme!r} is of no kind that is known; write postgresql://USER@HOST/NAME or sqlite:///FILE")
+    return url
+
+
+def _web_root(sandbox: bool) -> reading.Parser[str]:
+    def parse(value: Any) -> str:
+        url = reading.web_url(schemes=["https", "http"], path="")(value)
+        parts = urlsplit(url)
+        if parts.scheme == "http" and not sandbox and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+            raise ValueError("write https://HOST, since everyone on the way could read and change pages without TLS")
+        return url
+
+    return parse
+
+
+def _key_files(table: Table, default: Any = REQUIRED) -> KeyFiles:
+    file = reading.path_in(table.folder)
+    return KeyFiles(table.take("certificate", file, default), table.take("private_key", file, default))
+
+
+def _mail(table: Table) -> Mail:
+    password = table.take("password", text, default=None, secret=True)
+    return Mail(
+        sender=table.take("sender", text),
+        backend=table.take("backend", text, default="django.core.mail.backends.smtp.EmailBackend"),
+        host=table.take("host", text, default="localhost"),
+        port=table.take("port", reading.port, default=25),
+        encryption=table.take("encryption", reading.one_of("none", "starttls", "tls"), default="none"),
+        user=table.optional("user", text) or "",
+        password=table.optional("password_file", _content_in(table.folder)) or password or "",
     )
 
 
-class _Table:
-    """A TOML table whose values are asked for by name and type."""
-
-    def __init__(self, values: Mapping[str, Any], folder: Path, name: str = "") -> None:
-        self._values = values
-        self._prefix = f"{name}." if name else ""
-        self.folder = folder
-
-    def get(self, name: str, kind: type | UnionType, default: Any = None) -> Any:
-        value = self._values.get(name, default)
-        if value is None:
-            raise ConfigurationError(f"The setting `{self._prefix}{name}` is missing from the configuration file.")
-        if not isinstance(value, kind):
-            wanted = getattr(kind, "__name__", "number")
-            raise ConfigurationError(
-                f"The setting `{self._prefix}{name}` is {value!r}: write a value of type {wanted}."
-            )
-        return value
-
-    def table(self, name: str, default: Mapping[str, Any] | None = None) -> "_Table":
-        return _Table(self.get(name, dict, default), self.folder, self._prefix + name)
-
-    def tables(self, name: str) -> list["_Table"]:
-        return [_Table(each, self.folder, self._prefix + name) for each in self.get(name, list, default=[])]
-
-    def path(self, name: str) -> Path:
-        return self.folder / str(self.get(name, str))
-
-    def paths(self, name: str, default: list[str] | None = None) -> tuple[Path, ...]:
-        return tuple(self.folder / each for each in self.get(name, list, default))
-
-    def seconds(self, name: str, default: float) -> timedelta:
-        return timedelta(seconds=self.get(name, int | float, default))
+def _api(table: Table) -> Api:
+    listen = table.optional("listen", address)
+    tls = _key_files(table, _default_with(listen))
+    return Api(listen, tls if listen is not None else None, _proxy(table.table("proxy")))
 
 
-def _key_files(table: _Table) -> KeyFiles:
-    return KeyFiles(certificate=table.path("certificate"), private_key=table.path("private_key"))
+def _proxy(table: Table) -> ProxyListener | None:
+    listen = table.optional("listen", address)
+    trusted = table.take("trusted", many(network), _default_with(listen))
+    header = table.take("header", reading.one_of(*PROXY_HEADERS), _default_with(listen))
+    return ProxyListener(listen, trusted, header) if listen is not None else None
 
 
-def _organization(table: _Table) -> ConfiguredOrganization:
-    organization = ConfiguredOrganization(
-        number=table.get("number", str),
-        name=table.get("name", str),
-        sector=table.get("sector", str),
-        broker_for=tuple(table.get("broker_for", list, default=[])),
+def _default_with(listen: Address | None) -> Any:
+    """What belongs to a listener may be left out only when there is none."""
+    return None if listen is None else REQUIRED
+
+
+def _web(table: Table) -> Web:
+    return Web(
+        listen=table.optional("listen", address),
+        trusted=table.take("trusted", many(network), default=[]),
     )
-    if organization.sector not in {"public", "private"}:
-        raise ConfigurationError(
-            f"The sector of organization {organization.number} is {organization.sector!r}: write `public` or `private`."
-        )
-    return organization
 
 
-def _revocation(table: _Table) -> Revocation:
-    policy = table.get("policy", str, default="hard-fail")
-    if policy not in {"hard-fail", "soft-fail", "off"}:
-        raise ConfigurationError(
-            f"The setting `revocation.policy` is {policy!r}: write `hard-fail`, `soft-fail` or `off`."
-        )
+def _revocation(table: Table) -> Revocation:
     return Revocation(
-        policy=policy,
-        max_age=table.seconds("max_age_seconds", default=3600),
-        timeout=table.seconds("timeout_seconds", default=3),
+        policy=table.take("policy", reading.one_of("hard-fail", "soft-fail", "off"), default="hard-fail"),
+        max_age=table.take("max_age_seconds", reading.seconds(1, _A_YEAR), default=3600),
+        timeout=table.take("timeout_seconds", reading.seconds(0.1, 60), default=3),
     )
 
 
-def _master_key(table: _Table) -> bytes:
-    path = table.path("master_key_file")
-    try:
-        key = bytes.fromhex(path.read_text(encoding="ascii"))
-    except OSError as error:
-        raise ConfigurationError(f"`master_key_file` {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise ConfigurationError(f"`master_key_file` {path} holds something else than hexadecimal digits.") from error
-    if len(key) != 32:
-        raise ConfigurationError(
-            f"`master_key_file` {path} holds {len(key)} bytes: make one with `openssl rand -hex 32`."
-        )
-    return key
+def _organization(table: Table) -> ConfiguredOrganization:
+    return ConfiguredOrganization(
+        number=table.take("number", _organization_number),
+        name=table.take("name", text),
+        sector=table.take("sector", reading.one_of("public", "private")),
+        broker_for=table.take("broker_for", many(_organization_number), default=[]),
+    )
+
+
+def _organization_number(value: Any) -> str:
+    if not re.fullmatch("[0-9]{9}", value if isinstance(value, str) else ""):
+        raise ValueError("write an organization number of 9 digits, in quotes")
+    return str(value)
+
+
+def _content_in(folder: Path) -> reading.Parser[str]:
+    """What stands in a file, without the line's end."""
+
+    def parse(value: Any) -> str:
+        path = folder / text(value)
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise ValueError(f"the file cannot be read ({reason}); name one that this user may read") from None
+
+    return parse
+
+
+def _master_key_in(folder: Path) -> reading.Parser[bytes]:
+    def parse(value: Any) -> bytes:
+        content = _content_in(folder)(value)
+        if not re.fullmatch("[0-9A-Fa-f]{64}", content):
+            raise ValueError("the file must hold 64 hexadecimal digits; make a key with `openssl rand -hex 32`")
+        return bytes.fromhex(content)
+
+    return parse

@@ -1,4 +1,4 @@
-"""The two listeners and what answers on each: the API for senders, the pages for people."""
+"""The listeners and what answers on each: the API for senders, directly or through a proxy, the pages for people."""
 
 import socket
 from collections.abc import Callable
@@ -8,8 +8,12 @@ from django.core.exceptions import DisallowedHost
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from segl.service.config.bodies import Answer, Scope
+from segl.service.config.bodies import Answer, Application, Scope
+from segl.service.config.configuration import Configuration, KeyFiles, ProxyListener
+from segl.service.config.health import Readiness, WithHealth
+from segl.service.config.proxies import BehindProxy
 from segl.service.config.servers import Listener, TlsFiles
 
 # The documents of a job hold at most 10 MiB; the package, its signature and the manifest add little.
@@ -17,17 +21,57 @@ _MOST_API_BYTES = 16 * 1024 * 1024
 _MOST_PAGES_BYTES = 1024 * 1024
 
 
-def listeners(*, api: socket.socket, pages: socket.socket, tls: TlsFiles) -> list[Listener]:
-    """The API over mutual TLS and the pages over plain HTTP, answered by one application."""
-    application = get_wsgi_application()
-    return [
-        Listener("api", api, application, tls, body_limit=_MOST_API_BYTES, refusal=_api_refusal, is_long=_is_new_job),
-        Listener("pages", pages, application, body_limit=_MOST_PAGES_BYTES, is_long=_is_of_a_job),
-    ]
+def direct_api(bound: socket.socket, configuration: Configuration, server: KeyFiles) -> Listener:
+    """The API over mutual TLS."""
+    tls = TlsFiles(server.certificate, server.private_key, (*configuration.trust_anchors, *configuration.intermediates))
+    return Listener(
+        "api",
+        bound,
+        get_wsgi_application(),
+        tls,
+        body_limit=_MOST_API_BYTES,
+        refusal=_api_refusal,
+        is_long=_is_new_job,
+    )
+
+
+def proxied_api(bound: socket.socket, proxy: ProxyListener, readiness: Readiness) -> Listener:
+    """The API over plain HTTP, for a proxy that speaks TLS with the clients."""
+
+    def around(application: Application) -> Application:
+        return WithHealth(BehindProxy(application, proxy, _api_refusal), readiness)
+
+    return Listener(
+        "api",
+        bound,
+        get_wsgi_application(),
+        body_limit=_MOST_API_BYTES,
+        refusal=_api_refusal,
+        is_long=_is_new_job,
+        around=around,
+    )
+
+
+def pages(bound: socket.socket, configuration: Configuration, readiness: Readiness | None = None) -> Listener:
+    """The pages over plain HTTP; who looked at them, and over which scheme, trusted proxies tell."""
+    trusted = [str(network) for network in configuration.web.trusted]
+
+    def around(application: Application) -> Application:
+        forwarded: Application = ProxyHeadersMiddleware(application, trusted)  # type: ignore[arg-type,assignment]  # as any ASGI application
+        return forwarded if readiness is None else WithHealth(forwarded, readiness)
+
+    return Listener(
+        "pages",
+        bound,
+        get_wsgi_application(),
+        body_limit=_MOST_PAGES_BYTES,
+        is_long=_is_of_a_job,
+        around=around,
+    )
 
 
 class ListenerMiddleware:
-    """Gives requests on the API's listener the API's URLs; all others have those of the pages."""
+    """Gives requests on the API's listeners the API's URLs; all others have those of the pages."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -61,4 +105,5 @@ def _api_refusal(status: HTTPStatus, reason: str) -> Answer:
 def _api_error(status: HTTPStatus, reason: str) -> HttpResponse:
     from segl.service.sender_api.errors import response
 
-    return response(status, status.name, reason)
+    code = "NOT_AUTHORIZED" if status is HTTPStatus.FORBIDDEN else status.name
+    return response(status, code, reason)

@@ -11,16 +11,15 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 import uvloop
 
-from segl.service.config.bodies import Answer, Scope, WholeBodies, plain_refusal
-from segl.service.config.configuration import ConfigurationError
+from segl.service.config.bodies import Application, Refusal, Scope, WholeBodies, plain
 from segl.service.config.http_protocol import SeglHttpProtocol
+from segl.service.config.reading import ConfigurationError
 
 _HANDSHAKE_SECONDS = 10
 _TLS_CLOSE_SECONDS = 5
@@ -43,8 +42,9 @@ class Listener:
 
     The application finds in `environ["asgi.scope"]`: `segl.listener` (the name), `segl.peer_certificate` (DER, or None
     without TLS) and `segl.received_at` (the wall clock's time when the request's head was there). `body_limit` is in
-    bytes; `refusal` makes the answer to a body that is too large (413) or stalls (408) from the status and a sentence.
-    `is_long` tells the requests that may take seconds by their scope: they never take all threads.
+    bytes; `refusal` makes the answer to a body that is too large (413) or stalls (408). `is_long` tells the requests
+    that may take seconds by their scope: they never take all threads. `around` may lay ASGI applications around the
+    one that is called with whole requests.
     """
 
     name: str
@@ -53,8 +53,9 @@ class Listener:
     tls: TlsFiles | None = None
     threads: int = 8
     body_limit: int = 64 * 1024 * 1024
-    refusal: Callable[[HTTPStatus, str], Answer] = plain_refusal
+    refusal: Refusal = plain
     is_long: Callable[[Scope], bool] = lambda scope: False
+    around: Callable[[Application], Application] = lambda application: application
 
 
 def serve(listeners: Sequence[Listener], *, ready: Callable[[], None] = lambda: None, grace_seconds: int = 20) -> None:
@@ -102,7 +103,7 @@ class _Server(uvicorn.Server):
         )
         super().__init__(
             uvicorn.Config(
-                application,
+                listener.around(application),
                 http=SeglHttpProtocol,
                 ws="none",
                 lifespan="off",

@@ -11,11 +11,14 @@ from psycopg.conninfo import conninfo_to_dict
 
 from segl.service.config import configuration
 
-SEGL = configuration.load(Path(os.environ.get("SEGL_CONFIG", "segl.toml")))
+SEGL = configuration.load(Path(os.environ.get("SEGL_CONFIG", "segl.toml")), os.environ)
+
+
+_CONNECT_SECONDS = 10
 
 
 def database_settings(url: str) -> dict[str, Any]:
-    """Django's settings of the database behind a URL."""
+    """Django's settings of the database behind a URL, whose form was checked."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         return {
@@ -28,19 +31,14 @@ def database_settings(url: str) -> dict[str, Any]:
             },
             "CONN_MAX_AGE": None,
         }
-    if parts.scheme in {"postgresql", "postgres"}:
-        given = conninfo_to_dict(url)
-        return {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": given.pop("dbname", ""),
-            "OPTIONS": given,
-            "CONN_MAX_AGE": 60,
-            "CONN_HEALTH_CHECKS": True,
-        }
-    raise configuration.ConfigurationError(
-        f"The database {parts.scheme or url!r} is of no kind that is known: write postgresql://user@host/name or "
-        "sqlite:///file."
-    )
+    given = conninfo_to_dict(url)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": given.pop("dbname", ""),
+        "OPTIONS": {"connect_timeout": _CONNECT_SECONDS, **given},
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
 
 
 def _derived_key(purpose: str) -> str:
@@ -99,6 +97,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 EMAIL_BACKEND = SEGL.mail.backend
 EMAIL_HOST = SEGL.mail.host
 EMAIL_PORT = SEGL.mail.port
+EMAIL_HOST_USER = SEGL.mail.user
+EMAIL_HOST_PASSWORD = SEGL.mail.password
+EMAIL_USE_TLS = SEGL.mail.encryption == "starttls"
+EMAIL_USE_SSL = SEGL.mail.encryption == "tls"
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = SEGL.mail.sender
 

@@ -1,22 +1,36 @@
 """Starts a process of the service: Django, the database, the organizations, the signing keys."""
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 
 import django
-from cryptography import x509
 
-from segl.core.certificates import TrustAnchors
-from segl.core.keys import PrivateKey
-from segl.service.config.configuration import Configuration, ConfigurationError, KeyFiles
-
-# What the subject of the root says in a sandbox's throw-away PKI, and nowhere else.
-SANDBOX_ORGANIZATION = "Segl sandbox - no legal effect"
+from segl.service.config import checking
+from segl.service.config.configuration import Configuration
 
 
 def start(configuration: Path) -> Configuration:
     """Set Django up with this configuration file and give the process its keys; call it before all else.
+
+    Raises:
+        ConfigurationError: The file or a setting is wrong, or a key or certificate cannot be used.
+    """
+    from segl.service import sealing
+
+    settings = set_up(configuration)
+    checking.check_certificates(settings)
+    sealing.configure(
+        sealing.Sealer(
+            seal_key=checking.read_key(settings.seal),
+            signer_ca=checking.read_key(settings.signer_ca),
+            trust=checking.seal_trust(settings),
+        )
+    )
+    return settings
+
+
+def set_up(configuration: Path) -> Configuration:
+    """Set Django up with this configuration file, without keys: enough for who works on the database alone.
 
     Raises:
         ConfigurationError: The file or a setting is wrong.
@@ -26,7 +40,6 @@ def start(configuration: Path) -> Configuration:
     django.setup()
     from django.conf import settings
 
-    _load_keys(settings.SEGL)
     return settings.SEGL
 
 
@@ -55,34 +68,3 @@ def release_leases() -> None:
 
     for model in WORK:
         due.release_all(model)
-
-
-def _load_keys(configuration: Configuration) -> None:
-    from segl.service import sealing
-
-    seal_key = _key(configuration.seal)
-    trust = TrustAnchors.from_pem(_read(configuration.seal_root))
-    root = trust.chain(seal_key.certificate, extra=seal_key.chain, at=datetime.now(UTC))[-1]
-    if configuration.sandbox is not is_of_sandbox(root):
-        raise ConfigurationError(
-            "`sandbox = true` goes with the throw-away PKI that `segl sandbox` makes, and with nothing else: "
-            "correct `sandbox` or the certificate of `[seal]`."
-        )
-    sealing.configure(sealing.Sealer(seal_key=seal_key, signer_ca=_key(configuration.signer_ca), trust=trust))
-
-
-def is_of_sandbox(root: x509.Certificate) -> bool:
-    """Whether this is the root of a sandbox's throw-away PKI."""
-    names = root.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
-    return [each.value for each in names] == [SANDBOX_ORGANIZATION]
-
-
-def _key(files: KeyFiles) -> PrivateKey:
-    return PrivateKey.from_pem(_read(files.certificate), _read(files.private_key))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"The file {path} cannot be read: {error.strerror}.") from error

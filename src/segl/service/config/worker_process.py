@@ -7,11 +7,10 @@ outlives a parent that was killed. Interrupts are the parent's business.
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segl.service.config import wiring
+from segl.service.config import processes, wiring
 
 if TYPE_CHECKING:
     from segl.service.worker import Worker
@@ -21,18 +20,10 @@ def main() -> None:
     """Work until told to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     wiring.start(Path(sys.argv[1]))
-    from segl.service.worker import Worker
-
-    worker = Worker()
-    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
-    threading.Thread(target=_follow_parent, args=[worker], name="parent", daemon=True).start()
-    worker.run()
+    processes.work(stopped_by=[signal.SIGTERM], accompanied_by=_follow_parent)
 
 
 def _follow_parent(worker: "Worker") -> None:
-    from segl.service import rendering
-
-    rendering.warm_up()
     while os.read(sys.stdin.fileno(), 4096):
         worker.wake()
     worker.stop()

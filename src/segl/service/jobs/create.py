@@ -201,16 +201,14 @@ def _add_signers(job: Job, manifest: PortalManifest, terms: rules.Terms) -> None
 
 def _addresses(signer: AskedSigner) -> dict[str, str]:
     if isinstance(signer.identifier, ContactInformation):
-        number, contact = "", signer.identifier
-    else:
-        told = signer.notifications
-        number = signer.identifier.value
-        contact = ContactInformation(told.email, told.sms) if isinstance(told, Notifications) else ContactInformation()
-    return {
-        "personal_identification_number": number,
-        "email": contact.email.address if contact.email else "",
-        "sms": contact.sms.number if contact.sms else "",
-    }
+        return {"personal_identification_number": "", **_contact(signer.identifier)}
+    told = signer.notifications
+    contact = _contact(told) if isinstance(told, Notifications) else {}  # Others are to be looked up in the register.
+    return {"personal_identification_number": signer.identifier.value, **contact}
+
+
+def _contact(told: Notifications) -> dict[str, str]:
+    return {"email": told.email.address if told.email else "", "sms": told.sms.number if told.sms else ""}
 
 
 def _add_documents(job: Job, documents: Sequence[AcceptedDocument], stored: Sequence[StoredBlob]) -> None:

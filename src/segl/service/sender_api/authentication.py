@@ -33,8 +33,8 @@ def caller(request: HttpRequest, sender_number: str) -> Caller:
     """The caller of this request, allowed to act for this sender.
 
     Raises:
-        RefusedError: No certificate, none that is trusted or one that was revoked, an unknown organization, or a
-            broker that is not authorized.
+        RefusedError: No certificate, none that is trusted or one that was revoked, an unknown or blocked
+            organization, or a broker that is not authorized.
     """
     der = request.META["asgi.scope"].get("segl.peer_certificate")
     if not der:
@@ -44,6 +44,7 @@ def caller(request: HttpRequest, sender_number: str) -> Caller:
     organizations = Organization.objects.in_bulk({number, sender_number})
     if number not in organizations:
         raise _not_authorized(f"The organization {number} of the client certificate is not registered here.")
+    _check_not_blocked(organizations[number])
     if number == sender_number:
         return Caller(chain[0], organizations[number], organizations[number])
     if not Organization.objects.filter(pk=sender_number, brokers=number).exists():
@@ -53,6 +54,7 @@ def caller(request: HttpRequest, sender_number: str) -> Caller:
             f"The organization {number} is not authorized to act for {sender_number}: use your own number in the URL, "
             "or have the sender authorize you.",
         )
+    _check_not_blocked(organizations[sender_number])
     return Caller(chain[0], organizations[number], organizations[sender_number])
 
 
@@ -82,6 +84,11 @@ def _check_not_revoked(chain: Chain) -> None:
         check_revocation(chain)
     except UntrustedCertificate as error:
         raise _not_authorized(f"The client certificate is not trusted: {error}") from error
+
+
+def _check_not_blocked(organization: Organization) -> None:
+    if organization.blocked_at is not None:
+        raise _not_authorized(f"The organization {organization.number} is blocked here: ask those who run the service.")
 
 
 def _not_authorized(message: str) -> RefusedError:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import obstore
 from cryptography.exceptions import InvalidTag
@@ -29,7 +29,12 @@ from segl.core.errors import SeglError
 from segl.service import clock
 from segl.service.store.models import Document
 
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
 CHUNK = 64 * 1024
+# Of an object store: one that is away is an error soon, not after the library's three minutes.
+_RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
 _TAG = 16
 _NONCE = 12
 _KEY = 32
@@ -128,6 +133,13 @@ def remove(names: Iterable[str]) -> None:
         obstore.delete(_store(), orphans)
 
 
+def probe() -> None:
+    """Make sure that documents can be stored: write a blob and remove it again, or raise what keeps one from it."""
+    name = f"{secrets.token_hex(16)}-probe"
+    obstore.put(_store(), name, b"probe")
+    obstore.delete(_store(), name)
+
+
 def sweep(grace: timedelta = timedelta(days=1)) -> int:
     """Remove blobs older than `grace` that no row names (left by a kill between blob and row); returns how many."""
     before = clock.wall() - grace
@@ -174,7 +186,7 @@ def _checked(key: JobKey, name: str, sha256: bytes) -> Iterator[bytes]:
 def _store() -> Any:
     url = settings.SEGL_DOCUMENTS
     if "://" in url:
-        return from_url(url)
+        return from_url(url, retry_config=_RETRIES)
     return LocalStore(settings.SEGL_FOLDER / url, mkdir=True)
 
 

@@ -34,6 +34,7 @@ class Organization(models.Model):
     name = models.CharField(max_length=200)
     sector = models.CharField(max_length=7, choices=Sector.choices)
     brokers = models.ManyToManyField("self", symmetrical=False, related_name="broker_for")
+    blocked_at = models.DateTimeField(null=True)  # From then on it is not let in, whoever calls for it.
 
     class Meta:
         db_table = "organization"

@@ -1,0 +1,195 @@
+"""The commands of those who run the service: `segl serve`, `segl migrate` and `segl organization`."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from segl.service.jobs.organizations import RegisteredOrganization
+
+REFUSED = 2
+DEFAULT_CONFIGURATION = Path("segl.toml")
+
+app = typer.Typer()
+serve = typer.Typer(no_args_is_help=True, help="Run one process of the service, until SIGTERM or Ctrl-C.")
+organization = typer.Typer(no_args_is_help=True, help="Say which organizations may use the API.")
+app.add_typer(serve, name="serve")
+app.add_typer(organization, name="organization")
+
+Configuration = Annotated[
+    Path, typer.Option("--config", metavar="FILE", envvar="SEGL_CONFIG", help="The configuration (docs/production.md).")
+]
+Number = Annotated[str, typer.Argument(metavar="NUMBER", help="An organization number, 9 digits.")]
+Broker = Annotated[str, typer.Argument(metavar="BROKER", help="The broker's organization number.")]
+Sender = Annotated[str, typer.Argument(metavar="SENDER", help="The organization number of the one it acts for.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Sector(StrEnum):
+    """What an organization may ask for depends on it."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    """What keeps a command from doing its work ends it with a sentence."""
+    from segl.core.errors import SeglError
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        typer.echo(f"segl: This needs {error.name}, which is not installed; install segl[service].", err=True)
+        raise typer.Exit(REFUSED) from None
+    except SeglError as error:
+        for line in str(error).splitlines():
+            typer.echo(f"segl: {line}", err=True)
+        raise typer.Exit(REFUSED) from None
+
+
+@contextmanager
+def _register(configuration: Path) -> Iterator[None]:
+    """The register of organizations can be used in the block."""
+    with _refusals_told():
+        from segl.service.config import checking, wiring
+
+        wiring.set_up(configuration)
+        checking.check_database()
+        yield
+
+
+@serve.command()
+def api(config: Configuration = DEFAULT_CONFIGURATION) -> None:
+    """Answer senders' programs: the Signature API, over mutual TLS or behind a proxy."""
+    with _refusals_told():
+        from segl.service.config.processes import serve_api
+
+        serve_api(config)
+
+
+@serve.command()
+def web(config: Configuration = DEFAULT_CONFIGURATION) -> None:
+    """Answer signers' browsers: the pages, behind a proxy."""
+    with _refusals_told():
+        from segl.service.config.processes import serve_web
+
+        serve_web(config)
+
+
+@serve.command()
+def worker(config: Configuration = DEFAULT_CONFIGURATION) -> None:
+    """Do what falls due: send, sign, seal."""
+    with _refusals_told():
+        from segl.service.config.processes import serve_worker
+
+        serve_worker(config)
+
+
+@app.command()
+def migrate(config: Configuration = DEFAULT_CONFIGURATION) -> None:
+    """Bring the database up to date, and enter the organizations that the configuration names."""
+    with _refusals_told():
+        from segl.service.config.processes import migrate as migrate_database
+
+        migrate_database(config)
+    typer.echo("The database is up to date.")
+
+
+@organization.command()
+def add(
+    number: Number,
+    name: Annotated[str, typer.Option(help="The name that signers see.")],
+    sector: Annotated[Sector, typer.Option(help="The sector it belongs to.")],
+    config: Configuration = DEFAULT_CONFIGURATION,
+) -> None:
+    """Let an organization use the API."""
+    with _register(config):
+        from segl.service.jobs.organizations import add_organization
+
+        add_organization(number=number, name=name, sector=sector)
+    typer.echo(f"The organization {number} may use the API.")
+
+
+@organization.command(name="list")
+def list_all(as_json: AsJson = False, config: Configuration = DEFAULT_CONFIGURATION) -> None:
+    """List the organizations."""
+    with _register(config):
+        from segl.service.jobs.organizations import organizations
+
+        found = organizations()
+    if as_json:
+        _print_json([_told(each) for each in found])
+        return
+    for each in found:
+        typer.echo(f"{each.number}  {each.sector:7}  {'blocked' if each.blocked_at else '       '}  {each.name}")
+
+
+@organization.command()
+def show(number: Number, as_json: AsJson = False, config: Configuration = DEFAULT_CONFIGURATION) -> None:
+    """Show what is known of an organization."""
+    with _register(config):
+        from segl.service.jobs.organizations import organization as registered
+
+        found = registered(number)
+    if as_json:
+        _print_json(_told(found))
+        return
+    blocked = f"since {found.blocked_at:%Y-%m-%d %H:%M %Z}" if found.blocked_at else "no"
+    typer.echo(f"{found.number} {found.name}\n  Sector   {found.sector}\n  Blocked  {blocked}")
+    typer.echo(f"  Brokers  {', '.join(found.brokers) or 'none'}\n  Acts for {', '.join(found.broker_for) or 'none'}")
+
+
+@organization.command()
+def block(number: Number, config: Configuration = DEFAULT_CONFIGURATION) -> None:
+    """Let an organization in no more, neither itself nor a broker for it; its jobs go on."""
+    with _register(config):
+        from segl.service.jobs.organizations import block_organization
+
+        block_organization(number=number)
+    typer.echo(f"The organization {number} is blocked.")
+
+
+@organization.command()
+def unblock(number: Number, config: Configuration = DEFAULT_CONFIGURATION) -> None:
+    """Let a blocked organization in again."""
+    with _register(config):
+        from segl.service.jobs.organizations import unblock_organization
+
+        unblock_organization(number=number)
+    typer.echo(f"The organization {number} may use the API.")
+
+
+@organization.command(name="authorize-broker")
+def authorize(broker: Broker, sender: Sender, config: Configuration = DEFAULT_CONFIGURATION) -> None:
+    """Let a broker act for a sender."""
+    with _register(config):
+        from segl.service.jobs.organizations import authorize_broker
+
+        authorize_broker(sender=sender, broker=broker)
+    typer.echo(f"The organization {broker} may act for {sender}.")
+
+
+@organization.command(name="revoke-broker")
+def revoke(broker: Broker, sender: Sender, config: Configuration = DEFAULT_CONFIGURATION) -> None:
+    """Let a broker act for a sender no more."""
+    with _register(config):
+        from segl.service.jobs.organizations import revoke_broker
+
+        revoke_broker(sender=sender, broker=broker)
+    typer.echo(f"The organization {broker} may act for {sender} no more.")
+
+
+def _told(registered: "RegisteredOrganization") -> dict[str, Any]:
+    blocked_at = registered.blocked_at
+    return asdict(registered) | {"blocked_at": blocked_at.isoformat() if blocked_at else None}
+
+
+def _print_json(told: Any) -> None:
+    typer.echo(json.dumps(told, indent=2, ensure_ascii=False))

@@ -1,0 +1,96 @@
+"""Health for those who run the service: `/healthz` says that the process answers, `/readyz` that it can do its work.
+
+Both say no more than that; why a process is not ready stands in its log.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import socket
+
+from segl.service.config.bodies import Answer, Application, Receive, Scope, Send, plain, send_answer
+
+logger = logging.getLogger(__name__)
+
+CHECK_EVERY_SECONDS = 5.0
+_STALE_SECONDS = 15.0
+_PROBE_SECONDS = 5.0
+
+
+class Readiness:
+    """Whether the process can do its work: looked at again and again by a thread of its own, however often it is asked.
+
+    A check that hangs counts as one that failed.
+    """
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._passed_at = float("-inf")
+        threading.Thread(target=self._watch, name="readiness", daemon=True).start()
+
+    def is_ready(self) -> bool:
+        """Whether the last look found everything in order, and was not long ago."""
+        return time.monotonic() - self._passed_at < _STALE_SECONDS
+
+    def _watch(self) -> None:
+        while True:
+            self._look()
+            time.sleep(CHECK_EVERY_SECONDS)
+
+    def _look(self) -> None:
+        try:
+            self._check()
+        except Exception as error:  # whatever keeps the process from working
+            self._passed_at = float("-inf")
+            logger.warning("Not ready: %s", error)
+        else:
+            self._passed_at = time.monotonic()
+
+
+class WithHealth:
+    """An ASGI application that answers the questions after health itself, from anyone and before all else."""
+
+    def __init__(self, application: Application, readiness: Readiness) -> None:
+        self._application = application
+        self._readiness = readiness
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = _answer(scope["path"], self._readiness)
+        if answer is None:
+            await self._application(scope, receive, send)
+        else:
+            await send_answer(answer, send)
+
+
+def serve_health(listener: socket, readiness: Readiness) -> None:
+    """Answer questions after health, and no others, on this socket from a thread in the background."""
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = _PROBE_SECONDS
+
+        def do_GET(self) -> None:
+            answer = _answer(self.path, readiness) or plain(HTTPStatus.NOT_FOUND, "not found\n")
+            self.send_response_only(answer.status)
+            self.send_header("Content-Type", answer.content_type)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        def log_message(self, *_: object) -> None:
+            """Probes are not worth a line."""
+
+    server = ThreadingHTTPServer(listener.getsockname()[:2], Handler, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listener
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+
+
+def _answer(path: str, readiness: Readiness) -> Answer | None:
+    if path == "/healthz" or (path == "/readyz" and readiness.is_ready()):
+        return plain(HTTPStatus.OK, "ok\n")
+    if path == "/readyz":
+        return plain(HTTPStatus.SERVICE_UNAVAILABLE, "not ready\n")
+    return None

@@ -1,0 +1,159 @@
+"""The processes of the service: one serves the API, one the pages, one works. Any number of each may run side by side.
+
+Each is told to stop with SIGTERM or SIGINT, and first ends what it has begun.
+"""
+
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segl.service import rendering
+from segl.service.config import checking, wiring
+from segl.service.config.configuration import Configuration
+from segl.service.config.health import Readiness, serve_health
+from segl.service.config.reading import Address, ConfigurationError
+from segl.service.config.servers import Listener, serve
+
+if TYPE_CHECKING:
+    from segl.service.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+
+def serve_api(path: Path) -> None:
+    """Answer the API's clients, directly or behind a proxy or both, as the configuration says.
+
+    Raises:
+        ConfigurationError: Something keeps it from serving.
+    """
+    configuration = _started(path)
+    from segl.service.config.listeners import direct_api, proxied_api
+
+    api, readiness = configuration.api, Readiness(checking.check_surroundings)
+    with ExitStack() as stack:
+        listeners = []
+        if api.listen and api.tls:
+            bound = stack.enter_context(listening("api.listen", api.listen))
+            listeners.append(direct_api(bound, configuration, api.tls))
+        if api.proxy:
+            bound = stack.enter_context(listening("api.proxy.listen", api.proxy.listen))
+            listeners.append(proxied_api(bound, api.proxy, readiness))
+        if not listeners:
+            raise ConfigurationError(
+                "The API has no listener: write the setting `api.proxy.listen` (behind a proxy) or `api.listen` (TLS)."
+            )
+        _serve("api", listeners)
+
+
+def serve_web(path: Path) -> None:
+    """Answer people's browsers, behind a proxy.
+
+    Raises:
+        ConfigurationError: Something keeps it from serving.
+    """
+    configuration = _started(path)
+    from segl.service.config.listeners import pages
+
+    if configuration.web.listen is None:
+        raise ConfigurationError("The pages have no listener: write the setting `web.listen`.")
+    with listening("web.listen", configuration.web.listen) as bound:
+        _serve("web", [pages(bound, configuration, Readiness(checking.check_surroundings))])
+
+
+def serve_worker(path: Path) -> None:
+    """Do what is due, and tell of one's health if the configuration says where.
+
+    Raises:
+        ConfigurationError: Something keeps it from working.
+    """
+    configuration = _started(path)
+    with ExitStack() as stack:
+        if configuration.worker_listen:
+            bound = stack.enter_context(listening("worker.listen", configuration.worker_listen))
+            serve_health(bound, Readiness(checking.check_surroundings))
+        logger.info("segl serve worker works.")
+        work(stopped_by=[signal.SIGINT, signal.SIGTERM])
+
+
+def work(
+    *, stopped_by: Iterable[signal.Signals], accompanied_by: Callable[["Worker"], None] = lambda worker: None
+) -> None:
+    """Do what is due until one of these signals comes, and then end what was begun; only for the main thread.
+
+    `accompanied_by` is called with the worker, in a thread of its own.
+    """
+    from segl.service.worker import Worker
+
+    worker = Worker()
+    for number in stopped_by:
+        signal.signal(number, lambda *_: worker.stop())
+    threading.Thread(target=accompanied_by, args=[worker], name="company", daemon=True).start()
+    warm_up()
+    worker.run()
+
+
+def migrate(path: Path) -> None:
+    """Bring the database up to date.
+
+    Raises:
+        ConfigurationError: It cannot be used.
+    """
+    configuration = wiring.set_up(path)
+    from django.db import Error
+
+    try:
+        wiring.prepare_database(configuration)
+    except Error as error:
+        raise checking.unusable_database(error) from None
+
+
+@contextmanager
+def listening(setting: str, address: Address) -> Iterator[socket.socket]:
+    """A socket that listens on this address.
+
+    Raises:
+        ConfigurationError: It cannot.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        bound = socket.create_server((address.host, address.port), family=family, backlog=512)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Nothing can listen on the setting `{setting}`, {address}: {error.strerror or error}. "
+            "Each process needs an address of this machine with a port that no other process has."
+        ) from None
+    with bound:
+        yield bound
+
+
+def warm_up() -> None:
+    """Load in the background what the first request would otherwise wait for."""
+    threading.Thread(target=_load, name="warm-up", daemon=True).start()
+
+
+def _load() -> None:
+    from segl.core import pades
+
+    rendering.warm_up()
+    _ = pades.seal, pades.verify
+
+
+def _started(path: Path) -> Configuration:
+    configuration = wiring.start(path)
+    checking.check_surroundings()
+    return configuration
+
+
+def _serve(kind: str, listeners: Sequence[Listener]) -> None:
+    def ready() -> None:
+        for each in listeners:
+            host, port = each.socket.getsockname()[:2]
+            logger.info("segl serve %s accepts calls on %s.", kind, Address(host, port))
+        warm_up()
+
+    serve(listeners, ready=ready)

@@ -1,0 +1,137 @@
+"""The register of the organizations that may use the API: who is in it, who is blocked, who may act for whom."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import IntegrityError
+from stdnum.no import orgnr
+
+from segl.service import clock
+from segl.service.jobs.errors import OrganizationError
+from segl.service.store.models import Organization, Sector
+from segl.service.store.transactions import write
+
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredOrganization:
+    """An organization as the register has it; `brokers` may act for it, and it may act for `broker_for`."""
+
+    number: str
+    name: str
+    sector: str
+    blocked_at: datetime | None
+    brokers: tuple[str, ...]
+    broker_for: tuple[str, ...]
+
+
+def add_organization(*, number: str, name: str, sector: str) -> None:
+    """Let an organization use the API.
+
+    Raises:
+        OrganizationError: It is there already, or a value is none that an organization can have.
+    """
+    _check_number(number)
+    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise OrganizationError(f"The name has to be one line of 1 to {_LONGEST_NAME} characters.")
+    if sector not in Sector.values:
+        raise OrganizationError(f"The sector {sector!r} is unknown: write {' or '.join(Sector.values)}.")
+    try:
+        with write():
+            Organization.objects.create(number=number, name=name.strip(), sector=sector)
+    except IntegrityError:
+        raise OrganizationError(f"The organization {number} is registered already.") from None
+
+
+def organizations() -> Sequence[RegisteredOrganization]:
+    """All of them, by number."""
+    return [_registered(each) for each in Organization.objects.prefetch_related("brokers", "broker_for").order_by("pk")]
+
+
+def organization(number: str) -> RegisteredOrganization:
+    """One of them.
+
+    Raises:
+        OrganizationError: It is not registered.
+    """
+    return _registered(_row(number))
+
+
+def block_organization(*, number: str) -> None:
+    """Let an organization in no more, neither itself nor a broker for it. Its jobs go on.
+
+    Raises:
+        OrganizationError: It is not registered.
+    """
+    with write():
+        row = _row(number)
+        row.blocked_at = row.blocked_at or clock.now()
+        row.save(update_fields=["blocked_at"])
+
+
+def unblock_organization(*, number: str) -> None:
+    """Let a blocked organization in again.
+
+    Raises:
+        OrganizationError: It is not registered.
+    """
+    with write():
+        row = _row(number)
+        row.blocked_at = None
+        row.save(update_fields=["blocked_at"])
+
+
+def authorize_broker(*, sender: str, broker: str) -> None:
+    """Let a broker act for a sender.
+
+    Raises:
+        OrganizationError: One of them is not registered, or they are one.
+    """
+    if sender == broker:
+        raise OrganizationError(f"The organization {sender} acts for itself: name another one as its broker.")
+    with write():
+        _row(sender).brokers.add(_row(broker))
+
+
+def revoke_broker(*, sender: str, broker: str) -> None:
+    """Let a broker act for a sender no more.
+
+    Raises:
+        OrganizationError: One of them is not registered, or the broker was not authorized.
+    """
+    with write():
+        row = _row(broker)
+        brokers = _row(sender).brokers
+        if not brokers.contains(row):
+            raise OrganizationError(f"The organization {broker} is not authorized to act for {sender}.")
+        brokers.remove(row)
+
+
+def _row(number: str) -> Organization:
+    row = Organization.objects.filter(pk=number).first()
+    if row is None:
+        raise OrganizationError(f"The organization {number} is not registered: add it with `segl organization add`.")
+    return row
+
+
+def _check_number(number: str) -> None:
+    """The register takes real numbers only; a sandbox takes any, since tests use numbers that nobody has."""
+    if not re.fullmatch("[0-9]{9}", number):
+        raise OrganizationError(f"The organization number {number!r} has to be 9 digits.")
+    if not settings.SEGL_SANDBOX and not orgnr.is_valid(number):
+        raise OrganizationError(f"The organization number {number} has a wrong check digit: look it up again.")
+
+
+def _registered(row: Organization) -> RegisteredOrganization:
+    return RegisteredOrganization(
+        row.number,
+        row.name,
+        row.sector,
+        row.blocked_at,
+        tuple(sorted(each.pk for each in row.brokers.all())),
+        tuple(sorted(each.pk for each in row.broker_for.all())),
+    )

@@ -1,0 +1,311 @@
+"""`segl serve` as an operator runs it: several processes of each kind over PostgreSQL, stopped and misconfigured."""
+
+import asyncio
+import http.client
+import signal
+import socket
+import ssl
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import people
+import psycopg
+import pytest
+from aiosmtpd.controller import Controller
+from people import Person
+
+from running_sandbox import ROOT
+from running_service import Operator, Process, free_ports, operator
+from segl.sdk import (
+    ContactInformation,
+    Document,
+    Email,
+    FileType,
+    Job,
+    JobStatus,
+    Notifications,
+    PersonalIdentificationNumber,
+    PortalClient,
+    Signer,
+)
+
+PUBLIC = "123456789"
+KARI = Person("kari@example.com", "01017012345", "Kari Nordmann")
+OLA = Person("ola@example.com", "02028012345", "Ola Hansen")
+JOB = Job(
+    Document("Contract", "Please sign.", FileType.PDF, ROOT / "demo" / "contract.pdf"),
+    [
+        Signer(PersonalIdentificationNumber(KARI.number), Notifications(Email(KARI.address))),
+        Signer(ContactInformation(email=Email(OLA.address))),
+    ],
+)
+
+
+@dataclass(frozen=True)
+class Ports:
+    api: tuple[int, int]
+    web: tuple[int, int]
+    worker: tuple[int, int]
+
+
+@pytest.fixture
+def ports() -> Ports:
+    first, second, third, fourth, fifth, sixth = free_ports(6)
+    return Ports((first, second), (third, fourth), (fifth, sixth))
+
+
+@pytest.fixture
+def run(tmp_path: Path, postgresql_url: str, ports: Ports) -> Operator:
+    """A configured service over PostgreSQL, of which nothing runs yet."""
+    roots = {"api_root": f"https://127.0.0.1:{ports.api[0]}/api", "web_root": f"http://127.0.0.1:{ports.web[0]}"}
+    made = operator(tmp_path, postgresql_url, **roots)
+    made.done("migrate")
+    made.done("organization", "add", PUBLIC, "--name", "Nordvik kommune", "--sector", "public")
+    return made
+
+
+def api(run: Operator, port: int) -> AbstractContextManager[Process]:
+    server = run.pki.server
+    files = {"SEGL_API_CERTIFICATE": str(server.certificate), "SEGL_API_PRIVATE_KEY": str(server.private_key)}
+    return run.serving("api", SEGL_API_LISTEN=f"127.0.0.1:{port}", **files)
+
+
+def web(run: Operator, port: int) -> AbstractContextManager[Process]:
+    return run.serving("web", SEGL_WEB_LISTEN=f"127.0.0.1:{port}")
+
+
+def worker(run: Operator, port: int, **settings: str) -> AbstractContextManager[Process]:
+    return run.serving("worker", SEGL_WORKER_LISTEN=f"127.0.0.1:{port}", **settings)
+
+
+def client(run: Operator, port: int) -> PortalClient:
+    return PortalClient(run.client(f"https://127.0.0.1:{port}/api"))
+
+
+def test_two_processes_of_each_kind_are_one_service(run: Operator, ports: Ports) -> None:
+    with ExitStack() as stack:
+        for number in (0, 1):
+            stack.enter_context(api(run, ports.api[number]))
+            stack.enter_context(web(run, ports.web[number]))
+            stack.enter_context(worker(run, ports.worker[number]))
+        one, other = (stack.enter_context(client(run, port)) for port in ports.api)
+        one.create(JOB)
+        for person, port in ((KARI, ports.web[0]), (OLA, ports.web[1])):
+            mail = people.mail_to(person, f"http://127.0.0.1:{port}/outbox")
+            links = [link.replace(str(ports.web[0]), str(port)) for link in mail["links"]]
+            people.sign(person, mail | {"links": links})
+        change = completed(other)
+        assert one.get_pades(change.pades_reference).read().startswith(b"%PDF-")
+        one.confirm(change.confirmation_reference)
+        assert other.get_status_change().status is JobStatus.NO_CHANGES
+
+
+def completed(polling: PortalClient) -> Any:
+    deadline = time.monotonic() + 60
+    while (change := polling.get_status_change()).status is not JobStatus.COMPLETED_SUCCESSFULLY:
+        assert time.monotonic() < deadline, "the job is not completed"
+        time.sleep(change.seconds_until_next_poll)
+    return change
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_lets_a_slow_upload_end_with_its_job(run: Operator, ports: Ports, number: signal.Signals) -> None:
+    with api(run, ports.api[0]) as serving, client(run, ports.api[0]) as sender:
+        request = next(sender._calls.create(JOB))
+        [files] = [each for each in run.pki.organizations if each.organization.number == PUBLIC]
+        context = ssl.create_default_context(cafile=run.pki.trust_anchors)
+        context.load_cert_chain(files.certificate, files.private_key)
+        connection = http.client.HTTPSConnection("127.0.0.1", ports.api[0], timeout=10, context=context)
+        connection.putrequest("POST", httpx.URL(request.url).path)
+        for name, value in {**request.headers, "Content-Length": str(len(request.content))}.items():
+            connection.putheader(name, value)
+        connection.endheaders(request.content[:20_000])
+        time.sleep(0.3)
+        serving.process.send_signal(number)
+        wait_until_closed(ports.api[0])
+        connection.send(request.content[20_000:])
+        answer = connection.getresponse()
+        assert (answer.status, b"signature-job-id" in answer.read()) == (200, True)
+        connection.close()
+        assert serving.process.wait(10) == 0
+    assert rows(run, "SELECT count(*) FROM job") == [(1,)]
+
+
+def wait_until_closed(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.02)
+    raise AssertionError("it still accepts connections")
+
+
+def test_a_stopped_worker_ends_what_it_has_begun(run: Operator, ports: Ports) -> None:
+    with slow_mail() as inbox, api(run, ports.api[0]), client(run, ports.api[0]) as sender:
+        smtp = {"SEGL_MAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend", "SEGL_MAIL_HOST": "127.0.0.1"}
+        with worker(run, ports.worker[0], **smtp, SEGL_MAIL_PORT=str(inbox.port)) as working:
+            sender.create(replace(JOB, signers=JOB.signers[:1]))
+            inbox.wait_for_mail()
+            working.process.terminate()
+            assert working.process.wait(15) == 0
+    assert inbox.accepted == 1
+    assert rows(run, "SELECT due_at, lease_until, last_error FROM notification") == [(None, 0, "")]
+
+
+class SlowInbox:
+    """Takes two seconds for each mail."""
+
+    port = 0
+
+    def __init__(self) -> None:
+        self.begun = self.accepted = 0
+
+    async def handle_DATA(self, *_: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        self.begun += 1
+        await asyncio.sleep(2)
+        self.accepted += 1
+        return "250 OK"
+
+    def wait_for_mail(self) -> None:
+        deadline = time.monotonic() + 20
+        while not self.begun:
+            assert time.monotonic() < deadline, "no mail came"
+            time.sleep(0.02)
+        assert self.accepted == 0
+
+
+@contextmanager
+def slow_mail() -> Iterator[SlowInbox]:
+    inbox = SlowInbox()
+    [inbox.port] = free_ports(1)
+    controller = Controller(inbox, hostname="127.0.0.1", port=inbox.port)
+    controller.start()
+    yield inbox
+    controller.stop()
+
+
+def rows(run: Operator, statement: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(database_url(run)) as connection:
+        return connection.execute(statement).fetchall()  # type: ignore[call-overload,no-any-return]  # ours, no user's
+
+
+def test_health_is_told_without_certificates_and_readiness_follows_the_database(run: Operator, ports: Ports) -> None:
+    proxied = {
+        "SEGL_API_PROXY_LISTEN": f"127.0.0.1:{ports.api[1]}",
+        "SEGL_API_PROXY_TRUSTED": "192.0.2.1",
+        "SEGL_API_PROXY_HEADER": "Client-Cert",
+    }
+    with (
+        run.serving("api", **proxied),
+        web(run, ports.web[0]),
+        worker(run, ports.worker[0]) as working,
+    ):
+        told = (ports.api[1], ports.web[0], ports.worker[0])
+        for port in told:
+            assert eventually(port, "readyz", 200) == "ok\n"
+            assert health(port, "healthz") == (200, "ok\n")
+        assert health(ports.worker[0], "outbox") == (404, "not found\n")
+        with psycopg.connect(database_url(run), autocommit=True) as connection:
+            connection.execute("ALTER TABLE django_migrations RENAME TO hidden")
+        for port in told:
+            assert eventually(port, "readyz", 503) == "not ready\n"
+            assert health(port, "healthz") == (200, "ok\n")
+        assert "Not ready: " in working.log
+
+
+def database_url(run: Operator) -> str:
+    return str(tomllib.loads(run.configuration.read_text())["database"])
+
+
+def health(port: int, path: str) -> tuple[int, str]:
+    answer = httpx.get(f"http://127.0.0.1:{port}/{path}", headers={"Host": "any.example"}, trust_env=False)
+    return answer.status_code, answer.text
+
+
+def eventually(port: int, path: str, status: int) -> str:
+    deadline = time.monotonic() + 20
+    while (told := health(port, path))[0] != status:
+        assert time.monotonic() < deadline, told
+        time.sleep(0.1)
+    return told[1]
+
+
+def test_others_than_the_proxy_are_refused_on_its_listener(run: Operator, ports: Ports) -> None:
+    proxied = {
+        "SEGL_API_PROXY_LISTEN": f"127.0.0.1:{ports.api[1]}",
+        "SEGL_API_PROXY_TRUSTED": "192.0.2.0/24",
+        "SEGL_API_PROXY_HEADER": "Client-Cert",
+    }
+    with run.serving("api", **proxied):
+        answer = httpx.get(f"http://127.0.0.1:{ports.api[1]}/api/{PUBLIC}", trust_env=False)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (403, "application/xml")
+    assert "This address is for the service&apos;s proxy alone" in answer.text.replace("'", "&apos;")
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    """A service over SQLite that could be started."""
+    folder = tmp_path_factory.mktemp("broken")
+    made = operator(folder, "sqlite:///segl.sqlite3")
+    made.done("migrate")
+    (folder / "nonsense").write_text("nonsense")
+    return made
+
+
+LISTEN = {"SEGL_API_PROXY_LISTEN": "127.0.0.1:1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "sentence"),
+    [
+        ("web", {"SEGL_CONFIG": "gone.toml"}, "The configuration file gone.toml cannot be read: No such file"),
+        ("web", {"SEGL_CONFIG": "{folder}/nonsense"}, "nonsense is not valid TOML"),
+        ("web", {"SEGL_WEB_LISTN": "x"}, "SEGL_WEB_LISTN is no setting: did you mean SEGL_WEB_LISTEN?"),
+        ("web", {}, "The pages have no listener: write the setting `web.listen`."),
+        ("web", {"SEGL_WEB_LISTEN": "192.0.2.1:80"}, "Nothing can listen on the setting `web.listen`, 192.0.2.1:80: "),
+        ("api", {}, "The API has no listener: write the setting `api.proxy.listen` (behind a proxy) or `api.listen`"),
+        ("api", LISTEN, "The setting `api.proxy.trusted` is missing: write it into the configuration file, or set"),
+        ("api", LISTEN, "The setting `api.proxy.header` is missing: write it into the configuration file, or set"),
+        ("worker", {"SEGL_MASTER_KEY_FILE": "gone"}, "cannot be read (No such file or directory)"),
+        ("worker", {"SEGL_MASTER_KEY_FILE": "nonsense"}, "make a key with `openssl rand -hex 32`"),
+        ("worker", {"SEGL_SEAL_CERTIFICATE": "gone"}, "The setting `seal` names {folder}/gone, which cannot be read"),
+        ("worker", {"SEGL_SANDBOX": "false"}, "`sandbox = true` goes with the throw-away PKI"),
+        ("worker", {"SEGL_DATABASE": "sqlite:///empty"}, "The database is not up to date: run `segl migrate` first"),
+        ("worker", {"SEGL_DATABASE": "postgresql://u:secret@127.0.0.1:1/x"}, "The database cannot be used: "),
+        ("worker", {"SEGL_DATABASE": "mysql://u:secret@127.0.0.1/x"}, "'mysql' is of no kind that is known"),
+        ("worker", {"SEGL_DOCUMENTS": "/proc/segl"}, "Nothing can be written to the setting `documents`: "),
+        ("worker", {"SEGL_DOCUMENTS": "s3://"}, "write a folder, or s3://BUCKET or s3://BUCKET/PREFIX"),
+    ],
+)
+def test_a_wrong_configuration_is_told_at_the_start(
+    broken: Operator, kind: str, settings: dict[str, str], sentence: str
+) -> None:
+    given = {name: value.format(folder=broken.folder) for name, value in settings.items()}
+    ended = broken.command("serve", kind, **given)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert sentence.format(folder=broken.folder) in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "secret" not in ended.stderr
+
+
+def test_all_that_is_wrong_is_told_at_once(broken: Operator) -> None:
+    wrong = {"SEGL_MAIL_PORT": "0", "SEGL_API_ROOT": "http://127.0.0.1", "SEGL_POLL_INTERVAL_SECONDS": "soon"}
+    assert len(broken.command("serve", "api", **wrong).stderr.splitlines()) == 3
+    lacking = {"SEGL_DATABASE": "sqlite:///empty", "SEGL_DOCUMENTS": "/proc/segl"}
+    assert len(broken.command("serve", "api", **lacking).stderr.splitlines()) == 2
+
+
+def test_a_port_that_is_taken_is_told(broken: Operator) -> None:
+    [port] = free_ports(1)
+    with web(broken, port):
+        ended = broken.command("serve", "web", SEGL_WEB_LISTEN=f"127.0.0.1:{port}")
+    assert ended.returncode == 2
+    assert f"`web.listen`, 127.0.0.1:{port}: Address already in use" in ended.stderr

@@ -1,0 +1,152 @@
+"""Keys and certificates are looked at before anything is served: each fault with its setting and a sentence."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.conf import settings
+
+from certificates import certificate, private_key, subject
+from segl.core.keys import PrivateKey
+from segl.sandbox.pki import SandboxPki
+from segl.service.config.checking import check_certificates
+from segl.service.config.configuration import Api, Configuration, KeyFiles
+from segl.service.config.reading import ConfigurationError
+
+HOUR = timedelta(hours=1)
+
+
+def issued(name: str, issuer: str, *, ca: bool = False, binding: bool = True, hours: int = 1) -> PrivateKey:
+    """A certificate by `issuer` (its own when it has the same name) that ends in so many hours."""
+    end = datetime.now(UTC) + hours * HOUR
+    key, issuer_key = private_key(name, "P-256"), private_key(issuer, "P-256")
+    made = certificate(
+        subject(name), key, subject(issuer), issuer_key, ca, True, end - timedelta(days=30), end, binding
+    )
+    return PrivateKey(made, (), key)
+
+
+class Production:
+    """The files of a service that is no sandbox, in a folder; `write` replaces one key's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.write("root", issued("Root", "Root", ca=True))
+        self.write("seal", issued("Seal", "Root"))
+        self.write("signer-ca", issued("Signer CA", "Root", ca=True))
+        self.write("issuer", issued("Issuer", "Root", ca=True))
+        self.write("api", issued("Server", "Issuer"), issued("Issuer", "Root", ca=True))
+
+    def write(self, name: str, *keys: PrivateKey) -> KeyFiles:
+        files = self.files(name)
+        files.certificate.write_bytes(b"".join(each.certificate.public_bytes(Encoding.PEM) for each in keys))
+        pem = keys[0].key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        files.private_key.write_bytes(pem)
+        return files
+
+    def files(self, name: str) -> KeyFiles:
+        return KeyFiles(self._folder / f"{name}.pem", self._folder / f"{name}-key.pem")
+
+    def configuration(self) -> Configuration:
+        root = self.files("root").certificate
+        return replace(
+            settings.SEGL,
+            sandbox=False,
+            trust_anchors=(root,),
+            intermediates=(self.files("issuer").certificate,),
+            seal=self.files("seal"),
+            seal_root=root,
+            signer_ca=self.files("signer-ca"),
+            api=Api(tls=self.files("api")),
+        )
+
+
+@pytest.fixture
+def production(tmp_path: Path) -> Production:
+    return Production(tmp_path)
+
+
+def refused(configuration: Configuration) -> list[str]:
+    with pytest.raises(ConfigurationError) as error:
+        check_certificates(configuration)
+    return str(error.value).splitlines()
+
+
+def test_what_is_right_passes(production: Production, pki: SandboxPki) -> None:
+    check_certificates(production.configuration())
+    sandbox: dict[str, Any] = {"seal": pki.seal, "seal_root": pki.trust_anchors, "signer_ca": pki.signer_ca}
+    trust = {"trust_anchors": (pki.trust_anchors,), "intermediates": (pki.intermediates,)}
+    check_certificates(replace(settings.SEGL, **sandbox, **trust, api=Api(tls=pki.server)))
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "sentence"),
+    [
+        ("root", [issued("Root", "Root", ca=True, hours=-1)], "`trust_anchors` cannot be used: it holds no root"),
+        ("root", [issued("Issuer", "Root", ca=True)], "`trust_anchors` cannot be used: it holds no root"),
+        ("seal", [issued("Seal", "Root", hours=-1)], "`seal` cannot be used: The certificate CN=Seal expired"),
+        ("seal", [issued("Seal", "Root", hours=24 * 60)], "CN=Seal is not valid before"),
+        ("seal", [issued("Seal", "Root", binding=False)], "CN=Seal is for authentication only"),
+        ("seal", [issued("Seal", "Another Root")], "CN=Seal, issued by CN=Another Root, does not chain to a trust"),
+        ("signer-ca", [issued("Signer CA", "Root")], "`signer_ca` cannot be used: The certificate CN=Signer CA is no"),
+        ("signer-ca", [issued("Signer CA", "Root", ca=True, hours=-1)], "The certificate CN=Signer CA expired"),
+        ("signer-ca", [issued("Signer CA", "Other", ca=True)], "CN=Signer CA, issued by CN=Other, does not chain to"),
+        (
+            "api",
+            [issued("Server", "Root", hours=-1)],
+            "`api.certificate` cannot be used: The certificate CN=Server exp",
+        ),
+        (
+            "api",
+            [issued("Server", "Root"), issued("Issuer", "Root", ca=True)],
+            "the certificate CN=Server is followed by CN=Issuer, which did not issue it: write the server's",
+        ),
+    ],
+)
+def test_a_certificate_that_cannot_be_used_is_told(
+    production: Production, name: str, keys: list[PrivateKey], sentence: str
+) -> None:
+    production.write(name, *keys)
+    assert any(sentence in told for told in refused(production.configuration()))
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"), [("seal", "seal"), ("signer-ca", "signer_ca"), ("api", "api.certificate")]
+)
+def test_a_key_that_does_not_fit_is_told(production: Production, name: str, setting: str) -> None:
+    production.files(name).private_key.write_bytes(production.files("root").private_key.read_bytes())
+    [told] = refused(production.configuration())
+    assert told.startswith(
+        f"The setting `{setting}` cannot be used: The private key does not belong to the certificate"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [("issuer", "intermediates"), ("seal", "seal"), ("signer-ca", "signer_ca"), ("api", "api.certificate")],
+)
+def test_a_file_that_is_gone_or_nonsense_is_told(production: Production, name: str, setting: str) -> None:
+    file = production.files(name).certificate
+    file.write_text("nonsense")
+    [told] = refused(production.configuration())
+    assert told.startswith(f"The setting `{setting}` cannot be used: No certificates can be read from it")
+    file.unlink()
+    assert refused(production.configuration()) == [
+        f"The setting `{setting}` names {file}, which cannot be read: No such file or directory."
+    ]
+
+
+def test_the_sandboxs_keys_are_for_sandboxes_and_no_others(production: Production, pki: SandboxPki) -> None:
+    [told] = refused(replace(production.configuration(), sandbox=True))
+    assert told.startswith("`sandbox = true` goes with the throw-away PKI")
+    keys = {"seal": pki.seal, "seal_root": pki.trust_anchors, "signer_ca": pki.signer_ca}
+    assert refused(replace(production.configuration(), **keys)) == [told]  # type: ignore[arg-type]  # each its own
+
+
+def test_everything_is_told_at_once(production: Production) -> None:
+    for name in ("seal", "signer-ca", "api"):
+        production.files(name).certificate.write_text("nonsense")
+    assert len(refused(production.configuration())) == 3

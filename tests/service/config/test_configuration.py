@@ -1,0 +1,198 @@
+"""Settings: from the file and the environment, each checked, all errors at once, no secret repeated."""
+
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from django_environment import CONFIGURATION
+from segl.service.config.configuration import load
+from segl.service.config.reading import Address, ConfigurationError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The smallest file that is complete."""
+    copytree(CONFIGURATION, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "segl.toml"
+
+
+def refused(file: Path, **environment: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as error:
+        load(file, environment)
+    return str(error.value).splitlines()
+
+
+def add(file: Path, lines: str) -> None:
+    file.write_text(f"{file.read_text()}\n{lines}\n")
+
+
+def test_what_is_left_out_has_a_default(file: Path) -> None:
+    configuration = load(file)
+    assert configuration.poll_interval == configuration.requeue_after == timedelta(minutes=10)
+    assert configuration.signing_time_tolerance == timedelta(seconds=5)
+    assert (configuration.mail.host, configuration.mail.port, configuration.mail.encryption) == (
+        "localhost",
+        25,
+        "none",
+    )
+    assert (configuration.api.listen, configuration.api.proxy, configuration.web.listen) == (None, None, None)
+    assert configuration.intermediates == configuration.organizations == ()
+
+
+def test_the_environment_wins(file: Path) -> None:
+    environment = {
+        "SEGL_POLL_INTERVAL_SECONDS": "1.5",
+        "SEGL_MAIL_PORT": "587",
+        "SEGL_TRUST_ANCHORS": "one.pem, /two.pem",
+        "SEGL_WEB_LISTEN": "[::1]:8080",
+        "SEGL_API_PROXY_LISTEN": "0.0.0.0:8444",
+        "SEGL_API_PROXY_TRUSTED": "127.0.0.1,10.0.0.0/8",
+        "SEGL_API_PROXY_HEADER": "Client-Cert",
+        "SEGL_CONFIG": "is no setting",
+        "HOME": "is nothing of ours",
+    }
+    configuration = load(file, environment)
+    assert configuration.poll_interval == timedelta(seconds=1.5)
+    assert configuration.mail.port == 587
+    assert configuration.trust_anchors == (file.parent / "one.pem", Path("/two.pem"))
+    assert configuration.web.listen == Address("::1", 8080)
+    assert configuration.api.proxy is not None
+    assert configuration.api.proxy.trusted == (ip_network("127.0.0.1"), ip_network("10.0.0.0/8"))
+
+
+def test_the_tables_of_a_file(file: Path) -> None:
+    add(
+        file,
+        """
+        user = "segl"
+        password_file = "mail-password"
+        encryption = "starttls"
+        [api]
+        listen = "127.0.0.1:8443"
+        certificate = "api.pem"
+        private_key = "api-key.pem"
+        [worker]
+        listen = "127.0.0.1:8090"
+        [[organizations]]
+        number = "123456789"
+        name = "Nordvik kommune"
+        sector = "public"
+        broker_for = ["310248711"]
+        """,
+    )
+    (file.parent / "mail-password").write_text("hush\n")
+    configuration = load(file)
+    assert (configuration.mail.user, configuration.mail.password) == ("segl", "hush")
+    assert configuration.api.tls is not None
+    assert configuration.api.tls.certificate == file.parent / "api.pem"
+    assert configuration.worker_listen == Address("127.0.0.1", 8090)
+    assert [each.broker_for for each in configuration.organizations] == [("310248711",)]
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"SEGL_SANDBOX": "yes"}, "SEGL_SANDBOX is 'yes': write true or false."),
+        ({"SEGL_API_ROOT": "http://h/api"}, "is 'http://h/api': write https://HOST/api, with a :PORT if need be."),
+        ({"SEGL_API_ROOT": "https://h/other"}, "write https://HOST/api, with a :PORT if need be."),
+        ({"SEGL_API_ROOT": "https://u@h/api"}, "write https://HOST/api, with a :PORT if need be."),
+        ({"SEGL_API_ROOT": "https://h:x/api"}, "write https://HOST/api, with a :PORT if need be."),
+        ({"SEGL_WEB_ROOT": "https://h/path"}, "write https://HOST or http://HOST, with a :PORT if need be."),
+        ({"SEGL_WEB_ROOT": "http://h", "SEGL_SANDBOX": "false"}, "write https://HOST, since everyone on the way"),
+        ({"SEGL_DATABASE": "mysql://h/d"}, "'mysql' is of no kind that is known"),
+        ({"SEGL_DATABASE": "postgresql://h:port/d?x=%zz"}, "write postgresql://USER@HOST/NAME, with other characters"),
+        ({"SEGL_DOCUMENTS": "gs://bucket"}, "write a folder, or s3://BUCKET or s3://BUCKET/PREFIX"),
+        ({"SEGL_DOCUMENTS": "s3://key:secret@bucket"}, "with the keys in AWS_… variables"),
+        ({"SEGL_MAIL_PORT": "65536"}, "SEGL_MAIL_PORT is '65536': write a number from 1 to 65535."),
+        ({"SEGL_MAIL_ENCRYPTION": "ssl"}, "write none or starttls or tls."),
+        ({"SEGL_WEB_LISTEN": "8080"}, "write an address and a port such as 127.0.0.1:8444."),
+        ({"SEGL_WEB_LISTEN": "::1:8080"}, "write an address and a port such as 127.0.0.1:8444."),
+        ({"SEGL_WEB_LISTEN": "h:0"}, "write an address and a port such as 127.0.0.1:8444."),
+        ({"SEGL_WEB_TRUSTED": "proxy"}, "write IP addresses or networks such as 127.0.0.1 or 10.0.0.0/24."),
+        ({"SEGL_WEB_TRUSTED": "10.0.0.1/8"}, "write IP addresses or networks such as 127.0.0.1 or 10.0.0.0/24."),
+        ({"SEGL_POLL_INTERVAL_SECONDS": "nan"}, "write a number from 0 to"),
+        ({"SEGL_REQUEUE_AFTER_SECONDS": "0"}, "write a number from 1 to"),
+        ({"SEGL_MAIL_SENDER": " "}, "SEGL_MAIL_SENDER is ' ': write a text."),
+        ({"SEGL_MAIL_PASSWORD_FILE": "gone"}, "the file cannot be read (No such file or directory)"),
+        ({"SEGL_API_LISTEN": "h:1", "SEGL_API_CERTIFICATE": "c"}, "The setting `api.private_key` is missing"),
+        ({"SEGL_ORGANIZATIONS_NAME": "x"}, "The environment variable SEGL_ORGANIZATIONS_NAME is no setting"),
+    ],
+)
+def test_what_is_wrong_in_the_environment_is_told(file: Path, environment: dict[str, str], sentence: str) -> None:
+    [told] = refused(file, **environment)
+    assert sentence in told
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ('hots = "x"', "The setting `mail.hots` is unknown: did you mean host?"),
+        ("port = true", "The setting `mail.port` is True: write a number from 1 to 65535."),
+        ("user = 5", "The setting `mail.user` is 5: write a text."),
+        ("password = 5", "The setting `mail.password` cannot be used: write a text."),
+        ('[api.proxies]\nlisten = "h:1"', "The setting `api.proxies` is unknown: did you mean proxy?"),
+        ("[web]\ntrusted = 5", "The setting `web.trusted` is 5: write a list."),
+        ('[[organizations]]\nnumber = "1"\nname = "x"\nsector = "public"', "write an organization number of 9 digits"),
+        ('[[organizations]]\nnumber = "123456789"\nname = "x"\nsector = "state"', "write public or private."),
+        (
+            '[[organizations]]\nnumber = "123456789"\nsector = "public"',
+            "`organizations.name` is missing: write it into",
+        ),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_told(file: Path, lines: str, sentence: str) -> None:
+    add(file, lines)
+    [told] = refused(file)
+    assert sentence in told
+
+
+@pytest.mark.parametrize("name", ["api_root", "database", "documents", "master_key_file", "trust_anchors"])
+def test_what_is_missing_is_told(file: Path, name: str) -> None:
+    kept = [line for line in file.read_text().splitlines() if not line.startswith(name)]
+    file.write_text("\n".join(kept))
+    told = f"The setting `{name}` is missing: write it into the configuration file, or set SEGL_{name.upper()}."
+    assert refused(file) == [told]
+
+
+@pytest.mark.parametrize(("name", "value"), [("web", "5"), ("organizations", "5"), ("organizations", "['x']")])
+def test_a_table_that_is_none_is_told(file: Path, name: str, value: str) -> None:
+    file.write_text(f"{name} = {value}\n{file.read_text()}")
+    shown = value.strip("[]")
+    assert refused(file)[0] == f"The setting `{name}` is {shown}: write a table, with its settings below."
+
+
+@pytest.mark.parametrize("value", ["[]", "{}", "2026-01-01", "1.5"])
+def test_a_value_of_another_kind_is_told(file: Path, value: str) -> None:
+    """Whatever TOML can hold: each setting refuses it, and nothing breaks."""
+    text = file.read_text()
+    for line in text.splitlines():
+        name, equals, right = line.partition(" = ")
+        if equals and (right.startswith('"') or right == "true"):
+            file.write_text(text.replace(line, f"{name} = {value}"))
+            [told] = refused(file)
+            assert f"{name}`" in told
+
+
+def test_everything_is_told_at_once(file: Path) -> None:
+    add(file, 'hots = "x"')
+    assert len(refused(file, SEGL_SANDBOX="x", SEGL_WEB_LISTEN="x", SEGL_NO_SETTING="x")) == 4
+
+
+@pytest.mark.parametrize("content", ["", "zz" * 32, "00" * 31, "00" * 33])
+def test_a_master_key_is_64_digits(file: Path, content: str) -> None:
+    (file.parent / "master-key").write_text(content)
+    [told] = refused(file)
+    assert "openssl rand -hex 32" in told
+
+
+def test_secrets_are_not_shown(file: Path) -> None:
+    environment = {"SEGL_DATABASE": "postgresql://u:hush@h/d", "SEGL_MAIL_PASSWORD": "hush"}
+    configuration = load(file, environment)
+    assert "hush" not in repr(configuration)
+    assert configuration.master_key.hex() not in repr(configuration)
+    assert str(configuration.master_key) not in repr(configuration)
+    for wrong in ("mysql://u:hush@h/d", "postgresql://u:hush@h/%zz", "u:hush@h"):
+        assert "hush" not in "".join(refused(file, SEGL_DATABASE=wrong))

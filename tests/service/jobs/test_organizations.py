@@ -1,0 +1,105 @@
+"""The register: who may use the API, who is blocked, who may act for whom."""
+
+import pytest
+
+from builders import in_threads
+from segl.service import clock
+from segl.service.jobs.errors import OrganizationError
+from segl.service.jobs.organizations import (
+    RegisteredOrganization,
+    add_organization,
+    authorize_broker,
+    block_organization,
+    organization,
+    organizations,
+    revoke_broker,
+    unblock_organization,
+)
+
+FIRST, SECOND = "310248711", "318602352"
+
+
+@pytest.fixture
+def register(database: str, no_sandbox: None) -> None:
+    """Two organizations, in a service that is no sandbox."""
+    add_organization(number=SECOND, name="Formidler AS", sector="private")
+    add_organization(number=FIRST, name=" Bryggen Bil AS ", sector="public")
+
+
+def test_organizations_are_listed_by_number(register: None) -> None:
+    assert organizations() == [
+        RegisteredOrganization(FIRST, "Bryggen Bil AS", "public", None, (), ()),
+        RegisteredOrganization(SECOND, "Formidler AS", "private", None, (), ()),
+    ]
+    assert organization(FIRST) == organizations()[0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"number": "12345678"}, "has to be 9 digits"),
+        ({"number": "NO310248711"}, "has to be 9 digits"),
+        ({"number": "١" * 9}, "has to be 9 digits"),
+        ({"number": "123456789"}, "The organization number 123456789 has a wrong check digit"),
+        ({"number": FIRST}, f"The organization {FIRST} is registered already."),
+        ({"name": " "}, "one line of 1 to 200 characters"),
+        ({"name": "x" * 201}, "one line of 1 to 200 characters"),
+        ({"name": "two\nlines"}, "one line of 1 to 200 characters"),
+        ({"sector": "state"}, "write public or private"),
+    ],
+)
+def test_what_no_organization_can_be_is_refused(register: None, wrong: dict[str, str], sentence: str) -> None:
+    before = organizations()
+    with pytest.raises(OrganizationError, match=sentence):
+        add_organization(**({"number": "984661185", "name": "Posten", "sector": "private"} | wrong))
+    assert organizations() == before
+
+
+def test_a_sandbox_takes_numbers_that_nobody_has(database: str) -> None:
+    add_organization(number="123456789", name="Nordvik kommune", sector="public")
+    assert organization("123456789").name == "Nordvik kommune"
+
+
+def test_a_block_stands_since_it_was_first_made(register: None) -> None:
+    before = clock.now()
+    block_organization(number=FIRST)
+    blocked_at = organization(FIRST).blocked_at
+    assert blocked_at is not None
+    assert before <= blocked_at <= clock.now()
+    block_organization(number=FIRST)
+    assert organization(FIRST).blocked_at == blocked_at
+    assert organization(SECOND).blocked_at is None
+    unblock_organization(number=FIRST)
+    assert organization(FIRST).blocked_at is None
+
+
+def test_a_broker_is_authorized_in_one_direction(register: None) -> None:
+    for _ in range(2):
+        authorize_broker(sender=FIRST, broker=SECOND)
+        assert (organization(FIRST).brokers, organization(FIRST).broker_for) == ((SECOND,), ())
+        assert (organization(SECOND).brokers, organization(SECOND).broker_for) == ((), (FIRST,))
+    revoke_broker(sender=FIRST, broker=SECOND)
+    assert organization(FIRST).brokers == ()
+
+
+def test_a_broker_that_cannot_be_is_refused(register: None) -> None:
+    with pytest.raises(OrganizationError, match="acts for itself"):
+        authorize_broker(sender=FIRST, broker=FIRST)
+    with pytest.raises(OrganizationError, match="984661185 is not registered: add it with `segl organization add`"):
+        authorize_broker(sender=FIRST, broker="984661185")
+    with pytest.raises(OrganizationError, match=f"{SECOND} is not authorized to act for {FIRST}"):
+        revoke_broker(sender=FIRST, broker=SECOND)
+
+
+@pytest.mark.parametrize("change", [block_organization, unblock_organization])
+def test_one_that_is_not_registered_cannot_be_changed(register: None, change: object) -> None:
+    with pytest.raises(OrganizationError, match="984661185 is not registered"):
+        change(number="984661185")  # type: ignore[operator]  # either use case
+
+
+def test_of_two_that_add_the_same_one_does(database: str) -> None:
+    def add() -> None:
+        add_organization(number=FIRST, name="Bryggen Bil AS", sector="private")
+
+    outcomes = in_threads(add, add)
+    assert sorted(type(each).__name__ for each in outcomes) == ["NoneType", "OrganizationError"]
