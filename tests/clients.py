@@ -4,9 +4,10 @@ Canonical forms are written by hand: the text of an element, with the namespaces
 """
 
 import hashlib
+import re
 import zipfile
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BytesIO
@@ -39,7 +40,10 @@ class Shape:
     encoded_names: bool
     wrapped: bool
     """Base64 in lines that end in &#13; and a line feed."""
-    deflated: bool
+    reference_id: Callable[[int, str], str]
+    """The Id of the reference to a file, by its place in the package and its name."""
+    streamed: bool
+    """The ZIP is written as a stream: sizes in data descriptors, zero in the local headers."""
     canonicalization: str = INCLUSIVE
     transform: str = INCLUSIVE
     signature_method: str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
@@ -57,17 +61,19 @@ JAVA = Shape(
     whole_chain=True,
     encoded_names=True,
     wrapped=True,
-    deflated=True,
+    reference_id=lambda place, _: f"ID_{place}",
+    streamed=True,
     issuer="CN=Test Issuer,2.5.4.97=#0c0f4e54524e4f2d393833313633333237",
 )
 DOTNET = Shape(
-    root=f'xades:XAdESSignatures xmlns:xades="{ASIC}"',
+    root=f'xades:XAdESSignatures xmlns="{XADES}" xmlns:xades="{ASIC}"',
     inherited=f' xmlns:xades="{ASIC}"',
     ds_prefix="",
     whole_chain=False,
     encoded_names=False,
     wrapped=False,
-    deflated=True,
+    reference_id=lambda place, name: "Id_1" if name == "manifest.xml" else f"Id_{UUID(int=place)}",
+    streamed=False,
     issuer="CN=Test Issuer, OID.2.5.4.97=NTRNO-983163327",
     serial_number=-42,
 )
@@ -76,16 +82,24 @@ V2 = replace(JAVA, version="V2")
 
 def package(shape: Shape, files: Mapping[str, bytes], key: SigningKey) -> bytes:
     """`files` in their order, manifest among them, and the signature last."""
-    return zipped({**files, "META-INF/signatures.xml": signatures(shape, files, key)}, deflated=shape.deflated)
+    return zipped({**files, "META-INF/signatures.xml": signatures(shape, files, key)}, streamed=shape.streamed)
 
 
-def zipped(files: Mapping[str, bytes], *, deflated: bool = True) -> bytes:
-    """Written as a stream, as Java does: sizes in data descriptors, zero in the local headers."""
-    stream = _Unseekable()
+def zipped(files: Mapping[str, bytes], *, deflated: bool = True, streamed: bool = True) -> bytes:
+    """Written as a stream, as Java does (flags 0x808), or with the sizes in their place, as .NET does."""
+    stream = _Unseekable() if streamed else BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            member = _Utf8Named(name) if streamed else zipfile.ZipInfo(name)
+            archive.writestr(member, content, archive.compression)
     return stream.getvalue()
+
+
+class _Utf8Named(zipfile.ZipInfo):
+    """Says that its name is UTF-8, also when it is ASCII."""
+
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:  # noqa: N802 (zipfile's name)
+        return self.filename.encode(), self.flag_bits | 0x800
 
 
 class _Unseekable(BytesIO):
@@ -97,7 +111,7 @@ class _Unseekable(BytesIO):
 
 
 def signatures(shape: Shape, files: Mapping[str, bytes], key: SigningKey) -> bytes:
-    ids = {name: f"Id_{UUID(int=number)}" for number, name in enumerate(files)}
+    ids = {name: shape.reference_id(place, name) for place, name in enumerate(files)}
     properties_ns = f' xmlns="{XADES}"' + (f' xmlns:{shape.ds_prefix[:-1]}="{DS}"' if shape.ds_prefix else "")
     properties = _properties(shape, ids, key)
     canonical_properties = properties.replace(
@@ -110,12 +124,14 @@ def signatures(shape: Shape, files: Mapping[str, bytes], key: SigningKey) -> byt
     x509 = "".join(
         f"<X509Certificate>{_lines(each.public_bytes(Encoding.DER), shape)}</X509Certificate>" for each in certificates
     )
-    return (
+    xml = (
         f'<?xml version="1.0" encoding="UTF-8" standalone="no"?><{shape.root}><Signature xmlns="{DS}" Id="Signature">'
         f"{signed_info}<SignatureValue>{value}</SignatureValue><KeyInfo><X509Data>{x509}</X509Data></KeyInfo>"
         f'<Object><QualifyingProperties{properties_ns} Target="#Signature">{properties}</QualifyingProperties></Object>'
         f"</Signature></{shape.root.split()[0]}>"
-    ).encode()
+    )
+    # Empty elements have an end tag in canonical form only.
+    return re.sub(r"<([\w:]+)([^<>]*)></\1>", r"<\1\2/>", xml).encode()
 
 
 def _signed_info(shape: Shape, files: Mapping[str, bytes], ids: Mapping[str, str], properties: str) -> str:
@@ -144,8 +160,8 @@ def _properties(shape: Shape, ids: Mapping[str, str], key: SigningKey) -> str:
         f"<{ds}X509SerialNumber{default}>{shape.serial_number}</{ds}X509SerialNumber></IssuerSerial>"
     )
     formats = "".join(
-        f'<DataObjectFormat ObjectReference="#{each}"><MimeType>application/octet-stream</MimeType></DataObjectFormat>'
-        for each in ids.values()
+        f'<DataObjectFormat ObjectReference="#{each}"><MimeType>application/{name[-3:]}</MimeType></DataObjectFormat>'
+        for name, each in ids.items()
     )
     return (
         '<SignedProperties Id="SignedProperties"><SignedSignatureProperties>'

@@ -1,6 +1,8 @@
 """Document packages: built, opened, and refused when anything about them is not as it must be."""
 
+import re
 import shutil
+import struct
 import subprocess
 import zipfile
 from base64 import b64encode
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from certificates import NOW, Authority
-from clients import DOTNET, JAVA, V2, Shape, package, signatures, zipped
+from clients import ASIC, DOTNET, JAVA, V2, XADES, Shape, package, signatures, zipped
 from segl.core.asice import Package, PackageFile, build, open_package
 from segl.core.errors import InvalidPackage, UntrustedCertificate
 
@@ -66,6 +68,35 @@ def test_a_package_that_was_built_opens() -> None:
 @CLIENTS
 def test_a_package_in_each_clients_shape_opens(shape: Shape) -> None:
     assert_holds(_open(package(shape, FILES, KEY)))
+
+
+def test_a_package_to_the_byte_as_java_writes_it_opens() -> None:
+    """Flags 0x808 and sizes of zero before each file, the sizes after it; names and base64 as Java encodes them."""
+    written = package(JAVA, FILES, KEY)
+    assert struct.unpack_from("<4s5H3L", written) == (b"PK\x03\x04", 20, 0x808, 8, 0, 33, 0, 0, 0)
+    with zipfile.ZipFile(BytesIO(written)) as archive:
+        assert {(each.flag_bits, each.compress_type) for each in archive.infolist()} == {(0x808, zipfile.ZIP_DEFLATED)}
+        assert archive.namelist() == [*FILES, "META-INF/signatures.xml"]
+        xml = archive.read("META-INF/signatures.xml").decode()
+    assert 'Id="ID_0" URI="kontrakt+%C3%A6+%2B+1.pdf"' in xml
+    assert xml.count("<X509Certificate>") == 3
+    assert re.search(r"<SignatureValue>([\w+/]{76}&#13;\n){4}[\w+/]{38}==</SignatureValue>", xml)
+
+    assert_holds(_open(written, trust=TRUST))
+
+
+def test_a_package_as_dotnet_writes_it_opens() -> None:
+    """The namespaces of the root count in what was signed: its prefix everywhere, its default where it was kept."""
+    written = package(DOTNET, FILES, KEY)
+    with zipfile.ZipFile(BytesIO(written)) as archive:
+        assert {each.flag_bits & 0x8 for each in archive.infolist()} == {0}
+        xml = archive.read("META-INF/signatures.xml").decode()
+    assert f'<xades:XAdESSignatures xmlns="{XADES}" xmlns:xades="{ASIC}">' in xml
+    assert 'Id="Id_1" URI="manifest.xml"' in xml
+    assert '<X509SerialNumber xmlns="http://www.w3.org/2000/09/xmldsig#">-42</X509SerialNumber>' in xml
+    assert xml.count("<X509Certificate>") == 1
+
+    assert_holds(_open(written))
 
 
 def test_an_elliptic_key_signs_and_opens_too() -> None:
