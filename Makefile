@@ -7,7 +7,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check lint locks clean
+.PHONY: help demo test interop check lint locks clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(VENV)/.service ## run the main job on a PDF: PDF=file OUT=folder (demo-r
 
 test: $(VENV)/.test ## install what the tests need and run them all: TESTS="-k name" narrows them
 	$(PYTHON) -m pytest -n 2 $(TESTS)
+
+interop: $(VENV)/.test ## drive the service with the official Java client (needs maven and default-jdk-headless)
+	$(PYTHON) -m pytest tests/interop $(TESTS)
 
 # mypy's Django plugin loads the settings.
 lint: export SEGL_CONFIG := tests/configuration/segl.toml
@@ -32,7 +35,7 @@ locks: ## write the hashed locks anew: UPGRADE=1 takes the newest versions
 	scripts/lock.sh $(if $(UPGRADE),--upgrade)
 
 clean: ## remove the environment, caches and results
-	rm -rf $(VENV) demo-result build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo-result build dist tests/interop/java/target .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One environment, growing: service, then test, then check. A changed lock is installed over the old one.

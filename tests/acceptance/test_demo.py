@@ -10,12 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
-from people import Page, Person, next_page
+from people import Person
 
 from running_sandbox import ROOT, SEGL
+from signers import reject
 
 DEMO = [sys.executable, str(ROOT / "demo" / "demo.py")]
 CONTRACT = ROOT / "demo" / "contract.pdf"
@@ -105,22 +105,13 @@ def test_a_signer_may_refuse(tmp_path: Path) -> None:
     with subprocess.Popen(DEMO, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         said = _read_until(process, "Sign as both in the browser")
         [link] = re.findall(r"Kari Nordmann opens (\S+)", said)
-        _reject(Person("kari@example.com", "01017012345", "Kari Nordmann"), link)
+        reject(Person("kari@example.com", "01017012345", "Kari Nordmann"), {"links": [link]})
         rest = process.stdout.read() if process.stdout else ""
         assert process.wait(30) == 0, rest
 
     assert "FAILED: REJECTED" in rest
     assert "Not everyone signed" in rest
     assert not (tmp_path / "demo-result").exists()
-
-
-def _reject(person: Person, link: str) -> None:
-    with httpx.Client(follow_redirects=True, trust_env=False, timeout=30) as browser:
-        page = Page(browser, browser.get(link))
-        while not (refuse := page.tree.xpath("//a[normalize-space()='Avvis']")):
-            page = next_page(page, person, {"to": person.address, "text": ""})
-        page = page.follow(refuse[0])
-        page.press(page.button("Ja, avvis"))
 
 
 def _read_until(process: "subprocess.Popen[str]", words: str) -> str:
