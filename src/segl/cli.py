@@ -75,6 +75,9 @@ def sandbox(
     calls_per_second: Annotated[
         int, typer.Option(min=0, max=1000, help="Senders that call more often are blocked for 30 s; 0: none is.")
     ] = 10,
+    poll_seconds: Annotated[
+        int, typer.Option(min=1, max=3600, help="How long a client waits after it polled an empty queue.")
+    ] = 1,
 ) -> None:
     """Run a whole signing service on this machine, with test certificates and a test eID, until Ctrl-C."""
     from segl.core.errors import SeglError
@@ -89,6 +92,7 @@ def sandbox(
             ready_file=ready_file or folder / "ready.json",
             database_url=database,
             calls_per_second=calls_per_second,
+            poll_seconds=poll_seconds,
             on_ready=_tell_ready,
         )
     except ModuleNotFoundError as error:

@@ -60,6 +60,14 @@ def test_a_port_is_a_number_up_to_65535(tmp_path: Path, option: str) -> None:
     assert "65535" in refused(tmp_path / "folder", option, "65536")
 
 
+def test_how_long_to_wait_after_an_empty_poll_can_be_chosen(tmp_path: Path) -> None:
+    with (
+        running_sandbox(tmp_path / "folder", "--poll-seconds", "40") as sandbox,
+        PortalClient(ClientConfiguration.sandbox(sandbox.ready_file, "123456789")) as client,
+    ):
+        assert 30 < client.get_status_change().seconds_until_next_poll <= 40
+
+
 def test_a_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "folder").write_text("mine")
 

@@ -41,11 +41,13 @@ def run_sandbox(
     ready_file: Path | None = None,
     database_url: str | None = None,
     calls_per_second: int = 10,
+    poll_seconds: int = 1,
     on_ready: Callable[[Mapping[str, Any]], None] = lambda ready: None,
 ) -> None:
     """Run a sandbox in `folder` until it is interrupted; a port of 0 means the one of last time, or any free one.
 
     When it accepts calls, it writes `ready_file`: JSON that says where everything is; `on_ready` is told the same.
+    A client that polled an empty queue is asked to wait `poll_seconds`.
 
     Raises:
         SandboxError: The folder is in use by another sandbox, or a port is taken.
@@ -68,6 +70,7 @@ def run_sandbox(
             pages=pages,
             database_url=database.url,
             calls_per_second=calls_per_second,
+            poll_seconds=poll_seconds,
         )
         configuration = wiring.start(path)
         database.prepare(configuration)
@@ -160,6 +163,7 @@ def _write_configuration(
     pages: socket.socket,
     database_url: str,
     calls_per_second: int,
+    poll_seconds: int,
 ) -> Path:
     """The configuration of this start; the keys are those of the first."""
     master_key = folder / "master-key"
@@ -173,8 +177,8 @@ def _write_configuration(
         f"database = {_text(database_url)}",
         'documents = "documents"',
         'master_key_file = "master-key"',
-        "poll_interval_seconds = 1",
         f"calls_per_second = {calls_per_second}",
+        f"poll_interval_seconds = {poll_seconds}",
         f"trust_anchors = [{_text(pki.trust_anchors)}]",
         f"intermediates = [{_text(pki.intermediates)}]",
         "[api]",
