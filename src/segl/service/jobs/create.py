@@ -28,13 +28,17 @@ from segl.service.store.transactions import write
 
 @dataclass(frozen=True, slots=True)
 class AcceptedDocument:
-    """A document that was checked: its title, file name and media type by the manifest, its bytes and its pages."""
+    """A document that was checked: its title, file name and media type by the manifest, its bytes and its pages.
+
+    `typeset` is the PDF that is shown and sealed in the place of a document that is none.
+    """
 
     title: str
     name: str
     media_type: str
     content: bytes
     pages: int
+    typeset: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ def create_job(
         stored: list[StoredBlob] = []
         undo.callback(blobs.discard, stored)
         # One by one, so that those written before a failure are known and removed.
-        for content in (manifest_xml, *(each.content for each in documents)):
+        typeset = [each.typeset for each in documents if each.typeset is not None]
+        for content in (manifest_xml, *(each.content for each in documents), *typeset):
             stored.append(blobs.put(key, content))  # noqa: PERF401
         try:
             with write():
@@ -212,7 +217,7 @@ def _contact(told: Notifications) -> dict[str, str]:
 
 
 def _add_documents(job: Job, documents: Sequence[AcceptedDocument], stored: Sequence[StoredBlob]) -> None:
-    manifest, *originals = stored
+    manifest, originals, typeset = stored[0], stored[1 : 1 + len(documents)], iter(stored[1 + len(documents) :])
     rows = [
         Document(
             job=job,
@@ -225,6 +230,20 @@ def _add_documents(job: Job, documents: Sequence[AcceptedDocument], stored: Sequ
             **_blob(blob),
         )
         for number, (document, blob) in enumerate(zip(documents, originals, strict=True), start=1)
+    ]
+    rows += [
+        Document(
+            job=job,
+            kind=DocumentKind.TYPESET,
+            number=number,
+            title=document.title,
+            name=f"{document.name}.pdf",
+            media_type="application/pdf",
+            pages=document.pages,
+            **_blob(next(typeset)),
+        )
+        for number, document in enumerate(documents, 1)
+        if document.typeset is not None
     ]
     rows.append(
         Document(

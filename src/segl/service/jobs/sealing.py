@@ -6,7 +6,7 @@ from segl.core.pades.values import FrontPageSigner
 from segl.core.protocol import PortalJobStatus, SignatureType
 from segl.service import clock, due
 from segl.service.jobs import changes
-from segl.service.jobs.signing import originals
+from segl.service.jobs.signing import originals, shown
 from segl.service.store.documents import JobKey, StoredBlob, unwrap
 from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signer
 from segl.service.store.transactions import write
@@ -19,6 +19,8 @@ class SealTask:
     job: Job
     key: JobKey
     originals: tuple[Document, ...]
+    shown: tuple[Document, ...]
+    """The PDFs whose pages are sealed, in the order of the originals that they are or stand for."""
     xades: tuple[Document, ...]
     signers: tuple[FrontPageSigner, ...]
 
@@ -27,11 +29,13 @@ def begin_seal(sealing: Sealing) -> SealTask:
     """Everything that goes into the sealed PDF."""
     job = Job.objects.get(pk=sealing.job_id)
     xades = Document.objects.select_related("job").filter(job=job, kind=DocumentKind.XADES).order_by("number")
+    signed = originals(job=job)
     signers = job.signers.select_related("signing").order_by("number")
     return SealTask(
         job=job,
         key=unwrap(bytes(job.wrapped_key)),
-        originals=tuple(originals(job=job)),
+        originals=tuple(signed),
+        shown=tuple(shown(original=each) for each in signed),
         xades=tuple(xades),
         signers=tuple(_front_page_signer(each) for each in signers),
     )

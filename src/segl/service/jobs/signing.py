@@ -64,6 +64,14 @@ def originals(*, job: Job) -> list[Document]:
     return list(Document.objects.select_related("job").filter(job=job, kind=DocumentKind.ORIGINAL).order_by("number"))
 
 
+def shown(*, original: Document) -> Document:
+    """The PDF whose pages a signer is shown, and which are sealed: the original itself, or what it was typeset as."""
+    typeset = Document.objects.select_related("job").filter(
+        job=original.job, kind=DocumentKind.TYPESET, number=original.number
+    )
+    return typeset.first() or original
+
+
 def check_open(signer: Signer) -> None:
     """Make sure that the signer may sign or reject now.
 

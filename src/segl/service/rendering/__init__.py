@@ -16,7 +16,7 @@ INSPECTION = Limits(cpu_seconds=20, wall_seconds=40, memory=768 * MEBIBYTE)
 """Tighter, for all documents of a job together, than what comes later: what was accepted can be shown and sealed."""
 ASSEMBLY = Limits(cpu_seconds=120, wall_seconds=180, memory=2048 * MEBIBYTE, result=128 * MEBIBYTE)
 
-__all__ = ["PageContent", "PdfFacts", "assemble", "inspect", "page_image", "read_pages", "warm_up"]
+__all__ = ["PageContent", "PdfFacts", "assemble", "inspect", "page_image", "read_pages", "typeset_text", "warm_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,11 @@ def inspect(pdfs: Mapping[str, bytes]) -> list[PdfFacts]:
     or absurdly large ones, of a version outside 1.1–1.7, or a dynamic form.
     """
     return [PdfFacts(**each) for each in json.loads(run("inspect", INSPECTION, pdfs=dict(pdfs)))]
+
+
+def typeset_text(content: bytes) -> bytes:
+    """`segl.core.pades.text_pages.typeset_text` in a child: a plain text as a PDF."""
+    return run("typeset_text", INSPECTION, content=content)
 
 
 def page_image(pdf: bytes, *, page: int, width: int) -> bytes:

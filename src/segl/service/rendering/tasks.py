@@ -18,6 +18,7 @@ from segl.core.errors import InvalidDocument
 from segl.core.pades import Attachment, FrontPage, FrontPageDocument, originals
 from segl.core.pades.assembly import lay_out, merge
 from segl.core.pades.front_page import typeset
+from segl.core.pades.text_pages import typeset_text
 from segl.service.rendering.limits import Limits
 from segl.service.rendering.wire import Task
 
@@ -34,6 +35,9 @@ def prepare(task: Task) -> Callable[[], bytes]:
     """The task, ready to run where nothing can be opened any more. No stranger's PDF is looked at before it runs."""
     if task.name == "assemble":
         return _assemble(**task.arguments)
+    if task.name == "typeset_text":
+        pages = typeset_text(**task.arguments)  # typst reads fonts; what it makes of a text is no stranger's PDF
+        return lambda: pages
     return partial(_TASKS[task.name], limits=task.limits, **task.arguments)
 
 

@@ -21,7 +21,7 @@ from segl.service.sender_api.multipart import parts
 from segl.service.sender_api.revocation import check_revocation
 from segl.service.store.models import Job
 
-_PDF = "application/pdf"
+_PDF, _TEXT = "application/pdf", "text/plain"
 
 
 def create(caller: Caller, content_type: str, body: bytes, *, received_at: datetime, key: str | None) -> Job:
@@ -103,11 +103,30 @@ def _accepted(asked: Sequence[ManifestDocument], package: Package) -> list[Accep
             f"missing from the manifest: {', '.join(sorted(unknown)) or 'none'}."
         )
     rules.check_size(sum(map(len, package.documents.values())))  # before anything spends time on them
-    for each in asked:
-        if each.media_type != _PDF:
-            raise InvalidDocument(f"{each.href} has the media type {each.media_type!r}: send {_PDF}.")
-    facts = rendering.inspect({each.href: package.documents[each.href] for each in asked})
+    typeset = {each.href: _typeset(each, package) for each in asked if _is_text(each)}
+    facts = rendering.inspect({each.href: typeset.get(each.href, package.documents[each.href]) for each in asked})
     return [
-        AcceptedDocument(each.title, each.href, each.media_type, package.documents[each.href], found.pages)
+        AcceptedDocument(
+            title=each.title,
+            name=each.href,
+            media_type=each.media_type,
+            content=package.documents[each.href],
+            pages=found.pages,
+            typeset=typeset.get(each.href),
+        )
         for each, found in zip(asked, facts, strict=True)
     ]
+
+
+def _is_text(document: ManifestDocument) -> bool:
+    """Whether it is plain text, which is to be typeset; a PDF is taken as it is."""
+    if document.media_type not in {_PDF, _TEXT}:
+        raise InvalidDocument(f"{document.href} has the media type {document.media_type!r}: send {_PDF} or {_TEXT}.")
+    return document.media_type == _TEXT
+
+
+def _typeset(document: ManifestDocument, package: Package) -> bytes:
+    try:
+        return rendering.typeset_text(package.documents[document.href])
+    except InvalidDocument as error:
+        raise InvalidDocument(f"{document.href}: {error}") from error

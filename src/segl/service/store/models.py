@@ -165,6 +165,8 @@ class DocumentKind(models.TextChoices):
     """What a document of a job is."""
 
     ORIGINAL = "original"
+    TYPESET = "typeset"
+    """The PDF that stands for the original of the same number, which is none."""
     MANIFEST = "manifest"
     XADES = "xades"
     PADES = "pades"

@@ -23,11 +23,10 @@ def seal(row: Sealing) -> None:
         UnverifiedResultError: What was stored does not verify; the job is not completed.
     """
     task = jobs.begin_seal(row)
-    originals = {each.name: documents.read(each) for each in task.originals}
     xades = {each.name: documents.read(each) for each in task.xades}
     sealed_at = clock.now()
     assembled = rendering.assemble(
-        documents=list(originals.values()),
+        documents=[documents.read(each) for each in task.shown],
         front_page=_front_page(task, sealed_at),
         attachments=[_attachment(name, content) for name, content in xades.items()],
     )

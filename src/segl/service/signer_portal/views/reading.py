@@ -15,7 +15,7 @@ from segl.core.errors import InvalidDocument
 from segl.service import rendering
 from segl.service.identity import log_ins
 from segl.service.jobs.identity import shown_identity
-from segl.service.jobs.signing import originals
+from segl.service.jobs.signing import originals, shown
 from segl.service.signer_portal import access, ends, words
 from segl.service.signer_portal.access import for_the_signer
 from segl.service.signer_portal.situation import Situation, situation_of
@@ -75,7 +75,7 @@ def page_image(request: HttpRequest, signer: Signer, document: int, page: int) -
     if width not in {str(each) for each in WIDTHS} or not 1 <= page <= found.pages:
         raise Http404(f"There is no page {page} with this width.")
     try:
-        picture = rendering.page_image(blobs.read(found), page=page, width=int(width))
+        picture = rendering.page_image(blobs.read(shown(original=found)), page=page, width=int(width))
     except InvalidDocument as error:
         raise Http404(f"Page {page} cannot be drawn.") from error
     return HttpResponse(picture, content_type="image/jpeg")
@@ -120,7 +120,7 @@ def _readable(signer: Signer, number: int) -> Document:
 
 def _pages(document: Document) -> Sequence[ShownPage]:
     try:
-        contents = rendering.read_pages(blobs.read(document))
+        contents = rendering.read_pages(blobs.read(shown(original=document)))
     except InvalidDocument:
         # It was accepted, but is too much to read at once: its pictures still come one by one.
         return [ShownPage(number, "", _A4_HEIGHT) for number in range(1, document.pages + 1)]

@@ -40,6 +40,20 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             "job", models.UniqueConstraint(fields=("sender", "idempotency_key"), name="job_idempotency_key")
         ),
+        migrations.AlterField(
+            "document",
+            "kind",
+            models.CharField(
+                choices=[
+                    ("original", "Original"),
+                    ("typeset", "Typeset"),
+                    ("manifest", "Manifest"),
+                    ("xades", "Xades"),
+                    ("pades", "Pades"),
+                ],
+                max_length=8,
+            ),
+        ),
         migrations.AddField(
             "notification",
             "channel",
