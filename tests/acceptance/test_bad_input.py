@@ -2,13 +2,16 @@
 
 import re
 import sqlite3
+import ssl
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPSConnection
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -82,14 +85,17 @@ class Request:
 
 
 def client(sandbox: Sandbox, organization: str) -> httpx.Client:
+    return httpx.Client(verify=tls_context(sandbox, organization), trust_env=False, timeout=30)
+
+
+def tls_context(sandbox: Sandbox, organization: str) -> ssl.SSLContext:
     configuration = ClientConfiguration.sandbox(sandbox.ready_file, organization)
     environment = configuration.environment
-    context = client_context(
+    return client_context(
         anchors=environment.anchors(),
         organization_number=environment.organization_number,
         key=configuration.certificate,
     )
-    return httpx.Client(verify=context, trust_env=False, timeout=30)
 
 
 def changed_document(package: bytes) -> bytes:
@@ -204,6 +210,32 @@ def test_who_may_not_act_for_the_sender_is_refused(sandbox: Sandbox, caller: str
     assert response.status_code == 403
     assert ErrorMessage.from_xml(response.content).code == code
     assert everything_in(sandbox) == before
+
+
+@pytest.mark.parametrize(
+    ("caller", "path", "status"),
+    [
+        (PRIVATE, f"/{SENDER}/portal/signature-jobs", 403),
+        (SENDER, f"/{SENDER}/portal/signature-job", 404),
+        (SENDER, f"/{SENDER}", 405),
+    ],
+)
+def test_what_will_be_refused_is_not_even_received(sandbox: Sandbox, caller: str, path: str, status: int) -> None:
+    root = urlsplit(sandbox.ready["api_root"])
+    context = tls_context(sandbox, caller)
+    with closing(HTTPSConnection(str(root.hostname), root.port, context=context, timeout=10)) as connection:
+        connection.request("POST", root.path + path, headers={"Content-Length": "10000000"})  # and no body
+        response = connection.getresponse()
+        assert response.status == status
+        assert ErrorMessage.from_xml(response.read()).type == "CLIENT"
+
+
+def test_a_stranger_that_sends_everything_first_finds_the_refusal(sandbox: Sandbox) -> None:
+    for sent in (RIGHT.content * 500, iter([RIGHT.content] * 500)):
+        with client(sandbox, PRIVATE) as http:
+            response = http.post(f"{sandbox.ready['api_root']}/{SENDER}/portal/signature-jobs", content=sent)
+        assert response.status_code == 403
+        assert ErrorMessage.from_xml(response.content).code == "BROKER_NOT_AUTHORIZED"
 
 
 def test_a_body_beyond_all_limits_is_not_even_read(sandbox: Sandbox) -> None:

@@ -9,11 +9,13 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from segl.sandbox.pki import ensure_pki
 from segl.service.config import bodies, http_protocol
+from segl.service.config.bodies import Answer, Scope, plain_refusal
 from segl.service.config.servers import Listener, TlsFiles, serve
 
 BODY_LIMIT = 3 * 1024 * 1024
@@ -43,6 +45,11 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     return [answer]
 
 
+def admission(scope: Scope) -> Answer | None:
+    """Strangers may send nothing."""
+    return plain_refusal(HTTPStatus.FORBIDDEN, "You are a stranger.") if scope["path"] == "/strangers" else None
+
+
 def main() -> None:
     if "impatient" in sys.argv:
         http_protocol.HEAD_SECONDS = http_protocol.STALLED_SECONDS = bodies.STALLED_SECONDS = 1
@@ -58,6 +65,7 @@ def main() -> None:
             threads=4,
             body_limit=BODY_LIMIT,
             is_long=lambda scope: bool(scope["path"] == "/long"),
+            admission=admission,
         )
         for name in sockets
     ]

@@ -182,6 +182,42 @@ def test_a_chunked_body_over_the_limit_is_refused_though_it_never_ends(service: 
     connection.close()
 
 
+@pytest.mark.parametrize("framing", [{"Content-Length": str(2 * MEBIBYTE)}, {"Transfer-Encoding": "chunked"}])
+def test_who_may_send_nothing_is_told_so_after_the_head(service: Service, framing: dict[str, str]) -> None:
+    connection = service.connection()
+    connection.request("POST", "/strangers", headers=framing, body=iter([]))
+    assert connection.sock is not None
+    connection.sock.settimeout(2)
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (403, b"You are a stranger.")
+    connection.close()
+
+
+@pytest.mark.parametrize("closing", [{}, {"Connection": "close"}])
+def test_a_client_that_sends_all_before_it_listens_finds_the_refusal(service: Service, closing: dict[str, str]) -> None:
+    connection = service.connection()
+    for _ in range(2):
+        connection.request("POST", "/strangers", body=bytes(2 * MEBIBYTE), headers=closing)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (403, b"You are a stranger.")
+    connection.close()
+
+
+def test_a_client_that_waits_is_asked_for_its_body_only_when_it_may_send_it(service: Service) -> None:
+    head = b"POST %s HTTP/1.1\r\nHost: segl\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+    with service.silent("pages") as connection:
+        connection.sendall(head % b"/")
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"whole")
+        assert hashlib.sha256(b"whole").hexdigest().encode() in connection.recv(10_000)
+    with service.silent("pages") as connection:
+        connection.sendall(head % b"/strangers")
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 403 Forbidden\r\n")
+    assert answer.endswith(b"You are a stranger.")
+    assert b"connection: close\r\n" in answer
+
+
 def test_a_client_without_a_certificate_is_refused(service: Service) -> None:
     assert is_refused(service, client_context(service.pki, None))
 

@@ -1,12 +1,13 @@
 """Request bodies are received whole, in memory or a temporary file, before a thread is spent on the request.
 
-A slow upload so holds no thread, and a chunked one has the length that WSGI asks for.
+A slow upload so holds no thread, and a chunked one has the length that WSGI asks for. Who may not call at all is
+answered before anything is received.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
@@ -37,7 +38,12 @@ class Answer:
     status: HTTPStatus
     content_type: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Others than those of content type and length."""
 
+
+Admission = Callable[[Scope], Answer | None]
+"""Decides by a request's head, in a thread, whether its body is received: the answer when it is not."""
 
 Refusal = Callable[[HTTPStatus, str], Answer]
 """Makes the answer to a request that is not taken, from the status and a sentence."""
@@ -59,7 +65,8 @@ class _GoneError(Exception):
 class WholeBodies:
     """The ASGI application of one listener: hands whole requests to a WSGI application in one of `threads` threads.
 
-    It marks the scope with the listener's name (`segl.listener`). A body over `body_limit` bytes is not taken: it is
+    It marks the scope with the listener's name (`segl.listener`). Of a request that has a body, `admission` is asked
+    first, with the scope that the application gets afterwards. A body over `body_limit` bytes is not taken: it is
     answered with what `refusal` makes of the status (413, or 408 when the client stalls) and a sentence. Requests that
     `is_long` says may take seconds wait for each other, without a thread, while they hold all threads but a few.
     """
@@ -72,22 +79,40 @@ class WholeBodies:
         threads: int,
         body_limit: int,
         refusal: Refusal = plain,
+        admission: Admission | None = None,
         is_long: Callable[[Scope], bool] = lambda scope: False,
     ) -> None:
+        middleware = WSGIMiddleware(_reading_spooled(application), workers=threads)
         # As any ASGI application: a2wsgi's own types know none of our keys in the scope.
-        self._application: Application = cast(Any, WSGIMiddleware(_reading_spooled(application), workers=threads))
+        self._application: Application = cast(Any, middleware)
+        self._threads = middleware.executor
         self._name = name
         self._limit = body_limit
         self._refusal = refusal
+        self._admission = admission
         self._is_long = is_long
         self._long_requests = asyncio.Semaphore(max(1, threads - SPARE_THREADS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["segl.listener"] = self._name
+        refused = self._unparsable(scope) or await self._admit(scope)
+        if refused:
+            await self._refuse(refused, scope, receive, send)
+        else:
+            await self._receive_and_answer(scope, receive, send)
+
+    async def _admit(self, scope: Scope) -> Answer | None:
+        """The answer to a request whose body is not received. One without a body is for the application alone."""
+        if self._admission is None or not _has_body(scope):
+            return None
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._admission, scope)
+
+    async def _receive_and_answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         with SpooledTemporaryFile(max_size=MEMORY_BYTES) as body:
             try:
                 await self._fill(body, scope, receive)
             except _RefusedError as refused:
-                await send_answer(self._refusal(*refused.args), send)
+                await self._refuse(self._refusal(*refused.args), scope, receive, send)
             except _GoneError:
                 return
             else:
@@ -95,9 +120,7 @@ class WholeBodies:
                     await self._application(self._whole(scope, body), receive, send)
 
     async def _fill(self, body: IO[bytes], scope: Scope, receive: Receive) -> None:
-        _check_content_type(_header(scope, b"content-type"))
-        announced = _header(scope, b"content-length") or b"0"
-        self._check_size(int(announced))
+        self._check_size(int(_header(scope, b"content-length") or 0))
         size, more = 0, True
         while more:
             message = await _next(receive)
@@ -105,6 +128,33 @@ class WholeBodies:
             self._check_size(size)
             body.write(message["body"])
             more = message["more_body"]
+
+    async def _refuse(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer at once, and drop what still comes of the body.
+
+        Many clients read no answer before they have sent everything; were the connection closed, they would see a
+        reset. One that waits to be asked for its body may or may not send it now, so that connection is closed.
+        """
+        waits = (_header(scope, b"expect") or b"").lower() == b"100-continue"
+        await _begin(answer, send, closing=waits)
+        with suppress(_RefusedError, _GoneError):
+            size, more = 0, not waits
+            while more and size <= self._limit:
+                message = await _next(receive)
+                size += len(message["body"])
+                more = message["more_body"]
+        await send({"type": "http.response.body", "body": b""})
+
+    def _unparsable(self, scope: Scope) -> Answer | None:
+        """The answer to a content type that Django fails to parse: long, or with a parameter encoded by RFC 2231."""
+        content_type = _header(scope, b"content-type") or b""
+        if len(content_type) <= LONGEST_CONTENT_TYPE and b"*" not in content_type.partition(b";")[2]:
+            return None
+        return self._refusal(
+            HTTPStatus.BAD_REQUEST,
+            f"The Content-Type is longer than {LONGEST_CONTENT_TYPE} characters, or has a parameter in a character set "
+            "of its own: send a plain one.",
+        )
 
     def _check_size(self, size: int) -> None:
         if size > self._limit:
@@ -118,25 +168,15 @@ class WholeBodies:
         body.seek(0)
         framing = (b"content-length", b"transfer-encoding")
         headers = [each for each in scope["headers"] if each[0] not in framing]
-        return scope | {
-            "headers": [*headers, (b"content-length", length)],
-            "segl.listener": self._name,
-            "segl.body": body,
-        }
+        return scope | {"headers": [*headers, (b"content-length", length)], "segl.body": body}
 
 
-def _header(scope: Scope, wanted: bytes) -> bytes:
-    return next((value for name, value in scope["headers"] if name == wanted), b"")
+def _header(scope: Scope, wanted: bytes) -> bytes | None:
+    return next((value for name, value in scope["headers"] if name == wanted), None)
 
 
-def _check_content_type(value: bytes) -> None:
-    """Refuse what Django fails to parse: a very long one, and parameters in a character set of their own (RFC 2231)."""
-    if len(value) > LONGEST_CONTENT_TYPE or b"*" in value.partition(b";")[2]:
-        raise _RefusedError(
-            HTTPStatus.BAD_REQUEST,
-            f"The Content-Type is longer than {LONGEST_CONTENT_TYPE} characters, or has a parameter in a character set "
-            "of its own: send a plain one.",
-        )
+def _has_body(scope: Scope) -> bool:
+    return bool(int(_header(scope, b"content-length") or 0)) or _header(scope, b"transfer-encoding") is not None
 
 
 async def _next(receive: Receive) -> dict[str, Any]:
@@ -154,12 +194,20 @@ async def _next(receive: Receive) -> dict[str, Any]:
 
 async def send_answer(answer: Answer, send: Send) -> None:
     """Answer a request."""
+    await _begin(answer, send)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _begin(answer: Answer, send: Send, *, closing: bool = False) -> None:
+    """All of the answer but its end."""
     headers = [
         (b"content-type", answer.content_type.encode("ascii")),
         (b"content-length", str(len(answer.body)).encode("ascii")),
+        *((name.lower().encode("ascii"), value.encode("ascii")) for name, value in answer.headers.items()),
+        *([(b"connection", b"close")] if closing else []),
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": True})
 
 
 def _reading_spooled(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:

@@ -3,9 +3,14 @@
 import socket
 from collections.abc import Callable
 from http import HTTPStatus
+from io import BytesIO
+from typing import Any, cast
 
+from a2wsgi.wsgi import build_environ
 from django.core.exceptions import DisallowedHost
+from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -31,6 +36,7 @@ def direct_api(bound: socket.socket, configuration: Configuration, server: KeyFi
         tls,
         body_limit=_MOST_API_BYTES,
         refusal=_api_refusal,
+        admission=_admission,
         is_long=_is_new_job,
     )
 
@@ -47,6 +53,7 @@ def proxied_api(bound: socket.socket, proxy: ProxyListener, readiness: Readiness
         get_wsgi_application(),
         body_limit=_MOST_API_BYTES,
         refusal=_api_refusal,
+        admission=_admission,
         is_long=_is_new_job,
         around=around,
     )
@@ -80,11 +87,28 @@ class ListenerMiddleware:
         if request.META.get("asgi.scope", {}).get("segl.listener") != "api":
             return self._get_response(request)
         request.urlconf = "segl.service.sender_api.urls"
-        try:
-            request.get_host()
-        except DisallowedHost:
-            return _api_error(HTTPStatus.BAD_REQUEST, "The Host header names another host: use the API's own address.")
-        return self._get_response(request)
+        return _refused_host(request) or self._get_response(request)
+
+
+def _admission(scope: Scope) -> Answer | None:
+    """What the API answers by a request's head alone, before its body is received."""
+    from segl.service.sender_api.admission import admit
+
+    request = WSGIRequest(cast(Any, build_environ(cast(Any, scope), cast(Any, BytesIO()))))
+    close_old_connections()  # as Django does around each request
+    try:
+        refused = _refused_host(request) or admit(request)
+    finally:
+        close_old_connections()
+    return _answer(refused) if refused else None
+
+
+def _refused_host(request: HttpRequest) -> HttpResponse | None:
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return _api_error(HTTPStatus.BAD_REQUEST, "The Host header names another host: use the API's own address.")
+    return None
 
 
 def _is_new_job(scope: Scope) -> bool:
@@ -98,8 +122,12 @@ def _is_of_a_job(scope: Scope) -> bool:
 
 
 def _api_refusal(status: HTTPStatus, reason: str) -> Answer:
-    refused = _api_error(status, reason)
-    return Answer(status, refused["Content-Type"], refused.content)
+    return _answer(_api_error(status, reason))
+
+
+def _answer(response: HttpResponse) -> Answer:
+    own = {name: value for name, value in response.items() if name != "Content-Type"}
+    return Answer(HTTPStatus(response.status_code), response["Content-Type"], response.content, own)
 
 
 def _api_error(status: HTTPStatus, reason: str) -> HttpResponse:

@@ -17,7 +17,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from segl.service.config.bodies import Application, Refusal, Scope, WholeBodies, plain
+from segl.service.config.bodies import Admission, Application, Refusal, Scope, WholeBodies, plain
 from segl.service.config.http_protocol import SeglHttpProtocol
 from segl.service.config.reading import ConfigurationError
 
@@ -44,7 +44,7 @@ class Listener:
     without TLS) and `segl.received_at` (the wall clock's time when the request's head was there). `body_limit` is in
     bytes; `refusal` makes the answer to a body that is too large (413) or stalls (408). `is_long` tells the requests
     that may take seconds by their scope: they never take all threads. `around` may lay ASGI applications around the
-    one that is called with whole requests.
+    one that is called with whole requests. `admission` is asked before a body is received.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Listener:
     refusal: Refusal = plain
     is_long: Callable[[Scope], bool] = lambda scope: False
     around: Callable[[Application], Application] = lambda application: application
+    admission: Admission | None = None
 
 
 def serve(listeners: Sequence[Listener], *, ready: Callable[[], None] = lambda: None, grace_seconds: int = 20) -> None:
@@ -100,6 +101,7 @@ class _Server(uvicorn.Server):
             body_limit=listener.body_limit,
             refusal=listener.refusal,
             is_long=listener.is_long,
+            admission=listener.admission,
         )
         super().__init__(
             uvicorn.Config(

@@ -4,7 +4,7 @@ from django.urls import path, re_path, register_converter
 from django.urls.converters import StringConverter
 
 from segl.service.sender_api import views
-from segl.service.sender_api.views import resource
+from segl.service.sender_api.views import Resource
 
 
 class OrganizationNumberConverter(StringConverter):
@@ -21,12 +21,12 @@ _JOBS = "api/<organization:sender_number>/portal/signature-jobs"
 handler400, handler404, handler500 = views.refused, views.not_found, views.failed
 
 urlpatterns = [
-    path("api/<organization:sender_number>", resource(GET=views.who_am_i)),
-    path(_JOBS, resource(GET=views.poll, POST=views.create_portal_job)),
-    path(f"{_JOBS}/<int:job_id>/complete", resource(POST=views.confirm)),
-    path(f"{_JOBS}/<int:job_id>/cancel", resource(POST=views.cancel)),
-    path(f"{_JOBS}/<int:job_id>/xades/<int:number>", resource(GET=views.xades)),
-    path(f"{_JOBS}/<int:job_id>/pades", resource(GET=views.pades)),
-    path(f"{_JOBS}/<int:job_id>/documents", resource(DELETE=views.delete)),
+    path("api/<organization:sender_number>", Resource(GET=views.who_am_i)),
+    path(_JOBS, Resource(GET=views.poll, POST=views.create_portal_job)),
+    path(f"{_JOBS}/<int:job_id>/complete", Resource(POST=views.confirm)),
+    path(f"{_JOBS}/<int:job_id>/cancel", Resource(POST=views.cancel)),
+    path(f"{_JOBS}/<int:job_id>/xades/<int:number>", Resource(GET=views.xades)),
+    path(f"{_JOBS}/<int:job_id>/pades", Resource(GET=views.pades)),
+    path(f"{_JOBS}/<int:job_id>/documents", Resource(DELETE=views.delete)),
     re_path("", views.not_found),
 ]

@@ -29,29 +29,40 @@ _MOST_VERSION_DIGITS = 9  # what the database's column holds, and more changes t
 POLL_TIME = "X-Next-permitted-poll-time"
 
 
-def resource(**methods: View) -> View:
+class Resource:
     """One URL of the API: a function per method, called with the caller whose certificate was checked.
 
     Every error becomes the wire's `error` document.
     """
 
-    @csrf_exempt  # no cookies here: the client certificate says who calls
-    def view(request: HttpRequest, sender_number: str, **arguments: Any) -> HttpResponseBase:
+    csrf_exempt = True  # no cookies here: the client certificate says who calls
+
+    def __init__(self, **methods: View) -> None:
+        self._methods = methods
+
+    def __call__(self, request: HttpRequest, sender_number: str, **arguments: Any) -> HttpResponseBase:
         try:
-            function = methods.get(request.method or "")
-            if function is None:
-                raise RefusedError(
-                    HTTPStatus.METHOD_NOT_ALLOWED,
-                    "METHOD_NOT_ALLOWED",
-                    f"{request.method} is not possible here: use {' or '.join(methods)}.",
-                )
-            calling = caller(request, sender_number)
-            _check_pace(calling)
-            return function(request, calling, **arguments)
+            admitted = request.META["asgi.scope"].get("segl.caller") or self.admit(request, sender_number)
+            return self._methods[request.method or ""](request, admitted, **arguments)
         except Exception as error:  # the wire has an answer to everything
             return response_to(error)
 
-    return view
+    def admit(self, request: HttpRequest, sender_number: str) -> Caller:
+        """The caller, who may do what the request's head says. Done once, and before the body if there is one.
+
+        Raises:
+            RefusedError, BlockedError: There is no such method, or the caller may not call, or calls too often.
+        """
+        if request.method not in self._methods:
+            raise RefusedError(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                "METHOD_NOT_ALLOWED",
+                f"{request.method} is not possible here: use {' or '.join(self._methods)}.",
+            )
+        admitted = caller(request, sender_number)
+        _check_pace(admitted)
+        request.META["asgi.scope"]["segl.caller"] = admitted
+        return admitted
 
 
 def _check_pace(caller: Caller) -> None:

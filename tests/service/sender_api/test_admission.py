@@ -1,0 +1,61 @@
+"""Admission: what is decided by a request's head alone, and not decided again."""
+
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.http import HttpRequest
+from django.test import RequestFactory
+from django.urls import resolve
+
+from api_answers import error
+from segl.service.sender_api.admission import admit
+from segl.service.sender_api.urls import urlpatterns
+from segl.service.store.models import Organization
+
+PUBLIC, PRIVATE = "123456789", "310248711"
+JOBS = f"/api/{PUBLIC}/portal/signature-jobs"
+Apis = dict[str, Any]
+
+
+def request(api: Any, method: str, path: str) -> HttpRequest:
+    scope = {"segl.peer_certificate": api.certificate.public_bytes(Encoding.DER)}
+    return RequestFactory().generic(method, path, **{"asgi.scope": scope})  # type: ignore[arg-type]  # as WSGI has it
+
+
+@pytest.mark.parametrize(
+    ("caller", "method", "path", "status", "code"),
+    [
+        (PRIVATE, "POST", JOBS, 403, "BROKER_NOT_AUTHORIZED"),
+        (PUBLIC, "DELETE", JOBS, 405, "METHOD_NOT_ALLOWED"),
+        (PUBLIC, "POST", f"{JOBS}/x", 404, "NOT_FOUND"),
+        (PUBLIC, "POST", "/elsewhere", 404, "NOT_FOUND"),
+    ],
+)
+def test_what_the_head_shows_to_be_wrong_is_refused(
+    apis: Apis, caller: str, method: str, path: str, status: int, code: str
+) -> None:
+    refused = admit(request(apis[caller], method, path))
+    assert refused is not None
+    assert error(refused)[:2] == (status, code)
+
+
+def test_an_organization_that_is_not_registered_is_refused(apis: Apis) -> None:
+    Organization.objects.filter(pk=PRIVATE).delete()
+    refused = admit(request(apis[PRIVATE], "POST", JOBS.replace(PUBLIC, PRIVATE)))
+    assert refused is not None
+    assert error(refused)[:2] == (403, "NOT_AUTHORIZED")
+
+
+def test_who_was_admitted_is_not_checked_again(api: Any) -> None:
+    admitted = request(api, "POST", f"{JOBS}/1/cancel")
+    assert admit(admitted) is None
+    Organization.objects.all().delete()
+    view, _, arguments = resolve(admitted.path_info, "segl.service.sender_api.urls")
+    assert error(view(admitted, **arguments))[:2] == (404, "SIGNATURE_JOB_NOT_FOUND")
+
+
+def test_every_address_of_the_api_is_decided_by_its_head() -> None:
+    *resources, rest = urlpatterns
+    assert all(hasattr(each.callback, "admit") for each in resources)
+    assert not hasattr(rest.callback, "admit")
