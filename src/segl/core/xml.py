@@ -13,14 +13,14 @@ NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """A character that XML 1.0 cannot carry (2.2, Char)."""
 
 
-def parse(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> etree._Element:
+def parse(data: bytes | memoryview, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> etree._Element:
     """The root element of `data`, without comments and processing instructions.
 
     Raises `InvalidMessage` when it is not well-formed, too large (bytes), too deep (elements) or has a DTD.
     """
     if len(data) > max_bytes:
         raise InvalidMessage(f"The XML is {len(data)} bytes; at most {max_bytes} are accepted.")
-    root = _parse_safely(data)
+    root = _parse_safely(bytes(data))
     if root.getroottree().docinfo.doctype:
         raise InvalidMessage("The XML has a DOCTYPE; send it without one (DTDs and entities are not accepted).")
     _check_depth(root, max_depth)

@@ -2,7 +2,9 @@
 
 import struct
 import zipfile
+import zlib
 from io import BytesIO
+from mmap import mmap
 
 import pytest
 from hypothesis import given
@@ -87,6 +89,42 @@ def test_a_member_that_unpacks_to_more_than_it_says_is_not_unpacked() -> None:
         struct.pack_into("<L", data, data.find(signature) + size_at, 100)
     with pytest.raises(InvalidPackage, match="longer or shorter than its header says"):
         archive.read(bytes(data), LIMITS)
+
+
+LARGE = bytes(range(256)) * 3000
+
+
+def test_stored_content_is_a_view_of_the_archive_and_large_deflated_content_of_a_file() -> None:
+    data = _archive(("a", LARGE))
+    assert archive.read(data, LIMITS)["a"].obj is data
+    for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        assert archive.read(_archive(("a", LARGE), compression=compression), LIMITS) == {"a": LARGE}
+    assert isinstance(archive.read(_archive(("a", LARGE), compression=zipfile.ZIP_DEFLATED), LIMITS)["a"].obj, mmap)
+
+
+@pytest.mark.parametrize("content", [b"small", LARGE, bytes(2_000_000)])
+@pytest.mark.parametrize("more", [-1, 1, 1_000_000])
+def test_deflated_content_of_another_size_than_told_is_refused(content: bytes, more: int) -> None:
+    data = bytearray(_archive(("a", content), compression=zipfile.ZIP_DEFLATED))
+    for signature, size_at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        struct.pack_into("<L", data, data.find(signature) + size_at, len(content) + more)
+    with pytest.raises(InvalidPackage, match="longer or shorter than its header says"):
+        archive.read(bytes(data), Limits(ratio=10_000))
+
+
+def test_bytes_after_the_deflated_content_are_refused() -> None:
+    content = LARGE[:1000]
+    deflated = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = deflated.compress(content) + deflated.flush()
+    for hidden in (b"x", bytes(100_000)):
+        data = bytearray(_archive(("a", packed + hidden)))
+        for signature, method_at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+            at = data.find(signature)
+            struct.pack_into("<H", data, at + method_at, zipfile.ZIP_DEFLATED)
+            struct.pack_into("<L", data, at + method_at + 6, zlib.crc32(content))
+            struct.pack_into("<L", data, at + method_at + 14, len(content))
+        with pytest.raises(InvalidPackage, match="longer or shorter than its header says"):
+            archive.read(bytes(data), LIMITS)
 
 
 PLAIN = _archive(("first.pdf", b"content"), ("second", b"more"))

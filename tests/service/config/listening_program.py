@@ -15,7 +15,7 @@ from typing import Any
 
 from segl.sandbox.pki import ensure_pki
 from segl.service.config import bodies, http_protocol
-from segl.service.config.bodies import Answer, Scope, plain_refusal
+from segl.service.config.bodies import Answer, Scope, plain
 from segl.service.config.servers import Listener, TlsFiles, serve
 
 BODY_LIMIT = 3 * 1024 * 1024
@@ -47,7 +47,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
 
 def admission(scope: Scope) -> Answer | None:
     """Strangers may send nothing."""
-    return plain_refusal(HTTPStatus.FORBIDDEN, "You are a stranger.") if scope["path"] == "/strangers" else None
+    return plain(HTTPStatus.FORBIDDEN, "You are a stranger.") if scope["path"] == "/strangers" else None
 
 
 def main() -> None:

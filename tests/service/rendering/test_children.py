@@ -1,7 +1,9 @@
 """Rendering children: what a hostile PDF meets, and what becomes of those who look at it."""
 
 import os
+import pickle
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -79,6 +81,20 @@ def test_a_page_that_takes_too_much_memory_is_given_up() -> None:
     run("page_image", small, pdf=PAGE, page=1, width=1000)
     with pytest.raises(InvalidDocument):
         run("page_image", small, pdf=pdfs.pdf("Large"), page=1, width=4900)
+
+
+def test_a_document_is_handed_over_as_a_file_of_its_own() -> None:
+    content = bytearray(PAGE)
+    assert rendering.inspect({"a.pdf": memoryview(content)}) == rendering.inspect({"a.pdf": PAGE})
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        wire.Task("inspect", {"pdf": pickle.PickleBuffer(content), "empty": pickle.PickleBuffer(b"")}, Limits()).send(
+            ours
+        )
+        content[:] = bytes(len(content))
+        received = wire.receive(theirs)
+    assert received.arguments == {"pdf": PAGE, "empty": b""}
+    assert received.arguments["pdf"].readonly
 
 
 def test_a_result_that_is_too_large_is_refused() -> None:

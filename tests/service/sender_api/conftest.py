@@ -45,6 +45,7 @@ class Api:
             "segl.listener": "api",
             "segl.peer_certificate": der,
             "segl.received_at": received_at or clock.wall(),
+            "segl.body": memoryview(body),
         }
         extra: dict[str, Any] = {"asgi.scope": scope, "HTTP_HOST": "127.0.0.1:8443"}
         client = Client(raise_request_exception=False)

@@ -3,17 +3,22 @@
 Reading is our own and strict: an archive that two programs could read differently, that hides bytes between its
 members, or that unpacks to more than the limits is refused. The format is PKWARE's APPNOTE.TXT 6.3: stored and
 deflated members, data descriptors; no ZIP64, encryption or splitting.
+
+Reading copies nothing: what is stored comes out as views of the archive, and what is deflated and large is inflated
+into a temporary file that is mapped.
 """
 
+import mmap
 import re
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from struct import Struct
+from tempfile import TemporaryFile
 from typing import NoReturn
 
 from segl.core.errors import InvalidPackage
@@ -36,6 +41,8 @@ _LOCAL = Struct("<4s2x2H4s3L2H")
 _UTF8, _DESCRIPTOR, _ENCRYPTED = 0x800, 0x8, 0x1
 _STORED, _DEFLATED = 0, 8
 _RATIO_MATTERS = 1024 * 1024
+_INFLATED_IN_MEMORY = 256 * 1024
+_PIECE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,9 @@ def write(members: Sequence[tuple[str, bytes]], time: datetime) -> bytes:
     return buffer.getvalue()
 
 
-def read(data: bytes, limits: Limits) -> dict[str, bytes]:
-    """The archive's files by name, in its order. Raises `InvalidPackage`."""
+def read(archive: bytes | memoryview, limits: Limits) -> dict[str, memoryview]:
+    """The archive's files by name, in its order, as views of it or of what was inflated. Raises `InvalidPackage`."""
+    data = memoryview(archive)
     if len(data) > limits.total_bytes:
         raise InvalidPackage(f"The package is {len(data)} bytes; at most {limits.total_bytes} are accepted.")
     members, directory = _members(data, limits)
@@ -100,10 +108,12 @@ def _broken(what: str) -> NoReturn:
     raise InvalidPackage(f"The package is not a ZIP file as it must be: {what}. Write it with an ordinary ZIP program.")
 
 
-def _members(data: bytes, limits: Limits) -> tuple[list[_Member], int]:
+def _members(data: memoryview, limits: Limits) -> tuple[list[_Member], int]:
     """The members, and where the central directory begins."""
-    end = data.rfind(b"PK\x05\x06", max(0, len(data) - _END.size - 0xFFFF))
-    if end < 0 or len(data) - end < _END.size:
+    tail_at = max(0, len(data) - _END.size - 0xFFFF)
+    in_tail = bytes(data[tail_at:]).rfind(b"PK\x05\x06")
+    end = tail_at + in_tail
+    if in_tail < 0 or len(data) - end < _END.size:
         _broken("it has no end record")
     _, disk, first_disk, on_disk, count, size, start, comment = _END.unpack_from(data, end)
     if end + _END.size + comment != len(data) or start + size != end or disk or first_disk or on_disk != count:
@@ -120,7 +130,7 @@ def _members(data: bytes, limits: Limits) -> tuple[list[_Member], int]:
     return members, start
 
 
-def _central_header(data: bytes, position: int, end: int) -> tuple[_Member, int]:
+def _central_header(data: memoryview, position: int, end: int) -> tuple[_Member, int]:
     """The member that the header at `position` tells of, and where the next one begins."""
     if position + _CENTRAL.size > end:
         _broken("its directory is cut off")
@@ -131,7 +141,7 @@ def _central_header(data: bytes, position: int, end: int) -> tuple[_Member, int]
     after = name_at + name_length + extra + comment
     if signature != b"PK\x01\x02" or after > end or disk:
         _broken("its directory is damaged")
-    raw_name = data[name_at : name_at + name_length]
+    raw_name = bytes(data[name_at : name_at + name_length])
     return _Member(_name(raw_name, flags), raw_name, flags, method, time, crc, packed, size, offset), after
 
 
@@ -142,7 +152,7 @@ def _name(raw: bytes, flags: int) -> str:
         _broken(f"the name {raw[:100]!r} is not UTF-8")
 
 
-def _starts(data: bytes, members: Sequence[_Member], directory: int) -> dict[str, int]:
+def _starts(data: memoryview, members: Sequence[_Member], directory: int) -> dict[str, int]:
     """Where each member's packed bytes start; the local headers agree and nothing lies between the members."""
     starts: dict[str, int] = {}
     position = 0
@@ -157,7 +167,7 @@ def _starts(data: bytes, members: Sequence[_Member], directory: int) -> dict[str
     return starts
 
 
-def _start(data: bytes, member: _Member) -> int:
+def _start(data: memoryview, member: _Member) -> int:
     """Where the member's packed bytes start; its local header says the same as the directory."""
     if member.offset + _LOCAL.size > len(data):
         _broken(f"{member.name} is cut off")
@@ -178,18 +188,18 @@ def _start(data: bytes, member: _Member) -> int:
     return int(name_at + name_length + extra)
 
 
-def _descriptor_length(data: bytes, position: int, member: _Member) -> int:
+def _descriptor_length(data: memoryview, position: int, member: _Member) -> int:
     """The length of the data descriptor, with or without its signature, that follows when a flag says so."""
     if not member.flags & _DESCRIPTOR:
         return 0
     facts = Struct("<3L").pack(member.crc, member.packed, member.size)
     for descriptor in (b"PK\x07\x08" + facts, facts):
-        if data.startswith(descriptor, position):
+        if data[position : position + len(descriptor)] == descriptor:
             return len(descriptor)
     _broken(f"the data descriptor of {member.name} does not agree with its header")
 
 
-def _content(data: bytes, member: _Member, start: int) -> bytes:
+def _content(data: memoryview, member: _Member, start: int) -> memoryview:
     packed = data[start : start + member.packed]
     if member.method == _DEFLATED:
         content = _inflated(packed, member)
@@ -202,12 +212,31 @@ def _content(data: bytes, member: _Member, start: int) -> bytes:
     return content
 
 
-def _inflated(packed: bytes, member: _Member) -> bytes:
+def _inflated(packed: memoryview, member: _Member) -> memoryview:
+    if member.size <= _INFLATED_IN_MEMORY:
+        return memoryview(b"".join(_pieces(packed, member)))
+    with TemporaryFile(buffering=0) as file:
+        for piece in _pieces(packed, member):
+            file.write(piece)
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _pieces(packed: memoryview, member: _Member) -> Iterator[bytes]:
+    """The inflated content, piece by piece, and never more of it than the header says."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        content = inflater.decompress(packed, member.size + 1)
-    except zlib.error:
-        _broken(f"{member.name} is damaged")
-    if not inflater.eof or inflater.unused_data:
+    taken = size = 0
+    while not inflater.eof and size <= member.size:
+        waiting: bytes | memoryview = inflater.unconsumed_tail
+        if not waiting:
+            waiting = packed[taken : taken + _PIECE]
+            taken += len(waiting)
+        try:
+            piece = inflater.decompress(waiting, _PIECE)
+        except zlib.error:
+            _broken(f"{member.name} is damaged")
+        if not waiting and not piece:
+            break
+        size += len(piece)
+        yield piece
+    if not inflater.eof or inflater.unused_data or taken < len(packed) or size != member.size:
         _broken(f"{member.name} is longer or shorter than its header says")
-    return content

@@ -23,17 +23,20 @@ _UNSIGNED = {"mimetype", SIGNATURES, "META-INF/manifest.xml"}
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package whose every byte was verified. `documents` are in the order of the ZIP."""
+    """A package whose every byte was verified. `documents` are in the order of the ZIP.
 
-    manifest: bytes
-    documents: Mapping[str, bytes]
+    The contents are views of what was opened, or of a temporary file with what was packed: they cost no memory.
+    """
+
+    manifest: memoryview
+    documents: Mapping[str, memoryview]
     chain: tuple[x509.Certificate, ...]
     """From the certificate it was signed with up to an anchor."""
     signing_time: datetime
 
 
 def open_package(
-    data: bytes,
+    data: bytes | memoryview,
     *,
     trust: TrustAnchors,
     now: datetime,
@@ -61,12 +64,12 @@ def open_package(
     return Package(files[MANIFEST], documents, chain, signature.signing_time)
 
 
-def _signature(files: Mapping[str, bytes]) -> XmlSignature:
+def _signature(files: Mapping[str, memoryview]) -> XmlSignature:
     """The one signature, holding for what stands in its XML."""
     for name in (MANIFEST, SIGNATURES):
         if name not in files:
             raise InvalidPackage(f"The package has no {name}; add it.")
-    if files.get("mimetype", _MEDIA_TYPE).strip() != _MEDIA_TYPE:
+    if bytes(files.get("mimetype", _MEDIA_TYPE)).strip() != _MEDIA_TYPE:
         raise InvalidPackage(f"The file mimetype must say {_MEDIA_TYPE.decode()}.")
     try:
         root = parse(files[SIGNATURES])
@@ -80,7 +83,7 @@ def _signature(files: Mapping[str, bytes]) -> XmlSignature:
     return signature
 
 
-def _check_covered(files: Mapping[str, bytes], references: Sequence[Reference]) -> None:
+def _check_covered(files: Mapping[str, memoryview], references: Sequence[Reference]) -> None:
     """Each file is signed exactly once, and each reference is to a file."""
     unsigned = files.keys() - _UNSIGNED
     for reference in references:
@@ -96,7 +99,7 @@ def _check_covered(files: Mapping[str, bytes], references: Sequence[Reference]) 
         raise InvalidPackage(f"The file {min(unsigned)} is not signed; sign every file in the package.")
 
 
-def _file_name(uri: str, files: Mapping[str, bytes]) -> str | None:
+def _file_name(uri: str, files: Mapping[str, memoryview]) -> str | None:
     """The file a URI names: as it stands (.NET), percent-encoded, or form-encoded (Java)."""
     return next((name for name in (uri, unquote(uri), unquote_plus(uri)) if name in files), None)
 

@@ -26,7 +26,9 @@ FILLED = 0.9
 FRAME_COLOUR = "0.81 0.83 0.82"
 
 
-def assemble(*, documents: Sequence[bytes], front_page: FrontPage, attachments: Sequence[Attachment]) -> bytes:
+def assemble(
+    *, documents: Sequence[bytes | memoryview], front_page: FrontPage, attachments: Sequence[Attachment]
+) -> bytes:
     """One PDF 1.7 of A4 portrait pages: the front page, then each page of `documents` above a footer.
 
     Pages larger than the room above the footer are scaled down. Which pages those are, `originals` says.
@@ -39,7 +41,11 @@ def assemble(*, documents: Sequence[bytes], front_page: FrontPage, attachments: 
 
 
 def merge(
-    footers: bytes, *, documents: Sequence[bytes], front_page: FrontPage, attachments: Sequence[Attachment]
+    footers: bytes,
+    *,
+    documents: Sequence[bytes | memoryview],
+    front_page: FrontPage,
+    attachments: Sequence[Attachment],
 ) -> bytes:
     """`assemble` once the front page and footers are typeset: from here on no file need be opened."""
     with Pdf.open(BytesIO(footers)) as result:
@@ -55,7 +61,7 @@ def merge(
         return _saved(result)
 
 
-def _add(content: bytes, pages: int, sheets: Iterator[Page], layers: "_Layers") -> None:
+def _add(content: bytes | memoryview, pages: int, sheets: Iterator[Page], layers: "_Layers") -> None:
     """Lay the pages of an original under the next footers."""
     with originals.opened(content) as original:
         if len(original.pages) != pages:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
+from typing import BinaryIO, cast
 
 import pikepdf
 import pypdfium2
@@ -15,6 +16,7 @@ from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Rectangle, Strea
 from pikepdf.sanitize import Sanitizer
 
 from segl.core.errors import InvalidDocument
+from segl.core.views import ViewFile
 
 DAMAGED = "The PDF is damaged or incomplete; save it anew in the program that made it."
 MOST_CONTENT = 128 * 1024 * 1024
@@ -40,7 +42,7 @@ def reading() -> Iterator[None]:
 
 
 @contextmanager
-def opened(content: bytes) -> Iterator[Pdf]:
+def opened(content: bytes | memoryview) -> Iterator[Pdf]:
     """The document as it is shown and sealed: plain pages, as a reader shows them on a screen.
 
     Annotations and form fields are drawn into the pages, boxes are cut to what is shown, layers are shown or hidden
@@ -66,7 +68,7 @@ def shown_size(page: Page) -> tuple[float, float]:
 
 
 @contextmanager
-def _with_appearances(content: bytes) -> Iterator[Pdf]:
+def _with_appearances(content: bytes | memoryview) -> Iterator[Pdf]:
     """The document, its pages' content sound and its annotations with pictures of themselves where they had none."""
     with _opened(content) as original:
         for page in original.pages:
@@ -81,8 +83,8 @@ def _with_appearances(content: bytes) -> Iterator[Pdf]:
         yield original
 
 
-def _opened(content: bytes) -> Pdf:
-    return Pdf.open(BytesIO(content), attempt_recovery=False, suppress_warnings=True)
+def _opened(content: bytes | memoryview) -> Pdf:
+    return Pdf.open(cast(BinaryIO, ViewFile(content)), attempt_recovery=False, suppress_warnings=True)
 
 
 def _mend_content(page: Page) -> None:

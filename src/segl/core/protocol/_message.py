@@ -31,7 +31,7 @@ class Message(ABC):
         return etree.tostring(root, encoding="UTF-8", xml_declaration=True, standalone=True)
 
     @classmethod
-    def from_xml(cls, data: bytes) -> Self:
+    def from_xml(cls, data: bytes | memoryview) -> Self:
         root = parse(data)
         if root.tag != _PREFIX + cls.tag:
             raise InvalidMessage(f"The root element is {root.tag!s}; it must be {_PREFIX}{cls.tag}.")

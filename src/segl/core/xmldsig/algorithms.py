@@ -42,7 +42,7 @@ SIGNATURES = _RSA.keys() | _ECDSA.keys()
 _LEAST_RSA_BITS = 2048
 
 
-def digest(algorithm: str, data: bytes) -> bytes:
+def digest(algorithm: str, data: bytes | memoryview) -> bytes:
     return hashlib.new(CERTIFICATE_DIGESTS[algorithm], data).digest()
 
 

@@ -45,7 +45,7 @@ class Reference:
     digest_method: str
     digest: bytes
 
-    def matches(self, content: bytes) -> bool:
+    def matches(self, content: bytes | memoryview) -> bool:
         return hmac.compare_digest(digest(self.digest_method, content), self.digest)
 
 

@@ -5,10 +5,12 @@ answered before anything is received.
 """
 
 import asyncio
+import mmap
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from io import SEEK_END
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
 
@@ -65,10 +67,11 @@ class _GoneError(Exception):
 class WholeBodies:
     """The ASGI application of one listener: hands whole requests to a WSGI application in one of `threads` threads.
 
-    It marks the scope with the listener's name (`segl.listener`). Of a request that has a body, `admission` is asked
-    first, with the scope that the application gets afterwards. A body over `body_limit` bytes is not taken: it is
-    answered with what `refusal` makes of the status (413, or 408 when the client stalls) and a sentence. Requests that
-    `is_long` says may take seconds wait for each other, without a thread, while they hold all threads but a few.
+    It marks the scope with the listener's name (`segl.listener`) and a view of the body (`segl.body`). Of a request
+    that has a body, `admission` is asked first, with the scope that the application gets afterwards. A body over
+    `body_limit` bytes is not taken: it is answered with what `refusal` makes of the status (413, or 408 when the
+    client stalls) and a sentence. Requests that `is_long` says may take seconds wait for each other, without a thread,
+    while they hold all threads but a few.
     """
 
     def __init__(
@@ -136,7 +139,7 @@ class WholeBodies:
         reset. One that waits to be asked for its body may or may not send it now, so that connection is closed.
         """
         waits = (_header(scope, b"expect") or b"").lower() == b"100-continue"
-        await _begin(answer, send, closing=waits)
+        await send_answer(answer, send, closing=waits, unfinished=True)
         with suppress(_RefusedError, _GoneError):
             size, more = 0, not waits
             while more and size <= self._limit:
@@ -168,7 +171,11 @@ class WholeBodies:
         body.seek(0)
         framing = (b"content-length", b"transfer-encoding")
         headers = [each for each in scope["headers"] if each[0] not in framing]
-        return scope | {"headers": [*headers, (b"content-length", length)], "segl.body": body}
+        return scope | {
+            "headers": [*headers, (b"content-length", length)],
+            "segl.input": body,
+            "segl.body": _view(body),
+        }
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes | None:
@@ -177,6 +184,17 @@ def _header(scope: Scope, wanted: bytes) -> bytes | None:
 
 def _has_body(scope: Scope) -> bool:
     return bool(int(_header(scope, b"content-length") or 0)) or _header(scope, b"transfer-encoding") is not None
+
+
+def _view(body: IO[bytes]) -> memoryview:
+    """All of a body at its start: what is in a file is mapped, and so takes no memory that others could need."""
+    size = body.seek(0, SEEK_END)
+    body.seek(0)
+    if size <= MEMORY_BYTES:
+        view = memoryview(body.read())
+        body.seek(0)
+        return view
+    return memoryview(mmap.mmap(body.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 async def _next(receive: Receive) -> dict[str, Any]:
@@ -192,14 +210,8 @@ async def _next(receive: Receive) -> dict[str, Any]:
     return message
 
 
-async def send_answer(answer: Answer, send: Send) -> None:
-    """Answer a request."""
-    await _begin(answer, send)
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _begin(answer: Answer, send: Send, *, closing: bool = False) -> None:
-    """All of the answer but its end."""
+async def send_answer(answer: Answer, send: Send, *, closing: bool = False, unfinished: bool = False) -> None:
+    """Answer a request; `closing` ends the connection, `unfinished` leaves the answer's end to the caller."""
     headers = [
         (b"content-type", answer.content_type.encode("ascii")),
         (b"content-length", str(len(answer.body)).encode("ascii")),
@@ -207,14 +219,14 @@ async def _begin(answer: Answer, send: Send, *, closing: bool = False) -> None:
         *([(b"connection", b"close")] if closing else []),
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": unfinished})
 
 
 def _reading_spooled(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
     """The application, reading the spooled body rather than waiting for the connection."""
 
     def reading(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["wsgi.input"] = environ["asgi.scope"]["segl.body"]
+        environ["wsgi.input"] = environ["asgi.scope"]["segl.input"]
         return application(environ, start_response)
 
     return reading

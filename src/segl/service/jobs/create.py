@@ -36,7 +36,7 @@ class AcceptedDocument:
     title: str
     name: str
     media_type: str
-    content: bytes
+    content: bytes | memoryview
     pages: int
     typeset: bytes | None = None
 
@@ -55,7 +55,7 @@ def create_job(
     broker: Organization,
     request: PortalJobRequest,
     manifest: PortalManifest,
-    manifest_xml: bytes,
+    manifest_xml: bytes | memoryview,
     documents: Sequence[AcceptedDocument],
     idempotency: Idempotency | None = None,
 ) -> Job:

@@ -5,6 +5,7 @@ file nor a socket. When it dies, the caller gets one `InvalidDocument`.
 """
 
 import json
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,28 +38,29 @@ class PageContent:
     text: str
 
 
-def inspect(pdfs: Mapping[str, bytes]) -> list[PdfFacts]:
+def inspect(pdfs: Mapping[str, bytes | memoryview]) -> list[PdfFacts]:
     """The facts of a job's PDFs, which can be shown and laid out for the seal: both are tried with every page.
 
     Raises `InvalidDocument`, with the name, when one is not a PDF, protected, damaged, without pages or with too many
     or absurdly large ones, of a version outside 1.1–1.7, or a dynamic form.
     """
-    return [PdfFacts(**each) for each in json.loads(run("inspect", INSPECTION, pdfs=dict(pdfs)))]
+    mapped = {name: pickle.PickleBuffer(pdf) for name, pdf in pdfs.items()}
+    return [PdfFacts(**each) for each in json.loads(run("inspect", INSPECTION, pdfs=mapped))]
 
 
-def typeset_text(content: bytes) -> bytes:
+def typeset_text(content: bytes | memoryview) -> bytes:
     """`segl.core.pades.text_pages.typeset_text` in a child: a plain text as a PDF."""
-    return run("typeset_text", INSPECTION, content=content)
+    return run("typeset_text", INSPECTION, content=bytes(content))
 
 
 def page_image(pdf: bytes, *, page: int, width: int) -> bytes:
     """A page (from 1) as JPEG of that width in pixels, annotations and form fields as in the signed PDF."""
-    return run("page_image", pdf=pdf, page=page, width=width)
+    return run("page_image", pdf=pickle.PickleBuffer(pdf), page=page, width=width)
 
 
 def read_pages(pdf: bytes) -> tuple[PageContent, ...]:
     """The size and text of each page."""
-    return tuple(PageContent(**each) for each in json.loads(run("read_pages", pdf=pdf)))
+    return tuple(PageContent(**each) for each in json.loads(run("read_pages", pdf=pickle.PickleBuffer(pdf))))
 
 
 def assemble(*, documents: Sequence[bytes], front_page: FrontPage, attachments: Sequence[Attachment]) -> bytes:
@@ -66,7 +68,7 @@ def assemble(*, documents: Sequence[bytes], front_page: FrontPage, attachments: 
     return run(
         "assemble",
         ASSEMBLY,
-        documents=tuple(documents),
+        documents=tuple(map(pickle.PickleBuffer, documents)),
         front_page=front_page,
         attachments=tuple(attachments),
     )

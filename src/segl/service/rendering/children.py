@@ -111,11 +111,11 @@ def warm_up() -> None:
 
 def run(name: str, limits: Limits = LIMITS, **arguments: Any) -> bytes:
     """Do the task in a child of its own. Raises `InvalidDocument` when the child refuses or does not survive it."""
-    request = wire.Task(name, arguments, limits).encoded()
+    task = wire.Task(name, arguments, limits)
     for _ in range(2):
         zygote = _nursery.running()
         try:
-            answer = _exchange(zygote, request, limits)
+            answer = _exchange(zygote, task)
         except _ZygoteGoneError:
             zygote.await_end()
         else:
@@ -123,15 +123,15 @@ def run(name: str, limits: Limits = LIMITS, **arguments: Any) -> bytes:
     raise RuntimeError("The rendering process does not start; its error stands on standard error.")
 
 
-def _exchange(zygote: _Zygote, request: bytes, limits: Limits) -> bytes:
-    """Send the request to a new child; the answer, empty when the child died."""
-    with zygote.ask(limits) as stream:
-        stream.settimeout(START_SECONDS + limits.wall_seconds)
+def _exchange(zygote: _Zygote, task: wire.Task) -> bytes:
+    """Send the task to a new child; the answer, empty when the child died."""
+    with zygote.ask(task.limits) as stream:
+        stream.settimeout(START_SECONDS + task.limits.wall_seconds)
         if not stream.recv(1):
             raise _ZygoteGoneError
         try:
-            stream.sendall(request)
-            return _to_the_end(stream, limits.result + wire.ANSWER_MARGIN)
+            task.send(stream)
+            return _to_the_end(stream, task.limits.result + wire.ANSWER_MARGIN)
         except OSError:
             return b""
 

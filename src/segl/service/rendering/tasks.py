@@ -19,6 +19,7 @@ from segl.core.pades import Attachment, FrontPage, FrontPageDocument, originals
 from segl.core.pades.assembly import lay_out, merge
 from segl.core.pades.front_page import typeset
 from segl.core.pades.text_pages import typeset_text
+from segl.core.views import ViewFile
 from segl.service.rendering.limits import Limits
 from segl.service.rendering.wire import Task
 
@@ -42,13 +43,13 @@ def prepare(task: Task) -> Callable[[], bytes]:
 
 
 def _assemble(
-    *, documents: Sequence[bytes], front_page: FrontPage, attachments: Sequence[Attachment]
+    *, documents: Sequence[bytes | memoryview], front_page: FrontPage, attachments: Sequence[Attachment]
 ) -> Callable[[], bytes]:
     footers = typeset(front_page)
     return partial(merge, footers, documents=documents, front_page=front_page, attachments=attachments)
 
 
-def inspect(pdfs: Mapping[str, bytes], *, limits: Limits) -> bytes:
+def inspect(pdfs: Mapping[str, bytes | memoryview], *, limits: Limits) -> bytes:
     """The values of `PdfFacts` of each, as JSON."""
     found = []
     for name, pdf in pdfs.items():
@@ -59,9 +60,9 @@ def inspect(pdfs: Mapping[str, bytes], *, limits: Limits) -> bytes:
     return json.dumps(found).encode()
 
 
-def _inspected(pdf: bytes, limits: Limits) -> dict[str, Any]:
+def _inspected(pdf: bytes | memoryview, limits: Limits) -> dict[str, Any]:
     """The values of `PdfFacts`, once all that the pages go through later was done to them."""
-    if b"%PDF-" not in pdf[:1024]:
+    if b"%PDF-" not in bytes(pdf[:1024]):
         raise InvalidDocument("The document is not a PDF.")
     _check_unprotected(pdf)
     with originals.opened(pdf) as document:
@@ -74,10 +75,10 @@ def _inspected(pdf: bytes, limits: Limits) -> dict[str, Any]:
     return facts
 
 
-def _check_unprotected(pdf: bytes) -> None:
+def _check_unprotected(pdf: bytes | memoryview) -> None:
     """qpdf, which is asked next, cannot open protected PDFs here: it would read random numbers from a device."""
     try:
-        with pypdfium2.PdfDocument(pdf) as document:
+        with pypdfium2.PdfDocument(ViewFile(pdf)) as document:
             if pdfium.FPDF_GetSecurityHandlerRevision(document) != -1:
                 raise InvalidDocument(PROTECTED)
     except pypdfium2.PdfiumError as error:
@@ -111,7 +112,7 @@ def _check_size(number: int, page: pikepdf.Page) -> None:
         )
 
 
-def page_image(pdf: bytes, *, page: int, width: int, limits: Limits) -> bytes:
+def page_image(pdf: bytes | memoryview, *, page: int, width: int, limits: Limits) -> bytes:
     """A page as JPEG."""
     with _opened(pdf) as document:
         if not 1 <= page <= len(document):
@@ -129,7 +130,7 @@ def page_image(pdf: bytes, *, page: int, width: int, limits: Limits) -> bytes:
         return image.getvalue()
 
 
-def read_pages(pdf: bytes, *, limits: Limits) -> bytes:
+def read_pages(pdf: bytes | memoryview, *, limits: Limits) -> bytes:
     """The values of a `PageContent` for each page, as JSON."""
     with _opened(pdf) as document:
         return json.dumps([_content(page) for page in document]).encode()
@@ -141,7 +142,7 @@ def _content(page: pypdfium2.PdfPage) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(pdf: bytes) -> Iterator[pypdfium2.PdfDocument]:
+def _opened(pdf: bytes | memoryview) -> Iterator[pypdfium2.PdfDocument]:
     """The document as it is shown and sealed."""
     with originals.opened(pdf) as original:
         shown = lay_out(original)

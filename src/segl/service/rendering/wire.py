@@ -1,19 +1,26 @@
 """How the service, its zygote and the rendering children talk: packets to the zygote, a stream to each child.
 
-Service to child: length (8 bytes, big-endian) and the pickled `Task`. Child to service: STARTED, then DONE, REFUSED or
-FAILED, the length and the result, the sentence or the traceback; never a pickle, since a PDF may have taken the child
-over. An answer that is shorter than its length says is that of a child that died.
+Service to child: the length (8 bytes, big-endian) and the pickled `Task`; with the length come the descriptors of
+anonymous files, one for each document, which the child maps instead of copying it. Child to service: STARTED, then
+DONE, REFUSED or FAILED, the length and the result, the sentence or the traceback; never a pickle, since a PDF may have
+taken the child over. An answer that is shorter than its length says is that of a child that died.
 """
 
+import mmap
+import os
 import pickle
 import socket
 import struct
+from contextlib import ExitStack
 from dataclasses import dataclass
+from io import BufferedIOBase
 from typing import Any
 
 from segl.service.rendering.limits import Limits
 
 PACKET_SIZE = 16
+MOST_FILES = 253
+"""What Linux passes on at once."""
 STARTED = b"s"
 ANSWER_MARGIN = 64 * 1024
 """What an answer may be longer than the largest result: its head, or a traceback."""
@@ -23,16 +30,23 @@ _LENGTH = struct.Struct(">Q")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a child is to do: the name and arguments of a function in `tasks`, and what it may use."""
+    """What a child is to do: the name and arguments of a function in `tasks`, and what it may use.
+
+    Arguments that are a `PickleBuffer` reach the function as a view of a file that is the child's own.
+    """
 
     name: str
     arguments: dict[str, Any]
     limits: Limits
 
-    def encoded(self) -> bytes:
-        """The bytes to send to the child."""
-        pickled = pickle.dumps(self, protocol=pickle.HIGHEST_PROTOCOL)
-        return _LENGTH.pack(len(pickled)) + pickled
+    def send(self, stream: socket.socket) -> None:
+        """Hand the task to the child."""
+        buffers: list[pickle.PickleBuffer] = []
+        pickled = pickle.dumps(self, protocol=pickle.HIGHEST_PROTOCOL, buffer_callback=buffers.append)
+        with ExitStack() as files:
+            descriptors = [files.enter_context(_anonymous_file(each)).fileno() for each in buffers]
+            socket.send_fds(stream, [_LENGTH.pack(len(pickled))], descriptors)
+        stream.sendall(pickled)
 
 
 def answer(kind: bytes, payload: bytes) -> bytes:
@@ -48,10 +62,31 @@ def read_answer(received: bytes) -> tuple[bytes, bytes]:
     return received[:1], received[head:]
 
 
-def receive(stream: socket.socket) -> bytes:
-    """The pickled task that was sent."""
-    (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
-    return _exactly(stream, length)
+def receive(stream: socket.socket) -> Task:
+    """The task that was sent; it is the parent's own, only what goes back is a stranger's."""
+    head, descriptors, _, _ = socket.recv_fds(stream, _LENGTH.size, MOST_FILES)
+    if len(head) < _LENGTH.size:
+        raise EOFError("the asker is gone")
+    buffers = [_mapped(each) for each in descriptors]
+    task: Task = pickle.loads(_exactly(stream, *_LENGTH.unpack(head)), buffers=buffers)  # noqa: S301 (see above)
+    return task
+
+
+def _anonymous_file(content: pickle.PickleBuffer) -> BufferedIOBase:
+    """A file in memory, so that no document lies on a disk unencrypted."""
+    file = os.fdopen(os.memfd_create("document"), "wb")
+    file.write(content)
+    file.flush()
+    return file
+
+
+def _mapped(descriptor: int) -> memoryview:
+    """The content of a file, which is closed."""
+    try:
+        size = os.fstat(descriptor).st_size
+        return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) if size else b"")
+    finally:
+        os.close(descriptor)
 
 
 def _exactly(stream: socket.socket, length: int) -> bytes:

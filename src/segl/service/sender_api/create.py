@@ -24,7 +24,7 @@ from segl.service.store.models import Job
 _PDF, _TEXT = "application/pdf", "text/plain"
 
 
-def create(caller: Caller, content_type: str, body: bytes, *, received_at: datetime, key: str | None) -> Job:
+def create(caller: Caller, content_type: str, body: memoryview, *, received_at: datetime, key: str | None) -> Job:
     """Check everything the sender sent, then accept the job.
 
     With an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) a request that has created a job before gives
@@ -71,7 +71,7 @@ def _plain(key: str) -> str:
     return match[1] or match[2]
 
 
-def _two_parts(content_type: str, body: bytes) -> tuple[bytes, bytes]:
+def _two_parts(content_type: str, body: memoryview) -> tuple[memoryview, memoryview]:
     found = parts(content_type, body)
     if [media_type for media_type, _ in found] != ["application/xml", "application/octet-stream"]:
         kinds = ", ".join(media_type for media_type, _ in found) or "none"

@@ -1,5 +1,6 @@
-"""Reads a `multipart/mixed` body (RFC 2046) as the clients send it: parts with or without names, in any buffer."""
+"""Reads a `multipart/mixed` body (RFC 2046) as the clients send it: parts with or without names, as views of it."""
 
+import re
 from collections.abc import Iterator
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -12,8 +13,8 @@ MOST_HEADER_BYTES = 8 * 1024
 MOST_PARTS = 8
 
 
-def parts(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
-    """The parts of the body, each as its media type and its bytes.
+def parts(content_type: str, body: bytes | memoryview) -> list[tuple[str, memoryview]]:
+    """The parts of the body, each as its media type and a view of its bytes.
 
     Raises:
         RefusedError: It is not multipart/mixed, it ends before its last boundary, or it has too many parts.
@@ -26,21 +27,20 @@ def parts(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
             f"The request has the content type {content_type!r}: send multipart/mixed with a boundary, the XML of the "
             "request first and the document package second."
         )
-    delimiters = list(islice(_delimiters(boundary.encode(), body), MOST_PARTS + 2))
+    view = memoryview(body)
+    delimiters = list(islice(_delimiters(boundary.encode(), view), MOST_PARTS + 2))
     if len(delimiters) > MOST_PARTS + 1:
         raise _refused(f"The multipart body has more than {MOST_PARTS} parts: send the request and the package.")
-    return [_part(body[end:start]) for (_, end), (start, _) in pairwise(delimiters)]
+    return [_part(view[end:start]) for (_, end), (start, _) in pairwise(delimiters)]
 
 
-def _delimiters(boundary: bytes, body: bytes) -> Iterator[tuple[int, int]]:
+def _delimiters(boundary: bytes, body: memoryview) -> Iterator[tuple[int, int]]:
     """Where each delimiter starts and ends, up to the closing one."""
-    line = b"--" + boundary
-    position = 0
-    while (start := body.find(line, position)) >= 0:
-        position = start + len(line)
-        closing = body.startswith(b"--", position)
+    for found in re.finditer(re.escape(b"--" + boundary), body):
+        start, position = found.span()
+        closing = bytes(body[position : position + 2]) == b"--"
         # What merely looks like a delimiter is content: they stand on lines of their own.
-        begins_line = start == 0 or body.startswith(b"\r\n", start - 2)
+        begins_line = start == 0 or bytes(body[max(start - 2, 0) : start]) == b"\r\n"
         if begins_line and (closing or _ends_line(body, position)):
             yield max(start - 2, 0), position
             if closing:
@@ -48,15 +48,15 @@ def _delimiters(boundary: bytes, body: bytes) -> Iterator[tuple[int, int]]:
     raise _refused("The multipart body ends before its closing boundary: send all of it.")
 
 
-def _ends_line(body: bytes, position: int) -> bool:
-    return body[position : position + 80].lstrip(b" \t").startswith(b"\r\n")
+def _ends_line(body: memoryview, position: int) -> bool:
+    return bytes(body[position : position + 80]).lstrip(b" \t").startswith(b"\r\n")
 
 
-def _part(part: bytes) -> tuple[str, bytes]:
-    head, separator, content = part.partition(b"\r\n\r\n")
-    if not separator or len(head) > MOST_HEADER_BYTES:
+def _part(part: memoryview) -> tuple[str, memoryview]:
+    head, separator, _ = bytes(part[: MOST_HEADER_BYTES + 4]).partition(b"\r\n\r\n")
+    if not separator:
         raise _refused("A part of the multipart body has no headers, or headers without an end.")
-    return BytesHeaderParser().parsebytes(head.lstrip()).get_content_type(), content
+    return BytesHeaderParser().parsebytes(head.lstrip()).get_content_type(), part[len(head) + len(separator) :]
 
 
 def _refused(message: str) -> RefusedError:

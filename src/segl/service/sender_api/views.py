@@ -81,11 +81,12 @@ def who_am_i(_request: HttpRequest, caller: Caller) -> HttpResponse:
 
 def create_portal_job(request: HttpRequest, caller: Caller) -> HttpResponse:
     """Accept a job."""
+    scope = request.META["asgi.scope"]
     job = create(
         caller,
         request.META.get("CONTENT_TYPE", ""),
-        request.read(),
-        received_at=request.META["asgi.scope"]["segl.received_at"],
+        scope["segl.body"],
+        received_at=scope["segl.received_at"],
         key=request.headers.get("Idempotency-Key"),
     )
     return _xml(messages.job_response(job).to_xml())

@@ -84,7 +84,7 @@ def unwrap(wrapped: bytes) -> JobKey:
     return JobKey(wrapped, key)
 
 
-def put(key: JobKey, content: bytes) -> StoredBlob:
+def put(key: JobKey, content: bytes | memoryview) -> StoredBlob:
     """Encrypt `content` and write it under a new name."""
     name = secrets.token_hex(16)
     obstore.put(_store(), name, _encrypted(_blob_key(key, name), content), chunk_size=8 * 1024 * 1024)
@@ -198,7 +198,7 @@ def _nonce(number: int, *, last: bool) -> bytes:
     return number.to_bytes(_NONCE - 1) + bytes([last])
 
 
-def _encrypted(key: AESGCM, content: bytes) -> Iterator[bytes]:
+def _encrypted(key: AESGCM, content: bytes | memoryview) -> Iterator[bytes]:
     view = memoryview(content)
     for number, start in enumerate(range(0, max(len(view), 1), CHUNK)):
         last = start + CHUNK >= len(view)

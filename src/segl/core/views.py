@@ -1,0 +1,33 @@
+"""Reading a view of bytes as a file, for libraries that take nothing else without a copy."""
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+class ViewFile(io.RawIOBase):
+    """A file to read, whose content is a view; nothing is copied but what is read."""
+
+    def __init__(self, content: bytes | memoryview) -> None:
+        self._content = memoryview(content)
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._content)}[whence]
+        self._position = max(0, start + offset)
+        return self._position
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        target = memoryview(buffer).cast("B")
+        read = self._content[self._position : self._position + len(target)]
+        target[: len(read)] = read
+        self._position += len(read)
+        return len(read)
