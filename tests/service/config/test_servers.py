@@ -115,6 +115,20 @@ def test_the_application_sees_the_clients_certificate_and_when_the_request_came(
     assert timedelta() <= age < timedelta(seconds=5)
 
 
+def test_a_request_came_when_its_first_byte_came(service: Service) -> None:
+    with service.silent("pages") as connection:
+        for _ in range(2):
+            time.sleep(0.3)
+            before = datetime.now(UTC)
+            for part in (b"P", b"OST / HTTP/1.1\r\nHost: segl\r\nContent-Length: 2\r\n", b"\r\n", b"a", b"b"):
+                connection.sendall(part)
+                time.sleep(0.2)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            age = datetime.fromisoformat(json.load(answer)["received_at"]) - before
+            assert timedelta() <= age < timedelta(seconds=0.2)
+
+
 def test_the_pages_have_no_certificate(service: Service) -> None:
     seen = service.call("pages")
     assert seen["listener"] == "pages"
@@ -205,12 +219,13 @@ def test_a_client_that_sends_all_before_it_listens_finds_the_refusal(service: Se
 
 def test_a_client_that_waits_is_asked_for_its_body_only_when_it_may_send_it(service: Service) -> None:
     head = b"POST %s HTTP/1.1\r\nHost: segl\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
-    last = head.replace(b"Host", b"Connection: close\r\nHost")
     with service.silent("pages") as connection:
-        connection.sendall(last % b"/")
+        connection.sendall(head % b"/")
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"whole")
-        assert hashlib.sha256(b"whole").hexdigest().encode() in connection.makefile("rb").read()
+        told = http.client.HTTPResponse(connection)
+        told.begin()
+        assert json.load(told)["body"] == hashlib.sha256(b"whole").hexdigest()
     with service.silent("pages") as connection:
         connection.sendall(head % b"/strangers")
         answer = connection.makefile("rb").read()

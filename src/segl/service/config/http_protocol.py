@@ -16,7 +16,10 @@ STALLED_SECONDS = 60
 
 
 class SeglHttpProtocol(HttpToolsProtocol):
-    """Puts into each request's scope `segl.peer_certificate` (DER, or None) and `segl.received_at` (wall clock)."""
+    """Puts into each request's scope `segl.peer_certificate` (DER, or None) and `segl.received_at` (wall clock).
+
+    That is when the request's first byte came: a client signs just before it sends, and then may send slowly.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -50,6 +53,7 @@ class SeglHttpProtocol(HttpToolsProtocol):
         self._reading_head = True
         self._head_bytes = self._unparsed_bytes = 0
         super().on_message_begin()
+        self.scope["segl.received_at"] = datetime.now(UTC)  # type: ignore[typeddict-unknown-key]  # ours
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._unparsed_bytes = 0
@@ -68,7 +72,6 @@ class SeglHttpProtocol(HttpToolsProtocol):
         self._unparsed_bytes = 0
         self._head_is_there()
         self.scope["segl.peer_certificate"] = self._peer_certificate  # type: ignore[typeddict-unknown-key]  # ours
-        self.scope["segl.received_at"] = datetime.now(UTC)  # type: ignore[typeddict-unknown-key]  # ours
         super().on_headers_complete()
 
     def pause_writing(self) -> None:

@@ -41,7 +41,7 @@ class Listener:
     """A bound socket and the WSGI application that answers on it; with `tls`, clients must have a certificate.
 
     The application finds in `environ["asgi.scope"]`: `segl.listener` (the name), `segl.peer_certificate` (DER, or None
-    without TLS) and `segl.received_at` (the wall clock's time when the request's head was there). `body_limit` is in
+    without TLS) and `segl.received_at` (the wall clock's time of the request's first byte). `body_limit` is in
     bytes; `refusal` makes the answer to a body that is too large (413) or stalls (408). `is_long` tells the requests
     that may take seconds by their scope: they never take all threads. `around` may lay ASGI applications around the
     one that is called with whole requests. `admission` is asked before a body is received.
