@@ -5,7 +5,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segl.core.views import ViewFile
+from segl.core.views import ViewFile, as_file
 
 STEPS = st.lists(
     st.one_of(
@@ -24,3 +24,10 @@ def test_it_reads_as_any_file_does(content: bytes, steps: list[tuple[str, int]])
         assert ours.tell() == other.tell()
     assert ours.readable()
     assert ours.seekable()
+
+
+def test_only_what_is_small_is_copied() -> None:
+    assert isinstance(as_file(b"small"), io.BytesIO)
+    large = bytes(range(256)) * 8192
+    assert isinstance(as_file(large), ViewFile)
+    assert as_file(large).read() == large

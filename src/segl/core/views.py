@@ -1,10 +1,18 @@
 """Reading a view of bytes as a file, for libraries that take nothing else without a copy."""
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+
+_COPIED = 1024 * 1024
+
+
+def as_file(content: bytes | memoryview) -> BinaryIO:
+    """A file to read with this content; a small one is copied, since libraries that seek much are quicker with it."""
+    return io.BytesIO(content) if len(content) <= _COPIED else cast(BinaryIO, ViewFile(content))
 
 
 class ViewFile(io.RawIOBase):

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
-from typing import BinaryIO, cast
 
 import pikepdf
 import pypdfium2
@@ -16,7 +15,7 @@ from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Rectangle, Strea
 from pikepdf.sanitize import Sanitizer
 
 from segl.core.errors import InvalidDocument
-from segl.core.views import ViewFile
+from segl.core.views import as_file
 
 DAMAGED = "The PDF is damaged or incomplete; save it anew in the program that made it."
 MOST_CONTENT = 128 * 1024 * 1024
@@ -84,7 +83,7 @@ def _with_appearances(content: bytes | memoryview) -> Iterator[Pdf]:
 
 
 def _opened(content: bytes | memoryview) -> Pdf:
-    return Pdf.open(cast(BinaryIO, ViewFile(content)), attempt_recovery=False, suppress_warnings=True)
+    return Pdf.open(as_file(content), attempt_recovery=False, suppress_warnings=True)
 
 
 def _mend_content(page: Page) -> None:

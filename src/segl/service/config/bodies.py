@@ -6,8 +6,8 @@ answered before anything is received.
 
 import asyncio
 import mmap
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from io import SEEK_END
@@ -21,8 +21,12 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-MEMORY_BYTES = 256 * 1024
+MEMORY_BYTES = 64 * 1024
 """Bodies up to this size stay in memory."""
+
+LARGE_BYTES = 1024 * 1024
+LARGE_AT_ONCE = 2
+"""Requests with bodies over LARGE_BYTES that are worked on at once; others wait on the disk, at no cost of memory."""
 
 STALLED_SECONDS = 30
 """A client that sends nothing of its body for so long is told that its time is up."""
@@ -95,6 +99,7 @@ class WholeBodies:
         self._admission = admission
         self._is_long = is_long
         self._long_requests = asyncio.Semaphore(max(1, threads - SPARE_THREADS))
+        self._large_requests = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["segl.listener"] = self._name
@@ -119,8 +124,17 @@ class WholeBodies:
             except _GoneError:
                 return
             else:
-                async with self._long_requests if self._is_long(scope) else nullcontext():
+                async with self._turn(scope, body.tell()):
                     await self._application(self._whole(scope, body), receive, send)
+
+    @asynccontextmanager
+    async def _turn(self, scope: Scope, size: int) -> AsyncIterator[None]:
+        """Wait until the request may be worked on."""
+        async with (
+            self._large_requests if size > LARGE_BYTES else nullcontext(),
+            self._long_requests if self._is_long(scope) else nullcontext(),
+        ):
+            yield
 
     async def _fill(self, body: IO[bytes], scope: Scope, receive: Receive) -> None:
         self._check_size(int(_header(scope, b"content-length") or 0))

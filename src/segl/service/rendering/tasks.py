@@ -19,7 +19,7 @@ from segl.core.pades import Attachment, FrontPage, FrontPageDocument, originals
 from segl.core.pades.assembly import lay_out, merge
 from segl.core.pades.front_page import typeset
 from segl.core.pades.text_pages import typeset_text
-from segl.core.views import ViewFile
+from segl.core.views import as_file
 from segl.service.rendering.limits import Limits
 from segl.service.rendering.wire import Task
 
@@ -78,7 +78,7 @@ def _inspected(pdf: bytes | memoryview, limits: Limits) -> dict[str, Any]:
 def _check_unprotected(pdf: bytes | memoryview) -> None:
     """qpdf, which is asked next, cannot open protected PDFs here: it would read random numbers from a device."""
     try:
-        with pypdfium2.PdfDocument(ViewFile(pdf)) as document:
+        with pypdfium2.PdfDocument(as_file(pdf)) as document:
             if pdfium.FPDF_GetSecurityHandlerRevision(document) != -1:
                 raise InvalidDocument(PROTECTED)
     except pypdfium2.PdfiumError as error:

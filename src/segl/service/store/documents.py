@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 CHUNK = 64 * 1024
 # Of an object store: one that is away is an error soon, not after the library's three minutes.
 _RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
+LEAST_PART = 5 * 1024 * 1024
+"""Of an upload in parts, by the rules of S3; a folder is written to in smaller ones, which take less memory."""
 _TAG = 16
 _NONCE = 12
 _KEY = 32
@@ -87,7 +89,9 @@ def unwrap(wrapped: bytes) -> JobKey:
 def put(key: JobKey, content: bytes | memoryview) -> StoredBlob:
     """Encrypt `content` and write it under a new name."""
     name = secrets.token_hex(16)
-    obstore.put(_store(), name, _encrypted(_blob_key(key, name), content), chunk_size=8 * 1024 * 1024)
+    store = _store()
+    part = CHUNK * 4 if isinstance(store, LocalStore) else LEAST_PART
+    obstore.put(store, name, _encrypted(_blob_key(key, name), content), chunk_size=part, max_concurrency=1)
     _make_durable(name)
     return StoredBlob(name, len(content), hashlib.sha256(content).digest())
 

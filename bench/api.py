@@ -1,0 +1,202 @@
+"""How many jobs a sandbox accepts and how many polls it answers in a second, over mutual TLS on connections kept alive.
+
+The floor, in the same run, is a view on the same listener that does nothing. A broker sends for many organizations:
+the contract of the demo (22 KB), signed anew for each job, and active later, so that no mail is sent meanwhile.
+
+    .venv/bin/python bench/api.py
+"""
+
+import json
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPSConnection
+from multiprocessing import get_context
+from pathlib import Path
+from ssl import SSLContext
+from urllib.parse import urlsplit
+
+from segl.core import asice
+from segl.core.asice import PackageFile
+from segl.core.keys import SigningKey
+from segl.core.protocol import (
+    Availability,
+    ContactInformation,
+    Email,
+    ManifestDocument,
+    PortalJobRequest,
+    PortalManifest,
+    Signer,
+)
+from segl.sandbox.run import run_sandbox
+from segl.sdk import ClientConfiguration
+from segl.sdk.tls import client_context
+
+ROOT = Path(__file__).parents[1]
+CONTRACT = (ROOT / "demo" / "contract.pdf").read_bytes()
+BROKER = "318602352"
+SENDERS = [f"9{number:08}" for number in range(200)]
+CONNECTIONS = 4
+CALLS = 25  # on each connection in a round: what is signed beforehand is good for some seconds only
+ROUNDS = 5
+Call = tuple[str, str, bytes, dict[str, str]]
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as ready_file:
+        kinds: dict[str, Callable[[int], list[Call]]] = {
+            "trivial view": trivial_calls,
+            "create": lambda number: create_calls(ready_file, number),
+            "poll, nothing new": poll_calls,
+            "poll, a change": poll_calls,
+        }
+        perform(ready_file, [("GET", "/api/register", b"", {})])
+        rates = {}
+        for name, calls in kinds.items():
+            if name == "poll, a change":
+                perform(ready_file, [("GET", "/api/cancel-all", b"", {})])
+            rates[name] = statistics.median(rate(ready_file, calls) for _ in range(ROUNDS))
+    for name, each in rates.items():
+        print(f"{name:17} {each:6.0f} a second: {each / rates['trivial view']:.2f} x the trivial view")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Path]:
+    """A sandbox with a trivial view and more organizations; gives its ready file."""
+    ready_file = folder / "ready.json"
+    with subprocess.Popen([sys.executable, __file__, "serve", str(folder)]) as process:
+        while not ready_file.exists():
+            time.sleep(0.05)
+        try:
+            yield ready_file
+        finally:
+            process.terminate()
+
+
+def serve(folder: Path) -> None:
+    def on_ready(_: object) -> None:
+        from django.http import HttpResponse
+        from django.urls import path
+
+        from segl.service.jobs.create import cancel_job
+        from segl.service.sender_api.urls import urlpatterns
+        from segl.service.store.models import Job, Organization
+
+        def register(_: object) -> HttpResponse:
+            made = [Organization(number=number, name=number, sector="private") for number in SENDERS]
+            Organization.objects.get(pk=BROKER).broker_for.add(*Organization.objects.bulk_create(made))
+            return HttpResponse()
+
+        def cancel_all(_: object) -> HttpResponse:
+            for job in Job.objects.select_related("sender"):
+                cancel_job(sender=job.sender, job_id=job.pk)
+            return HttpResponse()
+
+        views = {"trivial": lambda _: HttpResponse(b"nothing"), "register": register, "cancel-all": cancel_all}
+        urlpatterns[:0] = [path(f"api/{name}", view) for name, view in views.items()]
+
+    run_sandbox(folder=folder, ready_file=folder / "ready.json", on_ready=on_ready)
+
+
+def rate(ready_file: Path, calls: Callable[[int], list[Call]]) -> float:
+    """Calls a second, by as many processes as there are connections, all at once."""
+    context = get_context("fork")
+    start, times = context.Barrier(CONNECTIONS), context.SimpleQueue()
+
+    def drive(number: int) -> None:
+        took = math.inf
+        try:
+            took = perform(ready_file, calls(number), start.wait)
+        finally:
+            times.put(took)
+
+    drivers = [context.Process(target=drive, args=[number]) for number in range(CONNECTIONS)]
+    for each in drivers:
+        each.start()
+    slowest = max(times.get() for _ in drivers)
+    for each in drivers:
+        each.join()
+    return CONNECTIONS * CALLS / slowest
+
+
+def perform(ready_file: Path, calls: Sequence[Call], wait: Callable[[], object] = lambda: None) -> float:
+    """Make the calls on one connection, once it stands; how many seconds they took."""
+    root = urlsplit(json.loads(ready_file.read_text())["api_root"])
+    with closing(HTTPSConnection(str(root.hostname), root.port, context=tls_of(ready_file))) as connection:
+        connection.connect()
+        wait()
+        began = time.perf_counter()
+        for method, path, body, headers in calls:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            told = response.read()
+            if response.status >= 300:
+                raise RuntimeError(told)
+        return time.perf_counter() - began
+
+
+def tls_of(ready_file: Path) -> SSLContext:
+    configuration = ClientConfiguration.sandbox(ready_file, BROKER)
+    environment = configuration.environment
+    return client_context(
+        anchors=environment.anchors(),
+        organization_number=environment.organization_number,
+        key=configuration.certificate,
+    )
+
+
+def trivial_calls(_: int) -> list[Call]:
+    return [("GET", "/api/trivial", b"", {})] * CALLS
+
+
+def poll_calls(number: int) -> list[Call]:
+    return [("GET", f"/api/{each}/portal/signature-jobs", b"", {}) for each in senders(number)]
+
+
+def create_calls(ready_file: Path, number: int) -> list[Call]:
+    key = ClientConfiguration.sandbox(ready_file, BROKER).certificate
+    return [create_call(key, each) for each in senders(number)]
+
+
+def create_call(key: SigningKey, sender: str) -> Call:
+    manifest = PortalManifest(
+        signers=(Signer(ContactInformation(Email("someone@example.com"))),),
+        sender=sender,
+        title="Contract",
+        documents=(ManifestDocument("Contract", "contract.pdf", "application/pdf"),),
+        availability=Availability(activation_time=datetime.now(UTC) + timedelta(days=1)),
+    )
+    package = asice.build(
+        manifest=manifest.to_xml(),
+        documents=[PackageFile("contract.pdf", "application/pdf", CONTRACT)],
+        key=key,
+        signing_time=datetime.now(UTC) + timedelta(seconds=4),  # so that it is good for nine seconds
+    )
+    body = (
+        b"--segl\r\nContent-Type: application/xml\r\n\r\n"
+        + PortalJobRequest("reference").to_xml()
+        + b"\r\n--segl\r\nContent-Type: application/octet-stream\r\n\r\n"
+        + package
+        + b"\r\n--segl--\r\n"
+    )
+    headers = {"Content-Type": "multipart/mixed; boundary=segl"}
+    return "POST", f"/api/{sender}/portal/signature-jobs", body, headers
+
+
+def senders(number: int) -> list[str]:
+    """Whom a connection calls for: its share of all senders, again and again."""
+    share = SENDERS[number::CONNECTIONS]
+    return [share[index % len(share)] for index in range(CALLS)]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["serve"]:
+        serve(Path(sys.argv[2]))
+    else:
+        main()
