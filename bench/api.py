@@ -1,7 +1,7 @@
 """How many jobs a sandbox accepts and how many polls it answers in a second, over mutual TLS on connections kept alive.
 
 The floor, in the same run, is a view on the same listener that does nothing. A broker sends for many organizations:
-the contract of the demo (22 KB), signed anew for each job, and active later, so that no mail is sent meanwhile.
+the contract of the demo (43 KB), signed anew for each job, and active later, so that no mail is sent meanwhile.
 
     .venv/bin/python bench/api.py
 """
