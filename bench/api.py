@@ -8,6 +8,7 @@ the contract of the demo (43 KB), signed anew for each job, and active later, so
 
 import json
 import math
+import secrets
 import statistics
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def main() -> None:
         kinds: dict[str, Callable[[int], list[Call]]] = {
             "trivial view": trivial_calls,
             "create": lambda number: create_calls(ready_file, number),
-            "poll, nothing new": poll_calls,
+            "poll, nothing new": poll_empty_calls,
             "poll, a change": poll_calls,
         }
         perform(ready_file, [("GET", "/api/register", b"", {})])
@@ -157,6 +158,13 @@ def trivial_calls(_: int) -> list[Call]:
 
 def poll_calls(number: int) -> list[Call]:
     return [("GET", f"/api/{each}/portal/signature-jobs", b"", {}) for each in senders(number)]
+
+
+def poll_empty_calls(number: int) -> list[Call]:
+    """Each of a queue of its own: one that was empty may not be polled again at once."""
+    return [
+        (method, f"{path}?polling_queue={secrets.token_hex(4)}", *more) for method, path, *more in poll_calls(number)
+    ]
 
 
 def create_calls(ready_file: Path, number: int) -> list[Call]:
