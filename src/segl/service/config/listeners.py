@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any, cast
 
 from a2wsgi.wsgi import build_environ
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
@@ -86,7 +87,7 @@ class ListenerMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.META.get("asgi.scope", {}).get("segl.listener") != "api":
             return self._get_response(request)
-        request.urlconf = "segl.service.sender_api.urls"
+        request.urlconf = settings.SEGL_API_URLCONF
         return _refused_host(request) or self._get_response(request)
 
 

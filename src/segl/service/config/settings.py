@@ -65,8 +65,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
 ]
-# The sandbox adds what is for tests: the test eID and the outbox.
+# The sandbox adds what is for tests: the test eID, the outbox, and signing without a browser.
 ROOT_URLCONF = "segl.sandbox.urls" if SEGL.sandbox else "segl.service.config.web_urls"
+SEGL_API_URLCONF = "segl.sandbox.api_urls" if SEGL.sandbox else "segl.service.sender_api.urls"
 APPEND_SLASH = False
 TEMPLATES = [
     {

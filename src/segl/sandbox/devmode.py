@@ -1,0 +1,85 @@
+"""Signs at once as somebody who would have signed in the browser: for tests of senders' programs, in a sandbox alone.
+
+`POST /web/portal/signature-jobs/{id}/devmodesign?signer={identity number}` on the API's host, over mutual TLS and with
+an empty body (`protocol.md`, Resources); only the job's sender, and brokers that act for it, may call it.
+"""
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from segl.service import clock
+from segl.service.jobs.errors import NoSuchJobError, NotOpenError
+from segl.service.jobs.identity import Identity
+from segl.service.jobs.signing import Agreement, originals
+from segl.service.sender_api.authentication import caller
+from segl.service.sender_api.errors import RefusedError, response_to
+from segl.service.signer_portal import words
+from segl.service.store.models import Job, Signer
+from segl.service.work.perform import sign_now
+
+_NOBODY = "000000000"
+
+
+@csrf_exempt  # no cookies here: the client certificate says who calls
+def devmodesign(request: HttpRequest, job_id: int) -> HttpResponseBase:
+    """Sign as the signer with this identity number, whose turn it must be."""
+    try:
+        if request.method != "POST":
+            raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "Use POST.")
+        job = _job(request, job_id)
+        signer = _signer(job, request.GET.get("signer", ""))
+        made = _sign(signer, request)
+    except NotOpenError as error:
+        return response_to(RefusedError(HTTPStatus.CONFLICT, "SIGNER_CANNOT_SIGN", str(error)))
+    except Exception as error:  # the wire has an answer to everything
+        return response_to(error)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT if made else HTTPStatus.ACCEPTED)
+
+
+def _job(request: HttpRequest, job_id: int) -> Job:
+    """The job, which is as unknown to others as none."""
+    job = Job.objects.filter(pk=job_id).first()
+    try:
+        caller(request, job.sender_id if job else _NOBODY)
+    except RefusedError as error:
+        if error.code != "BROKER_NOT_AUTHORIZED":
+            raise
+        job = None
+    if job is None:
+        raise NoSuchJobError(f"There is no job {job_id}.")
+    return job
+
+
+def _signer(job: Job, number: str) -> Signer:
+    """Of several with the same number, the first who waits."""
+    signers = [
+        each for each in job.signers.order_by("number") if number and each.personal_identification_number == number
+    ]
+    if not signers:
+        raise RefusedError(
+            HTTPStatus.NOT_FOUND,
+            "SIGNER_NOT_FOUND",
+            f"Job {job.pk} has no signer with the identity number given: name one as ?signer=, with 11 digits.",
+        )
+    return next((each for each in signers if each.status == "WAITING"), signers[0])
+
+
+def _sign(signer: Signer, request: HttpRequest) -> bool:
+    person = Identity(
+        personal_identification_number=signer.personal_identification_number,
+        name="Test Testesen",
+        method="TestID",
+        provider="Segl sandbox",
+        level=4,
+        authenticated_at=clock.now(),
+        reference="devmodesign",
+    )
+    agreement = Agreement(
+        sentence=words.agreement(len(originals(job=signer.job)), "nb"),
+        ip_address=request.META["REMOTE_ADDR"],
+        user_agent="devmodesign",
+    )
+    return sign_now(job_id=signer.job_id, number=signer.number, identity=person, agreement=agreement)
