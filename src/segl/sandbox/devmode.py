@@ -55,9 +55,8 @@ def _job(request: HttpRequest, job_id: int) -> Job:
 
 def _signer(job: Job, number: str) -> Signer:
     """Of several with the same number, the first who waits."""
-    signers = [
-        each for each in job.signers.order_by("number") if number and each.personal_identification_number == number
-    ]
+    # Those who are addressed otherwise have an empty number.
+    signers = list(job.signers.filter(personal_identification_number=number).order_by("number")) if number else []
     if not signers:
         raise RefusedError(
             HTTPStatus.NOT_FOUND,

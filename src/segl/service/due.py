@@ -63,17 +63,29 @@ def claim(
     condition = "".join(f" AND {_column(model, name)} = %s" for name in only)
     hold = f"lease_until = {_database_milliseconds()} + %s" if hide_until is None else "due_at = %s"
     skip = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
-    statement = (
-        f"WITH claimed AS (SELECT {key} AS claimed_key FROM {model._meta.db_table} "  # noqa: S608 - names of our own models
+    due = (
+        f"SELECT {key} AS claimed_key FROM {model._meta.db_table} "  # noqa: S608 - names of our own models
         f"WHERE due_at <= %s AND parked_at IS NULL AND lease_until <= {_database_milliseconds()}{condition} "
-        f"ORDER BY due_at, {key} LIMIT %s {skip}) "
+        f"ORDER BY due_at, {key} LIMIT %s {skip}"
+    )
+    statement = (
+        f"WITH claimed AS ({due}) "  # noqa: S608 - as above
         f"UPDATE {model._meta.db_table} SET {hold}, fence = fence + 1, attempts = attempts + 1 "
         f"FROM claimed WHERE {key} = claimed_key RETURNING {', '.join(columns)}"
     )
     held = _milliseconds(lease) if hide_until is None else _adapted(hide_until)
+    wanted = [_adapted(clock.now()), *only.values(), limit]
+    if connection.vendor == "sqlite" and not _is_any(due, wanted):
+        return []  # To find nothing takes no turn among the writers.
     with write():
-        rows = list(model._default_manager.raw(statement, [_adapted(clock.now()), *only.values(), limit, held]))
+        rows = list(model._default_manager.raw(statement, [*wanted, held]))
     return sorted(rows, key=lambda row: (row.due_at, row.pk))
+
+
+def _is_any(statement: str, values: list[Any]) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchone() is not None
 
 
 def extend(row: Due, lease: timedelta = LEASE) -> None:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from cryptography import x509
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 
 from segl.core.certificates import TrustAnchors, load_der, organization_number
@@ -41,21 +42,24 @@ def caller(request: HttpRequest, sender_number: str) -> Caller:
         raise _not_authorized("The request came without a client certificate: call with your organization certificate.")
     chain, number = _organization(der, int(clock.wall().timestamp()) // _CHECKED_AGAIN_AFTER_SECONDS)
     _check_not_revoked(chain)
-    organizations = Organization.objects.in_bulk({number, sender_number})
+    authorized = Organization.brokers.through.objects.filter(from_organization=OuterRef("pk"), to_organization=number)
+    found = Organization.objects.annotate(lets_caller_act=Exists(authorized))
+    organizations = found.in_bulk({number, sender_number})
     if number not in organizations:
         raise _not_authorized(f"The organization {number} of the client certificate is not registered here.")
     _check_not_blocked(organizations[number])
     if number == sender_number:
         return Caller(chain[0], organizations[number], organizations[number])
-    if not Organization.objects.filter(pk=sender_number, brokers=number).exists():
+    sender = organizations.get(sender_number)
+    if sender is None or not sender.lets_caller_act:
         raise RefusedError(
             HTTPStatus.FORBIDDEN,
             "BROKER_NOT_AUTHORIZED",
             f"The organization {number} is not authorized to act for {sender_number}: use your own number in the URL, "
             "or have the sender authorize you.",
         )
-    _check_not_blocked(organizations[sender_number])
-    return Caller(chain[0], organizations[number], organizations[sender_number])
+    _check_not_blocked(sender)
+    return Caller(chain[0], organizations[number], sender)
 
 
 @lru_cache(maxsize=1)
