@@ -1,6 +1,11 @@
-"""What the API answered, read as a client reads it."""
+"""What the API answered, read as a client reads it, and held against the official schema where that is at hand."""
+
+import os
+from functools import cache
+from pathlib import Path
 
 from django.http.response import HttpResponseBase
+from lxml import etree
 
 from segl.core.protocol import ErrorMessage
 
@@ -11,3 +16,14 @@ def error(response: HttpResponseBase) -> tuple[int, str, str]:
     read = ErrorMessage.from_xml(response.content)  # type: ignore[attr-defined]  # it does not stream
     assert read.type == ("SERVER" if response.status_code >= 500 else "CLIENT")
     return response.status_code, read.code, read.message
+
+
+def assert_valid(content: bytes) -> None:
+    """A message of the API is as the official XSD says, if SIGNATURE_API_REFERENCE names the folder that has it."""
+    if schema := _schema(os.environ.get("SIGNATURE_API_REFERENCE")):
+        schema.assertValid(etree.fromstring(content))
+
+
+@cache
+def _schema(folder: str | None) -> etree.XMLSchema | None:
+    return etree.XMLSchema(etree.parse(Path(folder) / "schema" / "direct-and-portal.xsd")) if folder else None

@@ -3,10 +3,11 @@
 import re
 import sqlite3
 import ssl
+import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPSConnection
 from io import BytesIO
@@ -17,9 +18,12 @@ import httpx
 import pytest
 
 import pdfs
+from api_answers import assert_valid
+from certificates import Authority, subject
 from running_sandbox import ROOT, Sandbox
 from segl.core import asice
 from segl.core.asice import PackageFile
+from segl.core.keys import SigningKey
 from segl.core.protocol import (
     ContactInformation,
     Email,
@@ -53,6 +57,12 @@ class Request:
     media_type: str = "application/pdf"
     signature_type: SignatureType | None = None
     signed_ago: timedelta = timedelta()
+    key: SigningKey | None = None
+    """What signs the package; by default the key of the organization `signed_by`."""
+    written: Callable[[bytes], bytes] = bytes
+    """What becomes of the manifest before it is signed."""
+    others: Mapping[str, bytes] = field(default_factory=dict)
+    """Further files in the package."""
     content_type: str = "multipart/mixed; boundary=segl"
     tampering: Callable[[bytes], bytes] = bytes  # changes nothing
     cutting: Callable[[bytes], bytes] = bytes
@@ -70,9 +80,12 @@ class Request:
             documents=(ManifestDocument(self.title, self.named, self.media_type),),
         )
         package = asice.build(
-            manifest=manifest.to_xml(),
-            documents=[PackageFile(self.file_name, "application/pdf", self.content)],
-            key=ClientConfiguration.sandbox(sandbox.ready_file, self.signed_by).certificate,
+            manifest=self.written(manifest.to_xml()),
+            documents=[
+                PackageFile(name, "application/pdf", content)
+                for name, content in {self.file_name: self.content, **self.others}.items()
+            ],
+            key=self.key or ClientConfiguration.sandbox(sandbox.ready_file, self.signed_by).certificate,
             signing_time=datetime.now(UTC) - self.signed_ago,
         )
         return (
@@ -85,7 +98,13 @@ class Request:
 
 
 def client(sandbox: Sandbox, organization: str) -> httpx.Client:
-    return httpx.Client(verify=tls_context(sandbox, organization), trust_env=False, timeout=30)
+    hooks = {"response": [held_against_the_schema]}
+    return httpx.Client(verify=tls_context(sandbox, organization), trust_env=False, timeout=30, event_hooks=hooks)
+
+
+def held_against_the_schema(response: httpx.Response) -> None:
+    if response.headers.get("Content-Type") == "application/xml":
+        assert_valid(response.read())
 
 
 def tls_context(sandbox: Sandbox, organization: str) -> ssl.SSLContext:
@@ -108,6 +127,66 @@ def changed_document(package: bytes) -> bytes:
     return target.getvalue()
 
 
+def repeated(element: str, count: int) -> Callable[[bytes], bytes]:
+    """The manifest with so many of an element that it has one of."""
+    pattern = re.compile(rf"<{element}>.*?</{element}>|<{element} .*?</{element}>".encode(), re.DOTALL)
+    return lambda manifest: pattern.sub(lambda found: found[0] * count, manifest)
+
+
+def titled(title: str) -> Callable[[bytes], bytes]:
+    """The manifest with another title of the job."""
+    return lambda manifest: manifest.replace(b"<title>Contract", f"<title>{title}".encode(), 1)
+
+
+def as_xml(request: bytes) -> Callable[[bytes], bytes]:
+    """The body with another XML in its first part."""
+    return lambda body: re.sub(
+        rb"<\?xml.*?</portal-signature-job-request>", lambda _: request, body, count=1, flags=re.DOTALL
+    )
+
+
+def zipped(*members: tuple[str, bytes], deflated: bool = False) -> Callable[[bytes], bytes]:
+    """Instead of the package, a ZIP of these members in addition to its own."""
+
+    def pack(package: bytes) -> bytes:
+        source, target = zipfile.ZipFile(BytesIO(package)), BytesIO()
+        method = zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED
+        with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(target, "w", method) as archive:
+            for name, content in [*((each, source.read(each)) for each in source.namelist()), *members]:
+                archive.writestr(name, content)
+        return target.getvalue()
+
+    return pack
+
+
+def with_another_local_name(package: bytes) -> bytes:
+    """The package whose first local header names another file than the directory does."""
+    return package.replace(b"contract.pdf", b"contrakt.pdf", 1)
+
+
+def wrapped(package: bytes) -> bytes:
+    """The package with its signature moved into an object of another one, which refers to other contents."""
+    source = zipfile.ZipFile(BytesIO(package))
+    signatures = source.read("META-INF/signatures.xml")
+    start, end = signatures.index(b"<ds:Signature "), signatures.index(b"</asic:XAdESSignatures>")
+    whole = signatures[start:end]
+    outer = whole.replace(b"</ds:Signature>", b"<ds:Object>" + whole + b"</ds:Object></ds:Signature>")
+    target = BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name in source.namelist():
+            is_signature = name == "META-INF/signatures.xml"
+            archive.writestr(name, signatures[:start] + outer + signatures[end:] if is_signature else source.read(name))
+    return target.getvalue()
+
+
+def expired_key() -> SigningKey:
+    return Authority.root().issue(
+        subject("Virksomhet", organization_identifier=f"NTRNO-{SENDER}"),
+        not_before=datetime.now(UTC) - timedelta(days=400),
+        not_after=datetime.now(UTC) - timedelta(days=1),
+    )
+
+
 RIGHT = Request()
 REFUSED = {
     "not a PDF": (replace(RIGHT, content=b"Dear all, please sign."), "INVALID_DOCUMENT", "not a PDF"),
@@ -117,7 +196,7 @@ REFUSED = {
     "a broken PDF": (replace(RIGHT, content=CONTRACT[:-2000]), "INVALID_DOCUMENT", "damaged"),
     "documents of over 10 MiB": (
         replace(RIGHT, content=CONTRACT + b"\n%" + b"x" * 10_485_760),
-        "INVALID_DOCUMENT",
+        "DOCUMENTS_TOO_LARGE",
         "10485760",
     ),
     "a changed package": (replace(RIGHT, tampering=changed_document), "ASICE_VALIDATION_FAILED", "was changed"),
@@ -142,7 +221,122 @@ REFUSED = {
         "ASICE_VALIDATION_FAILED",
         "missing from the package: other.pdf",
     ),
-    "another media type": (replace(RIGHT, media_type="image/png"), "INVALID_DOCUMENT", "image/png"),
+    "another media type": (replace(RIGHT, media_type="image/png"), "MEDIA_TYPE_NOT_SUPPORTED", "image/png"),
+    "a package with a file that the manifest does not name": (
+        replace(RIGHT, others={"more.pdf": CONTRACT}),
+        "ASICE_VALIDATION_FAILED",
+        "missing from the manifest: more.pdf",
+    ),
+    "no document": (
+        replace(RIGHT, written=repeated("document", 0)),
+        "SCHEMA_VALIDATION_ERROR",
+        "There are 0 documents; there must be from 1 to 20",
+    ),
+    "21 documents": (
+        replace(RIGHT, written=repeated("document", 21)),
+        "SCHEMA_VALIDATION_ERROR",
+        "There are 21 documents; there must be from 1 to 20",
+    ),
+    "no signer": (
+        replace(RIGHT, written=repeated("signer", 0)),
+        "SCHEMA_VALIDATION_ERROR",
+        "There are 0 signers; there must be from 1 to 10",
+    ),
+    "11 signers": (
+        replace(RIGHT, written=repeated("signer", 11)),
+        "SCHEMA_VALIDATION_ERROR",
+        "There are 11 signers; there must be from 1 to 10",
+    ),
+    "an empty title": (
+        replace(RIGHT, written=lambda manifest: manifest.replace(b">Contract<", b"><", 1)),
+        "SCHEMA_VALIDATION_ERROR",
+        "title is 0 characters; it must be at least 1",
+    ),
+    "a title of 81 characters": (
+        replace(RIGHT, written=titled("x" * 81)),
+        "SCHEMA_VALIDATION_ERROR",
+        "title is 81 characters",
+    ),
+    "XML with an entity": (
+        replace(RIGHT, cutting=as_xml(b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>')),
+        "SCHEMA_VALIDATION_ERROR",
+        "DOCTYPE",
+    ),
+    "XML of 1000 levels": (
+        replace(RIGHT, cutting=as_xml(b"<a>" * 1000 + b"</a>" * 1000)),
+        "SCHEMA_VALIDATION_ERROR",
+        "",
+    ),
+    "XML of 10 MB": (
+        replace(RIGHT, cutting=as_xml(b"<a>" + b"x" * 10_000_000 + b"</a>")),
+        "SCHEMA_VALIDATION_ERROR",
+        "at most 1000000 are accepted",
+    ),
+    "a manifest with a DTD": (
+        replace(RIGHT, written=lambda manifest: manifest.replace(b"<portal-", b"<!DOCTYPE x><portal-", 1)),
+        "SCHEMA_VALIDATION_ERROR",
+        "DTD",
+    ),
+    "a ZIP bomb": (
+        replace(RIGHT, tampering=zipped(("bomb.pdf", bytes(11_000_000)), deflated=True)),
+        "ASICE_VALIDATION_FAILED",
+        "more than 200 times its size",
+    ),
+    "a ZIP that unpacks to more than a package may hold": (
+        replace(RIGHT, tampering=zipped(("bomb.pdf", bytes(100_000_000)), deflated=True)),
+        "ASICE_VALIDATION_FAILED",
+        "at most 12582912 are accepted",
+    ),
+    "a path out of the folder": (
+        replace(RIGHT, tampering=zipped(("../evil.pdf", b"x"))),
+        "ASICE_VALIDATION_FAILED",
+        "unsafe name",
+    ),
+    "two files of one name": (
+        replace(RIGHT, tampering=zipped(("contract.pdf", b"x"))),
+        "ASICE_VALIDATION_FAILED",
+        "two files called",
+    ),
+    "two files of one name after case folding": (
+        replace(RIGHT, tampering=zipped(("CONTRACT.PDF", b"x"))),
+        "ASICE_VALIDATION_FAILED",
+        "two files called",
+    ),
+    "two files of one name after normalization": (
+        replace(RIGHT, tampering=zipped(("\u00e5.pdf", b"x"), ("a\u030a.pdf", b"x"))),
+        "ASICE_VALIDATION_FAILED",
+        "two files called",
+    ),
+    "65 000 members": (
+        replace(RIGHT, tampering=zipped(*((f"{number}", b"") for number in range(65_000)))),
+        "ASICE_VALIDATION_FAILED",
+        "at most 64 are accepted",
+    ),
+    "headers that say different things": (
+        replace(RIGHT, tampering=with_another_local_name),
+        "ASICE_VALIDATION_FAILED",
+        "say different things",
+    ),
+    "a file that is not signed": (
+        replace(RIGHT, tampering=zipped(("more.pdf", CONTRACT))),
+        "ASICE_VALIDATION_FAILED",
+        "is not signed",
+    ),
+    "a signature wrapped in another": (
+        replace(RIGHT, tampering=wrapped),
+        "ASICE_VALIDATION_FAILED",
+        "occurs more than once",
+    ),
+    "a package signed with an expired certificate": (
+        replace(RIGHT, key=expired_key()),
+        "ASICE_VALIDATION_FAILED",
+        "expired",
+    ),
+    "a package signed with a foreign certificate": (
+        replace(RIGHT, key=Authority.root().intermediate().organization(SENDER)),
+        "ASICE_VALIDATION_FAILED",
+        "does not chain to a trust anchor",
+    ),
     "not multipart": (replace(RIGHT, content_type="application/xml"), "INVALID_REQUEST", "multipart/mixed"),
     "a multipart that ends too soon": (
         replace(RIGHT, cutting=lambda body: body[:-20]),
@@ -168,7 +362,7 @@ REFUSED = {
             manifest_sender=PRIVATE,
             signature_type=SignatureType.AUTHENTICATED_SIGNATURE,
         ),
-        "SIGNATURE_JOB_NOT_ALLOWED",
+        "SIGNATURE_TYPE_NOT_ALLOWED",
         "may ask for ADVANCED_ELECTRONIC_SIGNATURE only",
     ),
 }

@@ -591,7 +591,7 @@ def test_what_the_sector_may_not_have_is_refused_in_our_words(private: Sender) -
         private.create(someone().by_number(signature_type="AUTHENTICATED_SIGNATURE"))
 
     status, code, said, _ = refused.value.answer
-    assert (status, code) == (400, "SIGNATURE_JOB_NOT_ALLOWED")
+    assert (status, code) == (400, "SIGNATURE_TYPE_NOT_ALLOWED")
     assert ADVANCED in said
 
 

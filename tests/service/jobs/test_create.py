@@ -25,7 +25,7 @@ from builders import (
     status_of,
     version_of,
 )
-from segl.core.errors import InvalidDocument, SeglError
+from segl.core.errors import SeglError
 from segl.core.lifecycle import IllegalStepError
 from segl.core.protocol import (
     AuthenticationLevel,
@@ -154,8 +154,8 @@ REFUSED: dict[str, tuple[type[SeglError], dict[str, Any]]] = {
         {"signers": [person(signature_type=SignatureType.ADVANCED_SIGNATURE)], "titles": ["A", "B"]},
     ),
     "nobody to tell": (NotAllowedError, {"signers": [contact(" ")]}),
-    "too large": (InvalidDocument, {"contents": [bytes(rules.MOST_BYTES + 1)]}),
-    "too large together": (InvalidDocument, {"contents": [bytes(rules.MOST_BYTES), b"1"], "titles": ["A", "B"]}),
+    "too large": (NotAllowedError, {"contents": [bytes(rules.MOST_BYTES + 1)]}),
+    "too large together": (NotAllowedError, {"contents": [bytes(rules.MOST_BYTES), b"1"], "titles": ["A", "B"]}),
     "never active": (
         NotAllowedError,
         {"availability": Availability(datetime(9999, 12, 31, 23, 59, tzinfo=timezone(-timedelta(hours=2))))},

@@ -4,7 +4,6 @@ import pytest
 from django.test import override_settings
 
 from builders import manifest, person
-from segl.core.errors import InvalidDocument
 from segl.core.protocol import (
     Availability,
     ContactInformation,
@@ -58,5 +57,5 @@ def test_an_address_that_no_mail_reaches_is_refused_for_every_signer(address: st
 
 def test_a_job_has_only_so_many_pages() -> None:
     rules.check_pages(2000)
-    with pytest.raises(InvalidDocument, match="at most 2000"):
+    with pytest.raises(NotAllowedError, match="at most 2000"):
         rules.check_pages(2001)

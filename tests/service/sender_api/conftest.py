@@ -12,6 +12,7 @@ from django.conf import settings
 from django.http.response import HttpResponseBase
 from django.test import Client, override_settings
 
+from api_answers import assert_valid
 from builders import organization
 from segl.core.keys import PrivateKey
 from segl.sandbox.pki import SandboxPki
@@ -49,7 +50,10 @@ class Api:
         }
         extra: dict[str, Any] = {"asgi.scope": scope, "HTTP_HOST": "127.0.0.1:8443"}
         client = Client(raise_request_exception=False)
-        return client.generic(method, path, body, content_type, headers=headers, **extra)
+        response = client.generic(method, path, body, content_type, headers=headers, **extra)
+        if response.get("Content-Type") == "application/xml" and not response.streaming:
+            assert_valid(response.content)
+        return response
 
     def get(self, path: str) -> HttpResponseBase:
         return self.call("GET", path)

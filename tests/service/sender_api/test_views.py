@@ -163,7 +163,7 @@ class TestCreate:
         asked = manifest(sender=PRIVATE, required_authentication="3")
         before = everything()
         answer = apis[PRIVATE].post(JOBS.replace(PUBLIC, PRIVATE), body(package(keys[PRIVATE], asked)), MULTIPART)
-        assert error(answer)[:2] == (400, "SIGNATURE_JOB_NOT_ALLOWED")
+        assert error(answer)[:2] == (400, "REQUIRED_AUTHENTICATION_NOT_ALLOWED")
         assert everything() == before
 
     def test_no_refusal_repeats_an_identity_number(self, api: Any, keys: Keys) -> None:

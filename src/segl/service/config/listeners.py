@@ -134,5 +134,5 @@ def _answer(response: HttpResponse) -> Answer:
 def _api_error(status: HTTPStatus, reason: str) -> HttpResponse:
     from segl.service.sender_api.errors import response
 
-    code = "NOT_AUTHORIZED" if status is HTTPStatus.FORBIDDEN else status.name
-    return response(status, code, reason)
+    codes = {HTTPStatus.FORBIDDEN: "NOT_AUTHORIZED", HTTPStatus.BAD_REQUEST: "INVALID_REQUEST"}
+    return response(status, codes.get(status, status.name), reason)

@@ -64,8 +64,7 @@ def create_job(
     A retry that comes while the first try is still under way gets the first one's job.
 
     Raises:
-        NotAllowedError: The sender may not ask for this.
-        InvalidDocument: The documents are too large together.
+        NotAllowedError: The sender may not ask for this, or the documents are too large together.
         KeyReusedError: The key came with another request.
     """
     terms = rules.terms(Sector(sender.sector), manifest)

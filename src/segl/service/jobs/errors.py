@@ -30,7 +30,11 @@ class OrganizationError(JobError):
 
 
 class NotAllowedError(JobError):
-    """The organization may not ask for this (`rules.md`, Senders)."""
+    """The organization may not ask for this (`rules.md`, Senders and A job); each rule has a `code` of its own."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class KeyReusedError(JobError):

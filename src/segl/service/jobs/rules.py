@@ -6,7 +6,6 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from segl.core.errors import InvalidDocument
 from segl.core.protocol import (
     AuthenticationLevel,
     ContactInformation,
@@ -54,32 +53,38 @@ def check_size(size: int) -> None:
     """Make sure that the documents of a job, together of this size in bytes, are not too large.
 
     Raises:
-        InvalidDocument: They are.
+        NotAllowedError: They are.
     """
     if size > MOST_BYTES:
-        raise InvalidDocument(f"The documents hold {size} bytes together: at most {MOST_BYTES} can be signed.")
+        raise NotAllowedError(
+            "DOCUMENTS_TOO_LARGE", f"The documents hold {size} bytes together: at most {MOST_BYTES} can be signed."
+        )
 
 
 def check_pages(pages: int) -> None:
     """Make sure that the documents of a job, together of so many pages, can be made into one signed PDF.
 
     Raises:
-        InvalidDocument: They cannot.
+        NotAllowedError: They cannot.
     """
     if pages > MOST_PAGES:
-        raise InvalidDocument(f"The documents have {pages} pages together: at most {MOST_PAGES} can be signed.")
+        raise NotAllowedError(
+            "TOO_MANY_PAGES", f"The documents have {pages} pages together: at most {MOST_PAGES} can be signed."
+        )
 
 
 def _check_availability(manifest: PortalManifest) -> None:
     activation = manifest.availability.activation_time if manifest.availability else None
     if activation is not None and activation.year >= YEAR_OF_NO_ACTIVATION:
         raise NotAllowedError(
-            f"activation-time is {activation.isoformat()}: give a time before the year {YEAR_OF_NO_ACTIVATION}."
+            "ACTIVATION_TIME_NOT_ALLOWED",
+            f"activation-time is {activation.isoformat()}: give a time before the year {YEAR_OF_NO_ACTIVATION}.",
         )
     seconds = manifest.availability.available_seconds if manifest.availability else None
     if seconds is not None and seconds > LONGEST_AVAILABLE_SECONDS:
         raise NotAllowedError(
-            f"available-seconds is {seconds}: a job can be available for at most {LONGEST_AVAILABLE_SECONDS} seconds."
+            "AVAILABLE_SECONDS_NOT_ALLOWED",
+            f"available-seconds is {seconds}: a job can be available for at most {LONGEST_AVAILABLE_SECONDS} seconds.",
         )
 
 
@@ -91,13 +96,16 @@ def _check_reachable(number: int, signer: Signer) -> None:
     if contact.email is None:
         if not settings.SEGL_SMS_GATEWAY:
             raise NotAllowedError(
+                "SMS_NOT_AVAILABLE",
                 f"Signer {number} has a mobile number only, and no SMS gateway is configured: "
-                "give an e-mail address too."
+                "give an e-mail address too.",
             )
         return
     try:
         validate_email(contact.email.address)
     except ValidationError:
         raise NotAllowedError(
-            f"The e-mail address of signer {number} is none that mail could be sent to: give one like name@example.com."
+            "EMAIL_ADDRESS_NOT_USABLE",
+            f"The e-mail address of signer {number} is none that mail could be sent to: "
+            "give one like name@example.com.",
         ) from None

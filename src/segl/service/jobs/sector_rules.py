@@ -25,10 +25,11 @@ def signature_types(sector: Sector, manifest: PortalManifest) -> tuple[Signature
     types = tuple(_signature_type(sector, number, signer) for number, signer in enumerate(manifest.signers, 1))
     if sector == Sector.PUBLIC and len(manifest.documents) > 1 and SignatureType.ADVANCED_SIGNATURE in types:
         raise NotAllowedError(
+            "SEVERAL_DOCUMENTS_NOT_ALLOWED",
             f"The job has {len(manifest.documents)} documents, and signer "
             f"{types.index(SignatureType.ADVANCED_SIGNATURE) + 1} the signature-type "
             f"{SignatureType.ADVANCED_SIGNATURE}: with advanced signatures public organizations send 1 document a job. "
-            f"Ask for {SignatureType.AUTHENTICATED_SIGNATURE}, or send a job for each document."
+            f"Ask for {SignatureType.AUTHENTICATED_SIGNATURE}, or send a job for each document.",
         )
     return types
 
@@ -42,8 +43,9 @@ def authentication_level(sector: Sector, manifest: PortalManifest) -> Authentica
     level = manifest.required_authentication or AuthenticationLevel.FOUR
     if sector == Sector.PRIVATE and level is not AuthenticationLevel.FOUR:
         raise NotAllowedError(
+            "REQUIRED_AUTHENTICATION_NOT_ALLOWED",
             f"required-authentication is {level}: private organizations may require level 4 only; give 4, or leave "
-            "it out."
+            "it out.",
         )
     return level
 
@@ -58,13 +60,15 @@ def check_lookup(sector: Sector, number: int, signer: Signer) -> None:
         return
     if sector == Sector.PRIVATE:
         raise NotAllowedError(
+            "LOOKUP_NOT_ALLOWED",
             f"Signer {number} has notifications-using-lookup: only public organizations may have the contact register "
-            "asked; give notifications with an e-mail address."
+            "asked; give notifications with an e-mail address.",
         )
     if signer.on_behalf_of is OnBehalfOf.OTHER:
         raise NotAllowedError(
+            "LOOKUP_NOT_ALLOWED_ON_BEHALF_OF_OTHER",
             f"Signer {number} has notifications-using-lookup and on-behalf-of OTHER: the contact register holds "
-            "private addresses only; give notifications with an e-mail address, or on-behalf-of SELF."
+            "private addresses only; give notifications with an e-mail address, or on-behalf-of SELF.",
         )
 
 
@@ -79,19 +83,22 @@ def check_identity_shown(sector: Sector, manifest: PortalManifest, types: tuple[
         return
     if sector == Sector.PRIVATE and asked is IdentifierInSignedDocuments.NAME:
         raise NotAllowedError(
+            "IDENTIFIER_IN_SIGNED_DOCUMENTS_NOT_ALLOWED",
             f"identifier-in-signed-documents is {asked}: private organizations may give {_NUMBER_AND_NAME} or "
-            f"{IdentifierInSignedDocuments.DATE_OF_BIRTH_AND_NAME} only."
+            f"{IdentifierInSignedDocuments.DATE_OF_BIRTH_AND_NAME} only.",
         )
     for number, (signer, type_) in enumerate(zip(manifest.signers, types, strict=True), 1):
         if asked is _NUMBER_AND_NAME and isinstance(signer.identifier, ContactInformation):
             raise NotAllowedError(
+                "IDENTITY_NUMBER_NOT_KNOWN",
                 f"identifier-in-signed-documents is {asked}, but signer {number} is identified-by-contact-information: "
-                "give another value, or the signer's personal-identification-number."
+                "give another value, or the signer's personal-identification-number.",
             )
         if sector == Sector.PUBLIC and asked is not _NUMBER_AND_NAME and type_ is SignatureType.ADVANCED_SIGNATURE:
             raise NotAllowedError(
+                "IDENTIFIER_NOT_ALLOWED_WITH_ADVANCED_SIGNATURE",
                 f"identifier-in-signed-documents is {asked}, and signer {number} has the signature-type {type_}: with "
-                f"advanced signatures public organizations may give {_NUMBER_AND_NAME} only, or leave it out."
+                f"advanced signatures public organizations may give {_NUMBER_AND_NAME} only, or leave it out.",
             )
 
 
@@ -100,7 +107,8 @@ def _signature_type(sector: Sector, number: int, signer: Signer) -> SignatureTyp
         return signer.signature_type or SignatureType.AUTHENTICATED_SIGNATURE
     if signer.signature_type is SignatureType.AUTHENTICATED_SIGNATURE:
         raise NotAllowedError(
+            "SIGNATURE_TYPE_NOT_ALLOWED",
             f"Signer {number} has the signature-type {signer.signature_type}: private organizations may ask for "
-            f"{SignatureType.ADVANCED_SIGNATURE} only; give that, or leave it out."
+            f"{SignatureType.ADVANCED_SIGNATURE} only; give that, or leave it out.",
         )
     return SignatureType.ADVANCED_SIGNATURE

@@ -15,6 +15,7 @@ from segl.core.protocol import ManifestDocument, PortalJobRequest, PortalManifes
 from segl.service import rendering
 from segl.service.jobs import rules
 from segl.service.jobs.create import AcceptedDocument, Idempotency, create_job, retried_job
+from segl.service.jobs.errors import NotAllowedError
 from segl.service.sender_api.authentication import Caller, trust
 from segl.service.sender_api.errors import RefusedError
 from segl.service.sender_api.multipart import parts
@@ -121,7 +122,10 @@ def _accepted(asked: Sequence[ManifestDocument], package: Package) -> list[Accep
 def _is_text(document: ManifestDocument) -> bool:
     """Whether it is plain text, which is to be typeset; a PDF is taken as it is."""
     if document.media_type not in {_PDF, _TEXT}:
-        raise InvalidDocument(f"{document.href} has the media type {document.media_type!r}: send {_PDF} or {_TEXT}.")
+        raise NotAllowedError(
+            "MEDIA_TYPE_NOT_SUPPORTED",
+            f"{document.href} has the media type {document.media_type!r}: send {_PDF} or {_TEXT}.",
+        )
     return document.media_type == _TEXT
 
 

@@ -36,7 +36,6 @@ _WORDS: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
     (InvalidPackage, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
     (UntrustedCertificate, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
     (InvalidDocument, HTTPStatus.BAD_REQUEST, "INVALID_DOCUMENT"),
-    (NotAllowedError, HTTPStatus.BAD_REQUEST, "SIGNATURE_JOB_NOT_ALLOWED"),
     (KeyReusedError, HTTPStatus.UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),
     (NoSuchJobError, HTTPStatus.NOT_FOUND, "SIGNATURE_JOB_NOT_FOUND"),
     (NotDeletableError, HTTPStatus.CONFLICT, "DOCUMENTS_NOT_DELETABLE"),
@@ -48,6 +47,8 @@ def response_to(error: BaseException) -> HttpResponse:
     """The answer to a request that ended with this error."""
     if isinstance(error, RefusedError):
         return response(error.status, error.code, str(error))
+    if isinstance(error, NotAllowedError):
+        return response(HTTPStatus.BAD_REQUEST, error.code, str(error))
     if isinstance(error, BlockedError):
         # As the official service's filter answers, with neither a body nor a poll time: clients tell it apart by that.
         return HttpResponse(status=HTTPStatus.TOO_MANY_REQUESTS, headers={"DoSFilter": "rejected"})

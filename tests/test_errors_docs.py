@@ -1,0 +1,24 @@
+"""The docs name every error code that the service gives, and no other."""
+
+import re
+from pathlib import Path
+
+from segl.service.config import bodies
+
+ROOT = Path(__file__).parents[1]
+CODE = re.compile(r'"([A-Z]+(?:_[A-Z]+)+)"')
+# Where codes are given; a code stands alone in a string, with an underscore.
+ROOMS = ("sender_api", "jobs/rules.py", "jobs/sector_rules.py", "../sandbox/devmode.py")
+OTHER_WORDS = {"CONTENT_TYPE", "REMOTE_ADDR"}
+# Those that the listener gives by the name of their HTTP status.
+BY_STATUS = re.compile(r"HTTPStatus\.(REQUEST_\w+)")
+
+
+def test_the_table_of_codes_is_that_of_the_service() -> None:
+    service = ROOT / "src" / "segl" / "service"
+    rooms = [service / room for room in ROOMS]
+    files = [path for room in rooms for path in (room.glob("*.py") if room.is_dir() else [room])]
+    given = {code for path in files for code in CODE.findall(path.read_text())} - OTHER_WORDS
+    given |= set(BY_STATUS.findall(Path(bodies.__file__).read_text()))
+    table = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs" / "errors.md").read_text(), re.MULTILINE)
+    assert sorted(table) == sorted(given)
