@@ -105,3 +105,9 @@ def test_a_blocked_broker_acts_for_nobody(apis: Apis) -> None:
 def test_only_brokers_of_a_sender_learn_that_it_is_blocked(apis: Apis) -> None:
     block_organization(number=PUBLIC)
     assert error(apis[PRIVATE].get(f"/api/{PUBLIC}"))[:2] == (403, "BROKER_NOT_AUTHORIZED")
+
+
+def test_a_root_configured_with_a_slash_at_its_end_works_too(api: Any) -> None:
+    assert api.get(f"/api//{PUBLIC}").status_code == 200
+    assert api.get(f"/api//{PUBLIC}/portal/signature-jobs").status_code == 204
+    assert error(api.get(f"/api///{PUBLIC}"))[:2] == (404, "NOT_FOUND")

@@ -1,6 +1,6 @@
 """The URLs of the API listener, below its root."""
 
-from django.urls import path, re_path, register_converter
+from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
 from segl.service.sender_api import views
@@ -15,18 +15,20 @@ class OrganizationNumberConverter(StringConverter):
 
 register_converter(OrganizationNumberConverter, "organization")
 
-_JOBS = "api/<organization:sender_number>/portal/signature-jobs"
+_JOBS = "<organization:sender_number>/portal/signature-jobs"
 
 # Outside the resources, too, the API speaks its own language rather than that of the pages.
 handler400, handler404, handler500 = views.refused, views.not_found, views.failed
 
-urlpatterns = [
-    path("api/<organization:sender_number>", Resource(GET=views.who_am_i)),
+_resources = [
+    path("<organization:sender_number>", Resource(GET=views.who_am_i)),
     path(_JOBS, Resource(GET=views.poll, POST=views.create_portal_job)),
     path(f"{_JOBS}/<int:job_id>/complete", Resource(POST=views.confirm)),
     path(f"{_JOBS}/<int:job_id>/cancel", Resource(POST=views.cancel)),
     path(f"{_JOBS}/<int:job_id>/xades/<int:number>", Resource(GET=views.xades)),
     path(f"{_JOBS}/<int:job_id>/pades", Resource(GET=views.pades)),
     path(f"{_JOBS}/<int:job_id>/documents", Resource(DELETE=views.delete)),
-    re_path("", views.not_found),
 ]
+
+# A client whose root URL was configured with a slash at its end sends two.
+urlpatterns = [path("api//", include(_resources)), path("api/", include(_resources)), re_path("", views.not_found)]
