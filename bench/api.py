@@ -1,7 +1,8 @@
 """How many jobs a sandbox accepts and how many polls it answers in a second, over mutual TLS on connections kept alive.
 
-The floor, in the same run, is a view on the same listener that does nothing. A broker sends for many organizations:
-the contract of the demo (43 KB), signed anew for each job, and active later, so that no mail is sent meanwhile.
+The floors, in the same run, are views on the same listener that do nothing, asked without a body and with one as
+large as a job's. A broker sends for many organizations: a letter of about 22 KB, signed anew for each job, and active
+later, so that no mail is sent meanwhile. It is the same letter for all, or one that nobody sent before.
 
     .venv/bin/python bench/api.py
 """
@@ -23,6 +24,8 @@ from pathlib import Path
 from ssl import SSLContext
 from urllib.parse import urlsplit
 
+import typst
+
 from segl.core import asice
 from segl.core.asice import PackageFile
 from segl.core.keys import SigningKey
@@ -39,8 +42,7 @@ from segl.sandbox.run import run_sandbox
 from segl.sdk import ClientConfiguration
 from segl.sdk.tls import client_context
 
-ROOT = Path(__file__).parents[1]
-CONTRACT = (ROOT / "demo" / "contract.pdf").read_bytes()
+LETTER = typst.compile(b"= Letter\n *#lorem(40)*\n\n #lorem(700)")
 BROKER = "318602352"
 SENDERS = [f"9{number:08}" for number in range(200)]
 CONNECTIONS = 4
@@ -53,7 +55,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as ready_file:
         kinds: dict[str, Callable[[int], list[Call]]] = {
             "trivial view": trivial_calls,
-            "create": lambda number: create_calls(ready_file, number),
+            "trivial view with a body": trivial_calls_with_body,
+            "create, the same letter": lambda number: create_calls(ready_file, number, lambda: LETTER),
+            "create, a letter each": lambda number: create_calls(ready_file, number, new_letter),
             "poll, nothing new": poll_empty_calls,
             "poll, a change": poll_calls,
         }
@@ -63,8 +67,11 @@ def main() -> None:
             if name == "poll, a change":
                 perform(ready_file, [("GET", "/api/cancel-all", b"", {})])
             rates[name] = statistics.median(rate(ready_file, calls) for _ in range(ROUNDS))
+    print(f"The letter has {len(LETTER)} bytes.")
     for name, each in rates.items():
-        print(f"{name:17} {each:6.0f} a second: {each / rates['trivial view']:.2f} x the trivial view")
+        floors = (rates["trivial view"], rates["trivial view with a body"])
+        without, with_body = (each / floor for floor in floors)
+        print(f"{name:24} {each:6.0f} a second: {without:.2f} x the trivial view, {with_body:.2f} x with a body")
 
 
 @contextmanager
@@ -84,6 +91,7 @@ def serve(folder: Path) -> None:
     def on_ready(_: object) -> None:
         from django.http import HttpResponse
         from django.urls import path
+        from django.views.decorators.csrf import csrf_exempt
 
         from segl.service.jobs.create import cancel_job
         from segl.service.sender_api.urls import urlpatterns
@@ -99,7 +107,8 @@ def serve(folder: Path) -> None:
                 cancel_job(sender=job.sender, job_id=job.pk)
             return HttpResponse()
 
-        views = {"trivial": lambda _: HttpResponse(b"nothing"), "register": register, "cancel-all": cancel_all}
+        trivial = csrf_exempt(lambda _: HttpResponse(b"nothing"))
+        views = {"trivial": trivial, "register": register, "cancel-all": cancel_all}
         urlpatterns[:0] = [path(f"api/{name}", view) for name, view in views.items()]
 
     run_sandbox(folder=folder, ready_file=folder / "ready.json", on_ready=on_ready)
@@ -156,6 +165,16 @@ def trivial_calls(_: int) -> list[Call]:
     return [("GET", "/api/trivial", b"", {})] * CALLS
 
 
+def trivial_calls_with_body(_: int) -> list[Call]:
+    return [
+        ("POST", "/api/trivial", bytes(len(LETTER) + 8000), {"Content-Type": "multipart/mixed; boundary=x"})
+    ] * CALLS
+
+
+def new_letter() -> bytes:
+    return LETTER + b"%" + secrets.token_hex(8).encode()
+
+
 def poll_calls(number: int) -> list[Call]:
     return [("GET", f"/api/{each}/portal/signature-jobs", b"", {}) for each in senders(number)]
 
@@ -167,22 +186,22 @@ def poll_empty_calls(number: int) -> list[Call]:
     ]
 
 
-def create_calls(ready_file: Path, number: int) -> list[Call]:
+def create_calls(ready_file: Path, number: int, letter: Callable[[], bytes]) -> list[Call]:
     key = ClientConfiguration.sandbox(ready_file, BROKER).certificate
-    return [create_call(key, each) for each in senders(number)]
+    return [create_call(key, each, letter()) for each in senders(number)]
 
 
-def create_call(key: SigningKey, sender: str) -> Call:
+def create_call(key: SigningKey, sender: str, letter: bytes) -> Call:
     manifest = PortalManifest(
         signers=(Signer(ContactInformation(Email("someone@example.com"))),),
         sender=sender,
-        title="Contract",
-        documents=(ManifestDocument("Contract", "contract.pdf", "application/pdf"),),
+        title="Letter",
+        documents=(ManifestDocument("Letter", "letter.pdf", "application/pdf"),),
         availability=Availability(activation_time=datetime.now(UTC) + timedelta(days=1)),
     )
     package = asice.build(
         manifest=manifest.to_xml(),
-        documents=[PackageFile("contract.pdf", "application/pdf", CONTRACT)],
+        documents=[PackageFile("letter.pdf", "application/pdf", letter)],
         key=key,
         signing_time=datetime.now(UTC) + timedelta(seconds=4),  # so that it is good for nine seconds
     )

@@ -247,9 +247,9 @@ def test_a_row_that_succeeds_starts_to_count_anew() -> None:
     assert (claimed.attempts, claimed.last_error) == (1, "")
 
 
-def test_a_row_can_be_hidden_until_a_business_time() -> None:
+def test_a_row_can_be_hidden_for_some_business_time() -> None:
     made = due_rows(1)
-    claimed = claim(Notification, hide_until=clock.now() + timedelta(minutes=10))
+    claimed = claim(Notification, hide_for=timedelta(minutes=10))
     assert keys(claimed) == made
     assert claim(Notification) == []
     clock.move(timedelta(minutes=10))

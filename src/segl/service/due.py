@@ -48,20 +48,20 @@ def claim(
     *,
     limit: int = 1,
     lease: timedelta = LEASE,
-    hide_until: datetime | None = None,
+    hide_for: timedelta | None = None,
     **only: Any,
 ) -> list[Row]:
     """Claim up to `limit` due rows, the longest due first, in one statement; parallel callers never get the same row.
 
     Args:
         lease: How long the rows are ours if we never say another word.
-        hide_until: Instead of a lease: the business time at which the rows fall due again by themselves.
+        hide_for: Instead of a lease: after how much business time the rows fall due again by themselves.
         only: Columns and the values they must have.
     """
     columns = [str(field.column) for field in model._meta.concrete_fields]
     key = model._meta.pk.column
     condition = "".join(f" AND {_column(model, name)} = %s" for name in only)
-    hold = f"lease_until = {_database_milliseconds()} + %s" if hide_until is None else "due_at = %s"
+    hold = f"lease_until = {_database_milliseconds()} + %s" if hide_for is None else "due_at = %s"
     skip = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
     due = (
         f"SELECT {key} AS claimed_key FROM {model._meta.db_table} "  # noqa: S608 - names of our own models
@@ -73,8 +73,9 @@ def claim(
         f"UPDATE {model._meta.db_table} SET {hold}, fence = fence + 1, attempts = attempts + 1 "
         f"FROM claimed WHERE {key} = claimed_key RETURNING {', '.join(columns)}"
     )
-    held = _milliseconds(lease) if hide_until is None else _adapted(hide_until)
-    wanted = [_adapted(clock.now()), *only.values(), limit]
+    now = clock.now()
+    held = _milliseconds(lease) if hide_for is None else _adapted(now + hide_for)
+    wanted = [_adapted(now), *only.values(), limit]
     if connection.vendor == "sqlite" and not _is_any(due, wanted):
         return []  # To find nothing takes no turn among the writers.
     with write():

@@ -195,13 +195,13 @@ def test_a_store_that_fails_leaves_nothing_behind(puts: int, monkeypatch: pytest
     assert everything() == before
 
 
-@pytest.mark.parametrize("part", ["_add_job", "_add_signers", "_add_documents", "activate"])
+@pytest.mark.parametrize("part", ["_add_job", "_add_signers", "_add_documents", "notify"])
 def test_a_database_that_fails_leaves_nothing_behind(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from segl.service.jobs import create as room
 
     organization()
     before = everything()
-    owner = changes if part == "activate" else room
+    owner = changes if part == "notify" else room
     real = getattr(owner, part)
 
     def fail(*arguments: Any, **options: Any) -> None:

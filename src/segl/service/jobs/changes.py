@@ -48,15 +48,15 @@ def step(job: Job, before: JobState, after: JobState) -> None:
 
 def activate(job: Job, after: JobState) -> None:
     """Let those in whose turn it is now: they can act and are to be notified, from the job's activation on."""
-    at = max(clock.now(), job.activates_at)
+    now = clock.now()
+    at = max(now, job.activates_at)
     signers = list(job.signers.filter(number__in=after.turn, activated_at=None))
     Signer.objects.filter(pk__in=[each.pk for each in signers]).update(activated_at=at)
-    notify(signers, at=at)
+    notify(signers, at=at, now=now)
 
 
-def notify(signers: Sequence[Signer], *, at: datetime) -> None:
+def notify(signers: Sequence[Signer], *, at: datetime, now: datetime) -> None:
     """Plan a first notification of these signers; those whom only the contact register could reach get none."""
-    now = clock.now()
     Notification.objects.bulk_create(
         Notification(signer=each, channel=channel, created_at=now, due_at=at)
         for each in signers

@@ -89,10 +89,11 @@ def create_job(
                     terms=terms,
                     idempotency=idempotency,
                 )
-                _add_signers(job, manifest, terms)
+                signers = _add_signers(job, manifest, terms)
                 _add_documents(job, documents, stored)
-                changes.activate(job, changes.state(job))
-                due.wake_on_commit()
+                changes.notify([each for each in signers if each.activated_at], at=job.activates_at, now=job.created_at)
+                if job.activates_at <= job.created_at:
+                    due.wake_on_commit()
         except IntegrityError:
             first = retried_job(sender=sender, idempotency=idempotency)
             if first is None:
@@ -186,12 +187,16 @@ def _add_job(
     )
 
 
-def _add_signers(job: Job, manifest: PortalManifest, terms: rules.Terms) -> None:
-    Signer.objects.bulk_create(
+def _add_signers(job: Job, manifest: PortalManifest, terms: rules.Terms) -> list[Signer]:
+    """The signers; those whose turn comes first can act from the job's activation on."""
+    orders = ((number, each.order or 0, SignatureStatus.WAITING) for number, each in enumerate(manifest.signers, 1))
+    first = lifecycle.job_state(orders).turn
+    return Signer.objects.bulk_create(
         Signer(
             job=job,
             number=number,
             order=signer.order or 0,
+            activated_at=job.activates_at if number in first else None,
             signature_type=signature_type,
             on_behalf_of=signer.on_behalf_of or OnBehalfOf.SELF,
             status_since=job.created_at,

@@ -95,15 +95,16 @@ def send_new_code(*, token: str) -> None:
     signer = _link(token).signer
     with write():
         changes.lock(signer.job_id)
-        recent = Notification.objects.filter(signer=signer, created_at__gt=clock.now() - timedelta(hours=1))
+        now = clock.now()
+        recent = Notification.objects.filter(signer=signer, created_at__gt=now - timedelta(hours=1))
         if recent.count() >= MOST_CODES_PER_HOUR:
             raise NotOpenError(
                 "Enough codes were sent within the last hour: use the latest one or wait.", "too_many_codes"
             )
         signer.refresh_from_db(fields=["status"])
-        if signer.status != SignatureStatus.WAITING or signer.is_late(clock.now()):
+        if signer.status != SignatureStatus.WAITING or signer.is_late(now):
             raise NotOpenError("The signer has signed or ended: no more codes are sent.", "ended")
-        changes.notify([signer], at=clock.now())
+        changes.notify([signer], at=now, now=now)
         due.wake_on_commit()
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from segl.service import clock, due
+from segl.core.protocol import SignatureStatus
+from segl.service import due
 from segl.service.jobs.create import job_of
 from segl.service.store.models import Document, DocumentKind, Job, Organization, Signer, StatusChange
 from segl.service.store.transactions import write
@@ -23,17 +24,20 @@ class DeliveredChange:
 
 def next_status_change(*, sender: Organization, polling_queue: str) -> DeliveredChange | None:
     """Take the oldest available change and hide it from other pollers; unconfirmed, it comes back after a while."""
-    hide_until = clock.now() + settings.SEGL_REQUEUE_AFTER
-    changes = due.claim(StatusChange, hide_until=hide_until, sender=sender.pk, polling_queue=polling_queue)
+    changes = due.claim(
+        StatusChange, hide_for=settings.SEGL_REQUEUE_AFTER, sender=sender.pk, polling_queue=polling_queue
+    )
     if not changes:
         return None
     # The status is read after the version: a change in between is delivered once more, never lost.
-    job = Job.objects.get(pk=changes[0].pk)
-    made = list(Document.objects.filter(job=job).values_list("kind", "number"))
+    asked = Signer.objects.select_related("job").filter(job=changes[0].pk)
+    signers = tuple(sorted(asked, key=lambda each: each.number))
+    signed = any(each.status == SignatureStatus.SIGNED for each in signers)
+    made = set(Document.objects.filter(job=changes[0].pk).values_list("kind", "number")) if signed else set()
     return DeliveredChange(
-        job=job,
+        job=signers[0].job,
         version=changes[0].version,
-        signers=tuple(job.signers.order_by("number")),
+        signers=signers,
         xades_numbers=frozenset(number for kind, number in made if kind == DocumentKind.XADES),
         has_pades=(DocumentKind.PADES, 1) in made,
     )

@@ -18,6 +18,7 @@ from segl.service.jobs.create import AcceptedDocument, Idempotency, create_job, 
 from segl.service.jobs.errors import NotAllowedError
 from segl.service.sender_api.authentication import Caller, trust
 from segl.service.sender_api.errors import RefusedError
+from segl.service.sender_api.inspection import inspect
 from segl.service.sender_api.multipart import parts
 from segl.service.sender_api.revocation import check_revocation
 from segl.service.store.models import Job
@@ -55,7 +56,7 @@ def create(caller: Caller, content_type: str, body: memoryview, *, received_at: 
         request=request,
         manifest=manifest,
         manifest_xml=package.manifest,
-        documents=_accepted(manifest.documents, package),
+        documents=_accepted(manifest.documents, package, caller.sender.number),
         idempotency=idempotency,
     )
 
@@ -93,7 +94,7 @@ def _check_sender(manifest: PortalManifest, caller: Caller) -> None:
         )
 
 
-def _accepted(asked: Sequence[ManifestDocument], package: Package) -> list[AcceptedDocument]:
+def _accepted(asked: Sequence[ManifestDocument], package: Package, sender: str) -> list[AcceptedDocument]:
     names = [each.href for each in asked]
     missing = set(names) - package.documents.keys()
     unknown = package.documents.keys() - set(names)
@@ -105,7 +106,7 @@ def _accepted(asked: Sequence[ManifestDocument], package: Package) -> list[Accep
         )
     rules.check_size(sum(map(len, package.documents.values())))  # before anything spends time on them
     typeset = {each.href: _typeset(each, package) for each in asked if _is_text(each)}
-    facts = rendering.inspect({each.href: typeset.get(each.href, package.documents[each.href]) for each in asked})
+    facts = inspect(sender, {each.href: typeset.get(each.href, package.documents[each.href]) for each in asked})
     return [
         AcceptedDocument(
             title=each.title,

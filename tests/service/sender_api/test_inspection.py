@@ -1,0 +1,64 @@
+from collections.abc import Iterator, Mapping
+
+import pytest
+from tests import pdfs
+
+from segl.core.errors import InvalidDocument
+from segl.service import rendering
+from segl.service.rendering import PdfFacts
+from segl.service.sender_api import inspection
+
+Asked = list[list[str]]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
+    """The names of what was inspected, a list for each child."""
+    names: Asked = []
+    real = rendering.inspect
+
+    def inspect(pdfs: Mapping[str, bytes | memoryview]) -> list[PdfFacts]:
+        names.append(list(pdfs))
+        return real(pdfs)
+
+    monkeypatch.setattr(rendering, "inspect", inspect)
+    inspection._known.clear()
+    yield names
+    inspection._known.clear()
+
+
+def test_what_a_sender_sends_again_is_known(asked: Asked) -> None:
+    one, two = pdfs.pdf("One"), pdfs.pdf("Two", "pages")
+    first = inspection.inspect("1", {"one.pdf": one})
+    again = inspection.inspect("1", {"two.pdf": two, "another name.pdf": memoryview(one)})
+    assert asked == [["one.pdf"], ["two.pdf"]]
+    assert again == [*rendering.inspect({"two.pdf": two}), *first]
+
+
+def test_what_others_sent_is_not_known(asked: Asked) -> None:
+    for sender in ("1", "2"):
+        inspection.inspect(sender, {"a.pdf": pdfs.pdf("One")})
+    assert asked == [["a.pdf"], ["a.pdf"]]
+
+
+def test_what_was_refused_is_refused_again(asked: Asked) -> None:
+    for name in ("a.pdf", "b.pdf"):
+        with pytest.raises(InvalidDocument, match=f"^{name}: "):
+            inspection.inspect("1", {name: b"%PDF- no more"})
+    assert asked == [["a.pdf"], ["b.pdf"]]
+
+
+def test_what_took_long_is_not_remembered(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "LONGEST_SECONDS", 0)
+    for _ in range(2):
+        inspection.inspect("1", {"a.pdf": pdfs.pdf("One")})
+    assert len(asked) == 2
+
+
+def test_the_oldest_are_forgotten(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "MOST_REMEMBERED", 2)
+    texts = ("One", "Two", "Three")
+    for text in (*texts, "Three", "Two", "One"):
+        inspection.inspect("1", {f"{text}.pdf": pdfs.pdf(text)})
+    assert asked == [["One.pdf"], ["Two.pdf"], ["Three.pdf"], ["One.pdf"]]
+    assert len(inspection._known) == 2
