@@ -1,6 +1,7 @@
 """How much memory 20 parallel uploads of 10 MB take above the idle service, in the API's process and in all of them.
 
-PSS and USS are looked at every 20 ms while they run; the peak is told. A first upload warms everything up.
+PSS and USS are looked at every 20 ms while they run; the peak is told. A first upload warms everything up, and each
+is of a document that was not sent before, which has to be inspected.
 
     .venv/bin/python bench/memory.py
 """
@@ -52,7 +53,7 @@ def main() -> None:
         idle = {False: Memory.of([root]), True: Memory.of(tree(root))}
         began = time.perf_counter()
         with peaks(root) as peak, ThreadPoolExecutor(UPLOADS) as threads:
-            list(threads.map(lambda _: upload(configuration, content), range(UPLOADS)))
+            list(threads.map(lambda number: upload(configuration, content + b"%%%d" % number), range(UPLOADS)))
         print(f"{UPLOADS} uploads of {len(content) / MEGABYTE:.1f} MB took {time.perf_counter() - began:.1f} s")
     for whole, name in ((False, "API process"), (True, "all processes")):
         for kind in ("pss", "uss"):
