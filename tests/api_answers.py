@@ -1,13 +1,19 @@
 """What the API answered, read as a client reads it, and held against the official schema where that is at hand."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import httpx
+import pytest
 from django.http.response import HttpResponseBase
 from lxml import etree
 
 from segl.core.protocol import ErrorMessage
+from segl.sdk import transport
+from segl.sdk.exchange import Response
 
 
 def error(response: HttpResponseBase) -> tuple[int, str, str]:
@@ -22,6 +28,21 @@ def assert_valid(content: bytes) -> None:
     """A message of the API is as the official XSD says, if SIGNATURE_API_REFERENCE names the folder that has it."""
     if schema := _schema(os.environ.get("SIGNATURE_API_REFERENCE")):
         schema.assertValid(etree.fromstring(content))
+
+
+@contextmanager
+def held_against_schema() -> Iterator[None]:
+    """Meanwhile each answer that a client of our SDK in this process gets must be valid, errors too."""
+    read = transport._response
+
+    def read_valid(answer: httpx.Response, content: bytes) -> Response:
+        if content and answer.headers["Content-Type"] == "application/xml":
+            assert_valid(content)
+        return read(answer, content)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transport, "_response", read_valid)
+        yield
 
 
 @cache

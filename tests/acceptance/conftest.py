@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from api_answers import held_against_schema
 from running_sandbox import Sandbox, running_sandbox
 
 
@@ -12,3 +13,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """`segl sandbox` on a folder of its own, for the whole run."""
     with running_sandbox(tmp_path_factory.mktemp("sandbox") / "folder") as running:
         yield running
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _valid_answers() -> Iterator[None]:
+    with held_against_schema():
+        yield

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from api_answers import held_against_schema
 from java_client import JavaProgram, running_java_program
 from running_sandbox import Sandbox, running_sandbox
 
@@ -24,3 +25,9 @@ def sandbox(java: JavaProgram, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """`segl sandbox` on a folder of its own, for the whole run."""
     with running_sandbox(tmp_path_factory.mktemp("sandbox") / "folder") as running:
         yield running
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _valid_answers() -> Iterator[None]:
+    with held_against_schema():
+        yield
