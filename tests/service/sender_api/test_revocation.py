@@ -233,6 +233,27 @@ def test_a_list_that_never_ends_or_begins_is_no_answer(
         check_revocation(sender.chain)
 
 
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("answer", [silent, dripping])
+def test_who_lets_one_wait_lets_no_other_wait_for_a_while(
+    sender: Sender, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender.server.answers["/ocsp/issuer"] = answer
+    addresses = asks_at(responder=sender.server.url("/ocsp/issuer"), crl=sender.server.url("/crl/issuer"))
+    keys = [sender.issuer.organization(NUMBER, extensions=addresses) for _ in range(3)]
+
+    def check(key: PrivateKey) -> None:
+        sender.server.expected["/ocsp/issuer"] = (key.certificate, sender.issuer.key.certificate)
+        check_revocation((key.certificate, *sender.chain[1:]))
+
+    for key in keys[:2]:
+        check(key)
+    assert sender.asked() == ["/ocsp/issuer", "/crl/issuer", "/crl/root", "/crl/issuer"]
+    monkeypatch.setattr(revocation, "monotonic", lambda: time.monotonic() + 10)
+    check(keys[2])
+    assert sender.asked() == ["/ocsp/issuer", "/crl/issuer"]
+
+
 def test_the_list_alone_is_enough(sender: Sender) -> None:
     key = sender.issuer.organization(NUMBER, extensions=asks_at(crl=sender.server.url("/crl/issuer")))
     check_revocation((key.certificate, *sender.chain[1:]))

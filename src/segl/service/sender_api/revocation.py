@@ -26,7 +26,11 @@ logger = logging.getLogger(__name__)
 MOST_OCSP_BYTES = 64 * 1024
 MOST_CRL_BYTES = 32 * 1024 * 1024
 _ASKED_AGAIN_AFTER = timedelta(seconds=60)  # when nobody answered; and nobody is asked more often
+_SILENT_SECONDS = 10.0
+"""How long nothing is asked of an address that let someone wait in vain: not every caller is to hold a thread there."""
 _questions_lock = Lock()
+_silent_until: dict[str, float] = {}
+"""By address; of `monotonic`."""
 
 
 def check_revocation(chain: Sequence[x509.Certificate]) -> None:
@@ -56,8 +60,9 @@ def check_revocation(chain: Sequence[x509.Certificate]) -> None:
 
 
 def forget() -> None:
-    """Ask anew about every certificate."""
+    """Ask anew about every certificate, and at every address."""
     _known_question.cache_clear()
+    _silent_until.clear()
 
 
 def _told(certificate: x509.Certificate, revoked: Revoked) -> str:
@@ -157,7 +162,9 @@ class _NotFetchedError(Exception):
 def _fetch(method: str, url: str, most_bytes: int, **sent: Any) -> bytes:
     """The body of an answer that is whole, and small enough, before the time is up."""
     timeout = settings.SEGL_REVOCATION.timeout.total_seconds()
-    deadline = monotonic() + timeout
+    began = monotonic()
+    if began < _silent_until.get(url, began):
+        raise _NotFetchedError("it let others wait in vain just now")
     received = bytearray()
     try:
         with _http().stream(method, url, timeout=timeout, **sent) as answer:
@@ -167,8 +174,11 @@ def _fetch(method: str, url: str, most_bytes: int, **sent: Any) -> bytes:
                 received += chunk
                 if len(received) > most_bytes:
                     raise _NotFetchedError(f"the answer has more than {most_bytes} bytes")
-                if monotonic() > deadline:
-                    raise _NotFetchedError(f"the answer was not complete after {timeout:g} seconds")
+                if monotonic() > began + timeout:
+                    raise httpx.ReadTimeout(f"the answer was not complete after {timeout:g} seconds")
+    except httpx.TimeoutException as error:
+        _silent_until[url] = monotonic() + _SILENT_SECONDS
+        raise _NotFetchedError(str(error) or type(error).__name__) from error
     except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
         raise _NotFetchedError(str(error) or type(error).__name__) from error
     return bytes(received)
