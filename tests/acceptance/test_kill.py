@@ -48,8 +48,8 @@ LONGEST_SECONDS = 90
 
 # module (below segl.service), function, when, which call
 STEPS = [
-    "store.documents:put:before:1",  # the first blob of a new job
-    "store.documents:put:after:2",  # blobs without rows
+    "store.documents:_write:before:1",  # the first blob of a new job
+    "store.documents:_write:after:2",  # blobs without rows
     "jobs.create:_add_documents:after:1",  # within the transaction
     "jobs.create:create_job:after:1",  # accepted, not answered
     "work.notify:notify:before:1",  # claimed
@@ -60,14 +60,14 @@ STEPS = [
     "jobs.signing:agree:before:1",
     "jobs.signing:agree:after:1",  # agreed, no signature yet
     "sealing.sealer:Sealer.sign:after:1",  # made, not stored
-    "store.documents:put:after:3",  # stored, not recorded
+    "store.documents:_write:after:3",  # stored, not recorded
     "jobs.signing:complete_signature:after:1",  # recorded, the signer not answered
     "jobs.signing:agree:after:2",
     "jobs.signing:complete_signature:after:2",  # due for sealing
     "work.seal:seal:before:1",
     "rendering:assemble:after:1",
     "sealing.sealer:Sealer.seal:after:1",
-    "store.documents:put:after:5",  # the sealed PDF without its row
+    "store.documents:_write:after:5",  # the sealed PDF without its row
     "work.verify:verify_results:after:1",
     "jobs.sealing:complete_seal:after:1",
     "jobs.status_queue:next_status_change:after:1",  # taken from the queue, not delivered

@@ -1,9 +1,9 @@
 """A sender creates, finds and cancels jobs; what is refused leaves nothing behind."""
 
+import os
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-import obstore
 import pytest
 from django.db import DataError
 
@@ -177,19 +177,19 @@ def test_documents_of_exactly_the_limit_are_accepted() -> None:
     create(contents=[bytes(rules.MOST_BYTES)])
 
 
-@pytest.mark.parametrize("puts", [0, 1, 2])
-def test_a_store_that_fails_leaves_nothing_behind(puts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("written", [0, 1, 2, 3])
+def test_a_store_that_fails_leaves_nothing_behind(written: int, monkeypatch: pytest.MonkeyPatch) -> None:
     organization()
     before = everything()
-    real, done = obstore.put, []
+    real, done = os.fsync, []
 
-    def put(*arguments: Any, **options: Any) -> Any:
-        if len(done) == puts:
+    def fsync(descriptor: int) -> None:
+        if len(done) == written:
             raise OSError("the disk is full")
-        done.append("put")
-        return real(*arguments, **options)
+        done.append(descriptor)
+        real(descriptor)
 
-    monkeypatch.setattr(obstore, "put", put)
+    monkeypatch.setattr(os, "fsync", fsync)
     with pytest.raises(OSError, match="disk is full"):
         create(contents=[PDF, PDF], titles=["A", "B"])
     assert everything() == before

@@ -71,13 +71,10 @@ def create_job(
     rules.check_size(sum(len(each.content) for each in documents))
     rules.check_pages(sum(each.pages for each in documents))
     key = blobs.new_key()
+    typeset = [each.typeset for each in documents if each.typeset is not None]
+    stored = blobs.put_all(key, (manifest_xml, *(each.content for each in documents), *typeset))
     with ExitStack() as undo:
-        stored: list[StoredBlob] = []
         undo.callback(blobs.discard, stored)
-        # One by one, so that those written before a failure are known and removed.
-        typeset = [each.typeset for each in documents if each.typeset is not None]
-        for content in (manifest_xml, *(each.content for each in documents), *typeset):
-            stored.append(blobs.put(key, content))  # noqa: PERF401
         try:
             with write():
                 job = _add_job(

@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -36,7 +37,7 @@ CHUNK = 64 * 1024
 # Of an object store: one that is away is an error soon, not after the library's three minutes.
 _RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
 LEAST_PART = 5 * 1024 * 1024
-"""Of an upload in parts, by the rules of S3; a folder is written to in smaller ones, which take less memory."""
+"""Of an upload in parts, by the rules of S3."""
 _TAG = 16
 _NONCE = 12
 _KEY = 32
@@ -88,12 +89,53 @@ def unwrap(wrapped: bytes) -> JobKey:
 
 def put(key: JobKey, content: bytes | memoryview) -> StoredBlob:
     """Encrypt `content` and write it under a new name."""
-    name = secrets.token_hex(16)
+    [stored] = put_all(key, [content])
+    return stored
+
+
+def put_all(key: JobKey, contents: Iterable[bytes | memoryview]) -> list[StoredBlob]:
+    """Encrypt each of the contents and write it under a new name; all of them, or none."""
+    stored: list[StoredBlob] = []
+    try:
+        for content in contents:
+            name = secrets.token_hex(16)
+            _write(name, _encrypted(_blob_key(key, name), content))
+            stored.append(StoredBlob(name, len(content), hashlib.sha256(content).digest()))
+        _make_names_durable()
+    except BaseException:
+        remove(each.blob for each in stored)
+        raise
+    return stored
+
+
+def _write(name: str, chunks: Iterable[bytes]) -> None:
+    """Write a blob; a file is on the disk when this returns, but for its name."""
     store = _store()
-    part = CHUNK * 4 if isinstance(store, LocalStore) else LEAST_PART
-    obstore.put(store, name, _encrypted(_blob_key(key, name), content), chunk_size=part, max_concurrency=1)
-    _make_durable(name)
-    return StoredBlob(name, len(content), hashlib.sha256(content).digest())
+    if not isinstance(store, LocalStore):
+        obstore.put(store, name, chunks, chunk_size=LEAST_PART, max_concurrency=1)
+        return
+    # As obstore does, which knows no fsync and takes longer for each document than all else that is done with it.
+    path = Path(f"{store.prefix}/{name}")
+    try:
+        with path.open("xb", buffering=0) as file:
+            for chunk in chunks:
+                file.write(chunk)
+            os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+def _make_names_durable() -> None:
+    """In a folder: have the names of its files on the disk before rows name them, so that a power cut loses none."""
+    store = _store()
+    if isinstance(store, LocalStore):
+        descriptor = os.open(str(store.prefix), os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def read(document: Document) -> bytes:
@@ -154,19 +196,6 @@ def sweep(grace: timedelta = timedelta(days=1)) -> int:
             obstore.delete(_store(), orphans)
         removed += len(orphans)
     return removed
-
-
-def _make_durable(name: str) -> None:
-    """In a folder: have the file and its name on the disk before a row names it, so that a power cut loses neither."""
-    store = _store()
-    if isinstance(store, LocalStore):
-        folder = Path(str(store.prefix))
-        for path in (folder / name, folder):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
 
 
 def _without_row(names: set[str]) -> list[str]:
