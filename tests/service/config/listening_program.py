@@ -39,6 +39,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
         "body": hashlib.sha256(body).hexdigest(),
         "framing": environ.get("HTTP_TRANSFER_ENCODING", ""),
         "late": environ.get("HTTP_LATE", ""),
+        "admitted": scope.get("test.admitted", False),
     }
     answer = json.dumps(seen).encode()
     start_response("200 OK", [("Content-Length", str(len(answer)))])
@@ -47,6 +48,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
 
 def admission(scope: Scope) -> Answer | None:
     """Strangers may send nothing."""
+    scope["test.admitted"] = True
     return plain(HTTPStatus.FORBIDDEN, "You are a stranger.") if scope["path"] == "/strangers" else None
 
 

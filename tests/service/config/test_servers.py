@@ -217,6 +217,19 @@ def test_a_client_that_sends_all_before_it_listens_finds_the_refusal(service: Se
     connection.close()
 
 
+def test_what_came_together_with_its_head_is_for_the_application_alone(service: Service) -> None:
+    head, body = b"POST / HTTP/1.1\r\nHost: segl\r\nContent-Length: 5\r\n\r\n", b"whole"
+    for pieces, admitted in (([head + body], False), ([head, body], True), ([head + body[:2], body[2:]], True)):
+        with service.silent("pages") as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+                time.sleep(0.2)
+            told = http.client.HTTPResponse(connection)
+            told.begin()
+            seen = json.load(told)
+        assert (seen["body"], seen["admitted"]) == (hashlib.sha256(body).hexdigest(), admitted)
+
+
 def test_a_client_that_waits_is_asked_for_its_body_only_when_it_may_send_it(service: Service) -> None:
     head = b"POST %s HTTP/1.1\r\nHost: segl\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
     with service.silent("pages") as connection:

@@ -49,7 +49,7 @@ class Answer:
 
 
 Admission = Callable[[Scope], Answer | None]
-"""Decides by a request's head, in a thread, whether its body is received: the answer when it is not."""
+"""Decides by a request's head, in a thread, whether the rest of it is received: the answer when it is not."""
 
 Refusal = Callable[[HTTPStatus, str], Answer]
 """Makes the answer to a request that is not taken, from the status and a sentence."""
@@ -72,8 +72,8 @@ class WholeBodies:
     """The ASGI application of one listener: hands whole requests to a WSGI application in one of `threads` threads.
 
     It marks the scope with the listener's name (`segl.listener`) and a view of the body (`segl.body`). Of a request
-    that has a body, `admission` is asked first, with the scope that the application gets afterwards. A body over
-    `body_limit` bytes is not taken: it is answered with what `refusal` makes of the status (413, or 408 when the
+    whose body is still to come, `admission` is asked first, with the scope that the application gets afterwards. A body
+    over `body_limit` bytes is not taken: it is answered with what `refusal` makes of the status (413, or 408 when the
     client stalls) and a sentence. Requests that `is_long` says may take seconds wait for each other, without a thread,
     while they hold all threads but a few.
     """
@@ -103,17 +103,18 @@ class WholeBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["segl.listener"] = self._name
-        refused = self._unparsable(scope) or await self._admit(scope)
+        refused = self._unparsable(scope)
+        if not refused and self._admission and _has_body(scope):
+            receive, is_whole = await _arrived(scope, receive)
+            refused = None if is_whole else await self._admit(scope, self._admission)
         if refused:
             await self._refuse(refused, scope, receive, send)
         else:
             await self._receive_and_answer(scope, receive, send)
 
-    async def _admit(self, scope: Scope) -> Answer | None:
-        """The answer to a request whose body is not received. One without a body is for the application alone."""
-        if self._admission is None or not _has_body(scope):
-            return None
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._admission, scope)
+    async def _admit(self, scope: Scope, admission: Admission) -> Answer | None:
+        """The answer to a request whose body is not received."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, admission, scope)
 
     async def _receive_and_answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         with SpooledTemporaryFile(max_size=MEMORY_BYTES) as body:
@@ -152,7 +153,7 @@ class WholeBodies:
         Many clients read no answer before they have sent everything; were the connection closed, they would see a
         reset. One that waits to be asked for its body may or may not send it now, so that connection is closed.
         """
-        waits = (_header(scope, b"expect") or b"").lower() == b"100-continue"
+        waits = _waits(scope)
         await send_answer(answer, send, closing=waits, unfinished=True)
         with suppress(_RefusedError, _GoneError):
             size, more = 0, not waits
@@ -196,8 +197,30 @@ def _header(scope: Scope, wanted: bytes) -> bytes | None:
     return next((value for name, value in scope["headers"] if name == wanted), None)
 
 
+def _waits(scope: Scope) -> bool:
+    """Whether the client sends its body only when it is asked to."""
+    return (_header(scope, b"expect") or b"").lower() == b"100-continue"
+
+
 def _has_body(scope: Scope) -> bool:
     return bool(int(_header(scope, b"content-length") or 0)) or _header(scope, b"transfer-encoding") is not None
+
+
+async def _arrived(scope: Scope, receive: Receive) -> tuple[Receive, bool]:
+    """A `receive` that gives the same, and whether the whole body has come together with the head.
+
+    Then nothing is won by asking `admission` about it, in a thread of its own, before the application does.
+    """
+    if _waits(scope):  # Whoever is asked to send the body has been admitted.
+        return receive, False
+    first = asyncio.ensure_future(receive())
+    await asyncio.sleep(0)
+    messages = [first]
+
+    async def again() -> dict[str, Any]:
+        return await (messages.pop() if messages else receive())
+
+    return again, first.done() and not first.result().get("more_body", True)
 
 
 def _view(body: IO[bytes]) -> memoryview:
