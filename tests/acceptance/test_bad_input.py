@@ -496,3 +496,18 @@ def test_a_token_stands_in_no_log_when_its_form_is_refused(sandbox: Sandbox) -> 
     url = f"{sandbox.ready['web_root']}/s/{token}"
     assert httpx.post(url, headers={"Origin": "http://elsewhere.example"}, trust_env=False).status_code == 403
     assert token not in sandbox.folder.with_name(f"{sandbox.folder.name}.log").read_text()
+
+
+@pytest.mark.parametrize("charset", ["hex", "undefined", "punycode", "utf-16", "ISO-8859-1"])
+def test_the_query_is_read_the_same_whatever_the_charset_of_the_content_type_is(sandbox: Sandbox, charset: str) -> None:
+    headers = {"Content-Type": f"text/plain; charset={charset}"}
+    jobs = f"{sandbox.ready['api_root']}/{SENDER}/portal/signature-jobs"
+    with client(sandbox, SENDER) as http:
+        assert http.get(f"{jobs}?polling_queue=of-{charset}", headers=headers).status_code == 204
+        confirmed = http.post(f"{jobs}/2147483647/complete?version=1", headers=headers, content=b"x")
+        assert (confirmed.status_code, ErrorMessage.from_xml(confirmed.content).code) == (
+            404,
+            "SIGNATURE_JOB_NOT_FOUND",
+        )
+        many = http.get(f"{jobs}?{'&'.join('a' * 1200)}", headers=headers)
+        assert (many.status_code, ErrorMessage.from_xml(many.content).code) == (400, "INVALID_REQUEST")

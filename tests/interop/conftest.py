@@ -27,7 +27,7 @@ def sandbox(java: JavaProgram, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield running
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def _valid_answers() -> Iterator[None]:
     with held_against_schema():
         yield

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
+from segl.core.protocol import SignatureStatus
 from segl.service import clock
 from segl.service.jobs.errors import NoSuchJobError, NotOpenError
 from segl.service.jobs.identity import Identity
@@ -32,6 +33,8 @@ def devmodesign(request: HttpRequest, job_id: int) -> HttpResponseBase:
         job = _job(request, job_id)
         signer = _signer(job, request.GET.get("signer", ""))
         made = _sign(signer, request)
+        if made:
+            _check_signed(signer)
     except NotOpenError as error:
         return response_to(RefusedError(HTTPStatus.CONFLICT, "SIGNER_CANNOT_SIGN", str(error)))
     except Exception as error:  # the wire has an answer to everything
@@ -64,6 +67,15 @@ def _signer(job: Job, number: str) -> Signer:
             f"Job {job.pk} has no signer with the identity number given: name one as ?signer=, with 11 digits.",
         )
     return next((each for each in signers if each.status == "WAITING"), signers[0])
+
+
+def _check_signed(signer: Signer) -> None:
+    """A job that ended while the signature was made has no use for it any more."""
+    signer.refresh_from_db(fields=["status"])
+    if signer.status != SignatureStatus.SIGNED:
+        raise NotOpenError(
+            f"The job ended before the signature was made: the signer's status is {signer.status}.", "ended"
+        )
 
 
 def _sign(signer: Signer, request: HttpRequest) -> bool:

@@ -15,6 +15,8 @@ from segl.core.verification import Verdict
 from segl.service import clock, sealing
 from segl.service.jobs.create import cancel_job
 from segl.service.sealing import Sealer
+from segl.service.store import documents
+from segl.service.store.documents import JobKey, StoredBlob
 from segl.service.store.models import Job
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
@@ -53,6 +55,24 @@ def test_a_job_that_has_ended_cannot_be_signed(api: Any, sealer: Sealer) -> None
     job = create(person(KARI))
     cancel_job(sender=organization(), job_id=job.pk)
     assert error(api.call("POST", url(job, KARI)))[:2] == (409, "SIGNER_CANNOT_SIGN")
+
+
+def test_a_job_that_ends_while_the_signature_is_made_is_not_said_to_be_signed(
+    api: Any, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = create(person(KARI))
+    real = documents.put
+
+    def put_and_cancel(key: JobKey, content: bytes) -> StoredBlob:
+        stored = real(key, content)
+        cancel_job(sender=organization(), job_id=job.pk)
+        return stored
+
+    monkeypatch.setattr(documents, "put", put_and_cancel)
+    status, code, message = error(api.call("POST", url(job, KARI)))
+    assert (status, code) == (409, "SIGNER_CANNOT_SIGN")
+    assert "CANCELLED" in message
+    assert status_of(job) == ("FAILED", ["CANCELLED"])
 
 
 @pytest.mark.parametrize("signer", ["", OLA, "x"])

@@ -9,11 +9,11 @@ from typing import Any, cast
 from a2wsgi.wsgi import build_environ
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.core.handlers.wsgi import WSGIRequest
-from django.core.wsgi import get_wsgi_application
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.http import parse_header_parameters
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from segl.service.config.bodies import Answer, Application, Scope
@@ -33,7 +33,7 @@ def direct_api(bound: socket.socket, configuration: Configuration, server: KeyFi
     return Listener(
         "api",
         bound,
-        get_wsgi_application(),
+        _Handler(),
         tls,
         body_limit=_MOST_API_BYTES,
         refusal=_api_refusal,
@@ -51,7 +51,7 @@ def proxied_api(bound: socket.socket, proxy: ProxyListener, readiness: Readiness
     return Listener(
         "api",
         bound,
-        get_wsgi_application(),
+        _Handler(),
         body_limit=_MOST_API_BYTES,
         refusal=_api_refusal,
         admission=_admission,
@@ -71,11 +71,25 @@ def pages(bound: socket.socket, configuration: Configuration, readiness: Readine
     return Listener(
         "pages",
         bound,
-        get_wsgi_application(),
+        _Handler(),
         body_limit=_MOST_PAGES_BYTES,
         is_long=_is_of_a_job,
         around=around,
     )
+
+
+class _Request(WSGIRequest):
+    """Its query is UTF-8, whatever the charset of the Content-Type is: Django would decode it by that, already here.
+
+    Many a codec that Python knows decodes no text, and what fails here is answered by nobody.
+    """
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+
+
+class _Handler(WSGIHandler):
+    request_class = _Request
 
 
 class ListenerMiddleware:
@@ -95,7 +109,7 @@ def _admission(scope: Scope) -> Answer | None:
     """What the API answers by a request's head alone, before its body is received."""
     from segl.service.sender_api.admission import admit
 
-    request = WSGIRequest(cast(Any, build_environ(cast(Any, scope), cast(Any, BytesIO()))))
+    request = _Request(cast(Any, build_environ(cast(Any, scope), cast(Any, BytesIO()))))
     close_old_connections()  # as Django does around each request
     try:
         refused = _refused_host(request) or admit(request)
