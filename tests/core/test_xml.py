@@ -29,11 +29,22 @@ ENTITIES = '<!ENTITY a0 "lol">' + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}"
         (b"<a>" * 33 + b"</a>" * 33, "deeper than 32"),
         (b"<a>" * 1000 + b"</a>" * 1000, "depth|deeper"),
         (b"<a>" + b" " * 1_000_000 + b"</a>", "at most 1000000"),
+        (b"<a " + b" ".join(b'b%d="1"' % n for n in range(65)) + b"/>", "more than 64"),
+        (b"<a " + b" ".join(b'xmlns:n%d="urn:n"' % n for n in range(65)) + b"/>", "more than 64"),
+        (
+            b"".join(b'<a xmlns:n%d="urn:a" xmlns:m%d="urn:b" xmlns:o%d="urn:c">' % (n, n, n) for n in range(32))
+            + b"</a>" * 32,
+            "64",
+        ),
     ],
 )
 def test_forbidden_xml_is_refused_with_a_sentence(data: bytes, sentence: str) -> None:
     with pytest.raises(InvalidMessage, match=sentence):
         parse(data)
+
+
+def test_namespaces_are_counted_where_they_are_in_scope() -> None:
+    assert len(parse(b"<a>" + b'<b xmlns:n="urn:n" c="1"/>' * 1000 + b"</a>")) == 1000
 
 
 def test_entities_in_attributes_do_not_grow() -> None:

@@ -9,6 +9,8 @@ from segl.core.errors import InvalidMessage
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
+MAX_ATTRIBUTES = 64
+"""Of one element; and as many namespaces may be in scope. What canonical form costs grows with the square of both."""
 NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """A character that XML 1.0 cannot carry (2.2, Char)."""
 
@@ -16,14 +18,15 @@ NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def parse(data: bytes | memoryview, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> etree._Element:
     """The root element of `data`, without comments and processing instructions.
 
-    Raises `InvalidMessage` when it is not well-formed, too large (bytes), too deep (elements) or has a DTD.
+    Raises `InvalidMessage` when it is not well-formed, too large (bytes), too deep (elements), has a DTD, or more
+    attributes or namespaces in one place than `MAX_ATTRIBUTES`.
     """
     if len(data) > max_bytes:
         raise InvalidMessage(f"The XML is {len(data)} bytes; at most {max_bytes} are accepted.")
     root = _parse_safely(bytes(data))
     if root.getroottree().docinfo.doctype:
         raise InvalidMessage("The XML has a DOCTYPE; send it without one (DTDs and entities are not accepted).")
-    _check_depth(root, max_depth)
+    _check_measures(root, max_depth)
     return root
 
 
@@ -42,12 +45,16 @@ def _parse_safely(data: bytes) -> etree._Element:
         raise InvalidMessage(f"The XML is not well-formed: {error.args[0]}.") from None
 
 
-def _check_depth(root: etree._Element, max_depth: int) -> None:
-    depth = 0
-    for event, _ in etree.iterwalk(root, events=("start", "end")):
-        depth += 1 if event == "start" else -1
+def _check_measures(root: etree._Element, max_depth: int) -> None:
+    depth = namespaces = 0
+    for event, found in etree.iterwalk(root, events=("start", "end", "start-ns", "end-ns")):
+        depth += (event == "start") - (event == "end")
+        namespaces += (event == "start-ns") - (event == "end-ns")
         if depth > max_depth:
             raise InvalidMessage(f"The XML nests elements deeper than {max_depth} levels.")
+        attributes = len(found.attrib) if event == "start" else 0  # type: ignore[union-attr]  # the element
+        if max(namespaces, attributes) > MAX_ATTRIBUTES:
+            raise InvalidMessage(f"The XML has more than {MAX_ATTRIBUTES} namespaces or attributes in one place.")
 
 
 def canonical(element: etree._Element, *, exclusive: bool) -> bytes:
