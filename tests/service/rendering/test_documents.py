@@ -12,6 +12,7 @@ import pdfs
 from segl.core.errors import InvalidDocument
 from segl.service import rendering
 from segl.service.rendering import PdfFacts
+from segl.service.rendering.limits import Limits
 
 TWO_PAGES = pdfs.pdf("The first page", "The second")
 
@@ -148,3 +149,26 @@ def test_a_page_that_takes_too_long_to_draw_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(rendering, "INSPECTION", replace(rendering.INSPECTION, cpu_seconds=2))
     with pytest.raises(InvalidDocument, match="could not be processed within the limits"):
         inspect(pdfs.slow_to_draw())
+
+
+def test_a_document_of_many_pages_is_drawn_page_by_page() -> None:
+    [facts] = rendering.inspect({"a.pdf": pdfs.made(lambda many: [many.add_blank_page() for _ in range(2000)])})
+    assert facts.pages == 2000
+
+
+def test_plain_texts_share_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    now = [0.0]
+
+    def run(_: str, limits: Limits, **__: object) -> bytes:
+        asked.append((limits.cpu_seconds, limits.wall_seconds))
+        now[0] += 15
+        return b"%PDF"
+
+    monkeypatch.setattr(rendering, "run", run)
+    monkeypatch.setattr(rendering, "monotonic", lambda: now[0])
+    assert list(rendering.typeset_texts({"a.txt": b"a", "b.txt": b"b"})) == ["a.txt", "b.txt"]
+    assert asked == [(20, 40), (20, 25)]
+    with pytest.raises(InvalidDocument, match=r"^d\.txt: The plain texts take too long to typeset together"):
+        rendering.typeset_texts({f"{name}.txt": b"" for name in "abcd"})
+    assert asked[2:] == [(20, 40), (20, 25), (10, 10)]

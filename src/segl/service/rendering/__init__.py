@@ -7,8 +7,11 @@ file nor a socket. When it dies, the caller gets one `InvalidDocument`.
 import json
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
+from time import monotonic
 
+from segl.core.errors import InvalidDocument
 from segl.core.pades import Attachment, FrontPage
 from segl.service.rendering.children import run, warm_up
 from segl.service.rendering.limits import MEBIBYTE, Limits
@@ -17,7 +20,7 @@ INSPECTION = Limits(cpu_seconds=20, wall_seconds=40, memory=768 * MEBIBYTE)
 """Tighter, for all documents of a job together, than what comes later: what was accepted can be shown and sealed."""
 ASSEMBLY = Limits(cpu_seconds=120, wall_seconds=180, memory=2048 * MEBIBYTE, result=128 * MEBIBYTE)
 
-__all__ = ["PageContent", "PdfFacts", "assemble", "inspect", "page_image", "read_pages", "typeset_text", "warm_up"]
+__all__ = ["PageContent", "PdfFacts", "assemble", "inspect", "page_image", "read_pages", "typeset_texts", "warm_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,23 @@ def inspect(pdfs: Mapping[str, bytes | memoryview]) -> list[PdfFacts]:
     return [PdfFacts(**each) for each in json.loads(run("inspect", INSPECTION, pdfs=mapped))]
 
 
-def typeset_text(content: bytes | memoryview) -> bytes:
-    """`segl.core.pades.text_pages.typeset_text` in a child: a plain text as a PDF."""
-    return run("typeset_text", INSPECTION, content=bytes(content))
+def typeset_texts(texts: Mapping[str, bytes | memoryview]) -> dict[str, bytes]:
+    """`segl.core.pades.text_pages.typeset_text` in a child for each: a job's plain texts as PDFs.
+
+    Together they may take as long as the inspection of all documents. Raises `InvalidDocument`, with the name.
+    """
+    made = {}
+    until = monotonic() + INSPECTION.wall_seconds
+    for name, content in texts.items():
+        seconds = ceil(until - monotonic())
+        try:
+            if seconds <= 0:
+                raise InvalidDocument("The plain texts take too long to typeset together: send fewer, or PDFs.")
+            limits = replace(INSPECTION, cpu_seconds=min(seconds, INSPECTION.cpu_seconds), wall_seconds=seconds)
+            made[name] = run("typeset_text", limits, content=bytes(content))
+        except InvalidDocument as error:
+            raise InvalidDocument(f"{name}: {error}") from error
+    return made
 
 
 def page_image(pdf: bytes, *, page: int, width: int) -> bytes:

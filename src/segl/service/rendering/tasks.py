@@ -69,8 +69,11 @@ def _inspected(pdf: bytes | memoryview, limits: Limits) -> dict[str, Any]:
         facts = _facts(document, limits)
         shown = lay_out(document)
     with originals.reading(), pypdfium2.PdfDocument(shown) as document:
-        drawn = [page.render(scale=TRIED_SCALE) for page in document]
-    if len(drawn) != facts["pages"]:
+        drawn = 0
+        for page in document:
+            page.render(scale=TRIED_SCALE).close()  # All of them at once would take more memory than there is.
+            drawn += 1
+    if drawn != facts["pages"]:
         raise InvalidDocument(originals.DAMAGED)
     return facts
 

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from segl.core import asice
 from segl.core.asice import Package
-from segl.core.errors import InvalidDocument, InvalidPackage
+from segl.core.errors import InvalidPackage
 from segl.core.protocol import ManifestDocument, PortalJobRequest, PortalManifest
 from segl.service import rendering
 from segl.service.jobs import rules
@@ -105,7 +105,7 @@ def _accepted(asked: Sequence[ManifestDocument], package: Package, sender: str) 
             f"missing from the manifest: {', '.join(sorted(unknown)) or 'none'}."
         )
     rules.check_size(sum(map(len, package.documents.values())))  # before anything spends time on them
-    typeset = {each.href: _typeset(each, package) for each in asked if _is_text(each)}
+    typeset = rendering.typeset_texts({each.href: package.documents[each.href] for each in asked if _is_text(each)})
     facts = inspect(sender, {each.href: typeset.get(each.href, package.documents[each.href]) for each in asked})
     return [
         AcceptedDocument(
@@ -128,10 +128,3 @@ def _is_text(document: ManifestDocument) -> bool:
             f"{document.href} has the media type {document.media_type!r}: send {_PDF} or {_TEXT}.",
         )
     return document.media_type == _TEXT
-
-
-def _typeset(document: ManifestDocument, package: Package) -> bytes:
-    try:
-        return rendering.typeset_text(package.documents[document.href])
-    except InvalidDocument as error:
-        raise InvalidDocument(f"{document.href}: {error}") from error
