@@ -214,3 +214,12 @@ def test_a_certificate_with_a_changed_byte_is_refused(change: int) -> None:
         with suppress(InvalidInput, UntrustedCertificate):
             certificate = trust.chain(load_der(bytes(changed)), at=NOW)[0]
             assert certificate.tbs_certificate_bytes == signed, position  # a signature can be written in two ways
+
+
+def test_a_root_among_the_intermediates_is_no_anchor() -> None:
+    root, foreign = Authority.root(), Authority.root("Somebody Else")
+    bundle = b"".join(each.key.certificate.public_bytes(Encoding.PEM) for each in (foreign, root.intermediate()))
+    trust = TrustAnchors.of([root.key.certificate]).with_intermediates(bundle)
+    assert (len(trust.anchors), len(trust.intermediates)) == (1, 1)
+    with pytest.raises(UntrustedCertificate):
+        trust.chain(foreign.organization("123456789").certificate, at=NOW)

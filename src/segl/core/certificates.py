@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
@@ -95,6 +95,11 @@ class TrustAnchors:
         """From roots and intermediates in any order."""
         roots = tuple(each for each in certificates if each.issuer == each.subject)
         return cls(roots, tuple(each for each in certificates if each.issuer != each.subject))
+
+    def with_intermediates(self, *pem: bytes) -> Self:
+        """These, and the intermediates in PEM files. A root that stands there too is no anchor for that."""
+        found = [each for data in pem for each in load_pem(data) if each.issuer != each.subject]
+        return replace(self, intermediates=(*self.intermediates, *found))
 
     def chain(
         self, certificate: x509.Certificate, *, extra: Sequence[x509.Certificate] = (), at: datetime

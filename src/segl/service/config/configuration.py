@@ -175,7 +175,7 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         revocation=_revocation(table.table("revocation")),
         requeue_after=table.take("requeue_after_seconds", reading.seconds(1, _A_YEAR), default=600),
         poll_interval=table.take("poll_interval_seconds", reading.seconds(0, _A_YEAR), default=600),
-        calls_per_second=int(table.take("calls_per_second", reading.number(0, 1000), default=10)),
+        calls_per_second=table.take("calls_per_second", reading.whole(0, 1000), default=10),
         deletable_after=table.take("deletable_after_seconds", reading.seconds(0, _A_YEAR), default=24 * 3600),
         sms_gateway=table.table("sms").optional("gateway", text) or "",
         signing_time_tolerance=table.take("signing_time_tolerance_seconds", reading.seconds(0, 3600), default=5),
@@ -190,9 +190,11 @@ def database_url(value: Any) -> str:
     scheme = url.partition("://")[0] if "://" in url else ""
     if scheme in {"postgresql", "postgres"}:
         try:
-            conninfo_to_dict(url)
+            named = conninfo_to_dict(url).get("dbname")
         except ProgrammingError:
             raise ValueError("write postgresql://USER@HOST/NAME, with other characters escaped as in URLs") from None
+        if not named:
+            raise ValueError("write postgresql://USER@HOST/NAME, with the database's name")
     elif scheme != "sqlite":
         raise ValueError(f"{scheme!r} is of no kind that is known; write postgresql://USER@HOST/NAME or sqlite:///FILE")
     return url

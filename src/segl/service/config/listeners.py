@@ -1,6 +1,8 @@
 """The listeners and what answers on each: the API for senders, directly or through a proxy, the pages for people."""
 
+import logging
 import socket
+import traceback
 from collections.abc import Callable
 from http import HTTPStatus
 from io import BytesIO
@@ -8,10 +10,10 @@ from typing import Any, cast
 
 from a2wsgi.wsgi import build_environ
 from django.conf import settings
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import BadRequest, DisallowedHost, PermissionDenied, SuspiciousOperation
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import close_old_connections
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -21,6 +23,8 @@ from segl.service.config.configuration import Configuration, KeyFiles, ProxyList
 from segl.service.config.health import Readiness, WithHealth
 from segl.service.config.proxies import BehindProxy
 from segl.service.config.servers import Listener, TlsFiles
+
+logger = logging.getLogger(__name__)
 
 # The documents of a job hold at most 10 MiB; the package, its signature and the manifest add little.
 _MOST_API_BYTES = 16 * 1024 * 1024
@@ -103,6 +107,12 @@ class ListenerMiddleware:
             return self._get_response(request)
         request.urlconf = settings.SEGL_API_URLCONF
         return _refused_host(request) or self._get_response(request)
+
+    def process_exception(self, _: HttpRequest, error: Exception) -> None:
+        """Record why a page failed: where, but neither the path nor the error's text, which may hold anything."""
+        if not isinstance(error, (Http404, PermissionDenied, SuspiciousOperation, BadRequest)):
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("A page failed: %s\n%s", type(error).__name__, where)
 
 
 def _admission(scope: Scope) -> Answer | None:

@@ -185,11 +185,23 @@ def number(least: float, most: float) -> Parser[float]:
     def parse(value: Any) -> float:
         try:
             parsed = float("" if isinstance(value, bool) else value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             parsed = float("nan")
         if not least <= parsed <= most:
             raise ValueError(f"write a number from {least:g} to {most:g}")
         return parsed
+
+    return parse
+
+
+def whole(least: int, most: int) -> Parser[int]:
+    """A whole number within bounds."""
+
+    def parse(value: Any) -> int:
+        found = number(least, most)(value)
+        if found != int(found):
+            raise ValueError(f"write a whole number from {least} to {most}")
+        return int(found)
 
     return parse
 

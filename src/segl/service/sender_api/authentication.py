@@ -72,8 +72,8 @@ def caller(request: HttpRequest, sender_number: str) -> Caller:
 @lru_cache(maxsize=1)
 def trust() -> TrustAnchors:
     """What organization certificates must chain to."""
-    paths = (*settings.SEGL.trust_anchors, *settings.SEGL.intermediates)
-    return TrustAnchors.from_pem(*(path.read_bytes() for path in paths))
+    anchors = TrustAnchors.from_pem(*(path.read_bytes() for path in settings.SEGL.trust_anchors))
+    return anchors.with_intermediates(*(path.read_bytes() for path in settings.SEGL.intermediates))
 
 
 @lru_cache(maxsize=1024)
