@@ -59,3 +59,12 @@ def test_a_job_has_only_so_many_pages() -> None:
     rules.check_pages(2000)
     with pytest.raises(NotAllowedError, match="at most 2000"):
         rules.check_pages(2001)
+
+
+@pytest.mark.parametrize("number", ["", " ", "+", "none"])
+@pytest.mark.parametrize("email", [None, Email("kari@example.com")])
+def test_a_mobile_number_has_digits(number: str, email: Email | None) -> None:
+    signer = Signer(ContactInformation(email, Sms(number)))
+    with pytest.raises(NotAllowedError, match="The mobile number of signer 1 has no digits") as refused:
+        rules.terms(Sector.PUBLIC, manifest(signer))
+    assert refused.value.code == "MOBILE_NUMBER_NOT_USABLE"

@@ -93,6 +93,11 @@ def _check_reachable(number: int, signer: Signer) -> None:
     contact = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
     if contact is None or isinstance(contact, NotificationsUsingLookup):
         return
+    if contact.sms and not any(each.isdecimal() for each in contact.sms.number):
+        raise NotAllowedError(
+            "MOBILE_NUMBER_NOT_USABLE",
+            f"The mobile number of signer {number} has no digits: give one like 99999999, or leave sms out.",
+        )
     if contact.email is None:
         if not settings.SEGL_SMS_GATEWAY:
             raise NotAllowedError(
