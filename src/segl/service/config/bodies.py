@@ -165,7 +165,7 @@ class WholeBodies:
 
     def _unparsable(self, scope: Scope) -> Answer | None:
         """The answer to a content type that Django fails to parse: long, or with a parameter encoded by RFC 2231."""
-        content_type = _header(scope, b"content-type") or b""
+        content_type = b",".join(value for name, value in scope["headers"] if name == b"content-type")
         if len(content_type) <= LONGEST_CONTENT_TYPE and b"*" not in content_type.partition(b";")[2]:
             return None
         return self._refusal(
