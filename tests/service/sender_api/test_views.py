@@ -194,6 +194,14 @@ class TestPoll:
         assert [each.xades_url for each in change.signatures] == [f"{url}/xades/1", None]
         assert change.pades_url is None
 
+    def test_a_job_that_all_have_signed_cannot_be_cancelled_even_before_it_is_sealed(self, api: Any) -> None:
+        job = create(person(KARI), contact())
+        signed(job)
+        signed(job, number=2)
+        change = PortalStatusChange.from_xml(api.get(JOBS).content)
+        assert (change.status, change.cancellation_url) == ("IN_PROGRESS", None)
+        assert error(api.post(f"{JOBS}/{job.pk}/cancel"))[:2] == (409, "SIGNATURE_JOB_ENDED")
+
     def test_a_change_is_confirmed_at_its_url(self, api: Any) -> None:
         job = create()
         cancel_job(sender=organization(), job_id=job.pk)

@@ -35,10 +35,16 @@ def status_change(change: DeliveredChange) -> PortalStatusChange:
             for each in change.signers
         ),
         reference=job.reference,
-        cancellation_url=f"{url}/cancel" if job.status == PortalJobStatus.IN_PROGRESS else None,
+        cancellation_url=f"{url}/cancel" if _can_be_cancelled(change) else None,
         delete_documents_url=f"{url}/documents" if _has_documents(job) else None,
         pades_url=f"{url}/pades" if change.has_pades else None,
     )
+
+
+def _can_be_cancelled(change: DeliveredChange) -> bool:
+    """Whether somebody has yet to sign; after the last signature a job can only be completed."""
+    waiting = any(each.status == SignatureStatus.WAITING for each in change.signers)
+    return waiting and change.job.status == PortalJobStatus.IN_PROGRESS
 
 
 def _has_documents(job: Job) -> bool:
