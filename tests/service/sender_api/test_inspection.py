@@ -1,8 +1,10 @@
+"""What a sender sends again is not inspected again, and nobody learns what others sent."""
+
 from collections.abc import Iterator, Mapping
 
 import pytest
-from tests import pdfs
 
+import pdfs
 from segl.core.errors import InvalidDocument
 from segl.service import rendering
 from segl.service.rendering import PdfFacts
@@ -17,9 +19,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
     names: Asked = []
     real = rendering.inspect
 
-    def inspect(pdfs: Mapping[str, bytes | memoryview]) -> list[PdfFacts]:
-        names.append(list(pdfs))
-        return real(pdfs)
+    def inspect(sent: Mapping[str, bytes | memoryview]) -> list[PdfFacts]:
+        names.append(list(sent))
+        return real(sent)
 
     monkeypatch.setattr(rendering, "inspect", inspect)
     inspection._known.clear()

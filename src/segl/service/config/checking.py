@@ -78,7 +78,7 @@ def _check_documents() -> None:
 
     try:
         documents.probe()
-    except Exception as error:
+    except Exception as error:  # each kind of store raises its own
         # Object stores tell much over many lines; the first says what it is.
         reason = str(error).strip().partition("\n")[0]
         raise ConfigurationError(
