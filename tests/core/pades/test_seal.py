@@ -310,6 +310,15 @@ def test_revocation_data_is_stored_beside_the_seal_and_is_no_forbidden_change(
     assert report_of(sealed, authority.trust()).verdict == Verdict.PASSED
 
 
+def test_validation_data_is_added_without_touching_what_was_sealed(seal_key: PrivateKey, authority: Authority) -> None:
+    """Not even the time of the last change: it differs from the sealed one when a second ends in between."""
+    stored = seal(pdfs.pdf("Signed"), key=seal_key, sealed_at=NOW, revocation=Revocation(authority.key))
+    added = stored[stored.index(b"%%EOF", stored.index(b"/ByteRange")) :]
+    assert b"/DSS" in added
+    assert b"/ModDate" not in added
+    assert b"/Producer" not in added
+
+
 def test_an_update_hidden_behind_a_permitted_one_fails_the_seal(seal_key: PrivateKey, authority: Authority) -> None:
     stored = seal(pdfs.pdf("Signed"), key=seal_key, sealed_at=NOW, revocation=Revocation(authority.key))
     assert report_of(stored, authority.trust()).verdict == Verdict.PASSED

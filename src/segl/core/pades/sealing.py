@@ -103,14 +103,21 @@ class _Timestamper(TimeStamper):
         return cms.ContentInfo.load(self.authority.timestamp(message_digest))
 
 
+class _ValidationDataWriter(IncrementalPdfFileWriter):
+    def _update_meta(self) -> None:
+        """Leave the document's Info as it was sealed: a later ModDate there would be a change that the seal forbids."""
+
+
 def _add_validation_data(sealed: BytesIO, chain: Sequence[x509.Certificate], values: RevocationValues) -> None:
-    DocumentSecurityStore.add_dss(
-        sealed,
+    writer = _ValidationDataWriter(sealed)
+    DocumentSecurityStore.supply_dss_in_writer(
+        writer,
         None,
         certs=[_asn1(each) for each in chain],
         crls=[crl.CertificateList.load(each) for each in values.crls],
         ocsps=[ocsp.OCSPResponse.load(each) for each in values.ocsps],
     )
+    writer.write_in_place()  # type: ignore[no-untyped-call]  # pyHanko has types in part only
 
 
 def _asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
