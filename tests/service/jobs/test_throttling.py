@@ -14,20 +14,26 @@ SENDER, OTHER = "123456789", "310248711"
 
 
 class Time:
-    """A wall clock that stands still until it is moved."""
+    """A wall clock, this machine's and the database's, that stands still until it is moved."""
 
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._count_call, self._monkeypatch = throttling._COUNT_CALL, monkeypatch
+        assert "clock_timestamp()" in self._count_call
+        self._set(datetime(2026, 11, 24, 12, tzinfo=UTC))
 
     def pass_by(self, **how_much: float) -> None:
-        self.now += timedelta(**how_much)
+        self._set(self.now + timedelta(**how_much))
+
+    def _set(self, now: datetime) -> None:
+        self.now = now
+        self._monkeypatch.setattr(clock, "wall", lambda: now)
+        in_database = self._count_call.replace("clock_timestamp()", f"timestamptz '{now.isoformat()}'")
+        self._monkeypatch.setattr(throttling, "_COUNT_CALL", in_database)
 
 
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    time = Time()
-    monkeypatch.setattr(clock, "wall", lambda: time.now)
-    return time
+    return Time(monkeypatch)
 
 
 @pytest.fixture
@@ -65,6 +71,22 @@ def test_ten_calls_a_second_may_go_on_for_ever(counting: Throttle, time: Time) -
     for _ in range(50):
         assert calls(counting, 1) == [False]
         time.pass_by(seconds=0.1)
+
+
+@pytest.mark.parametrize("permitted", [3, 300])
+def test_any_number_of_calls_a_second_is_kept(counting: Throttle, time: Time, permitted: int) -> None:
+    blocked = [counting.is_blocked(SENDER, calls_per_second=permitted) for _ in range(permitted + 1)]
+    assert blocked.index(True) == permitted
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_machines_whose_clocks_differ_count_alike(
+    counting: Throttle, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls(counting, 1)
+    fast = time.now + timedelta(seconds=5)
+    monkeypatch.setattr(clock, "wall", lambda: fast)
+    assert calls(counting, 10) == [False] * 9 + [True]
 
 
 def test_a_sender_is_blocked_alone(counting: Throttle, time: Time) -> None:

@@ -19,14 +19,14 @@ from segl.service.store.transactions import write
 
 BLOCKED = timedelta(seconds=30)
 _KEPT = timedelta(days=1)
-_MILLISECOND = timedelta(milliseconds=1)
-_SECOND = 1000
+_MICROSECOND = timedelta(microseconds=1)
+_SECOND = 1_000_000
 _MOST_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a sender has called until now, by the generic cell rate algorithm; times are milliseconds since 1970.
+    """How a sender has called until now, by the generic cell rate algorithm; times are microseconds since 1970.
 
     `even` is when the calls so far would have ended, had they come evenly spaced.
     """
@@ -39,7 +39,7 @@ class Pace:
         if self.blocked_until > now:
             return self
         even = max(self.even, now) + step
-        return Pace(even, now + BLOCKED // _MILLISECOND if even > now + _SECOND else 0)
+        return Pace(even, now + BLOCKED // _MICROSECOND if even > now + _SECOND else 0)
 
 
 class Throttle(Protocol):
@@ -70,7 +70,7 @@ class ThrottleInMemory:
         self._polls: dict[tuple[str, str], datetime] = {}
 
     def is_blocked(self, sender: str, *, calls_per_second: int) -> bool:
-        now = _milliseconds(clock.wall())
+        now = _microseconds(clock.wall())
         with self._lock:
             pace = self._paces.get(sender, Pace()).after_call(now, _SECOND // calls_per_second)
             self._paces[sender] = pace
@@ -88,21 +88,22 @@ class ThrottleInMemory:
 
 
 class ThrottleInDatabase:
-    """For processes that share a database; its tables are not logged, so that a call waits for no disk."""
+    """For processes that share a database; its tables are not logged, so that a call waits for no disk.
+
+    Calls are counted by the database's clock: those of the machines differ.
+    """
 
     def is_blocked(self, sender: str, *, calls_per_second: int) -> bool:
-        now = _milliseconds(clock.wall())
         told: dict[str, str | int] = {
             "sender": sender,
-            "now": now,
             "step": _SECOND // calls_per_second,
-            "limit": now + _SECOND,
-            "blocked_until": now + BLOCKED // _MILLISECOND,
+            "second": _SECOND,
+            "block": BLOCKED // _MICROSECOND,
         }
         with write(), connection.cursor() as cursor:
             cursor.execute(_COUNT_CALL, told)
-            [blocked_until] = cursor.fetchone()
-        return bool(blocked_until > now)
+            [is_blocked] = cursor.fetchone()
+        return bool(is_blocked)
 
     def next_poll(self, sender: str, queue: str) -> datetime:
         found = PollTime.objects.filter(pk=_digest(sender, queue)).first()
@@ -115,16 +116,18 @@ class ThrottleInDatabase:
 
 # `Pace.after_call` in one statement.
 _COUNT_CALL = """
-    INSERT INTO call_pace AS pace (sender, even, blocked_until) VALUES (%(sender)s, %(now)s + %(step)s, 0)
+    WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now)
+    INSERT INTO call_pace AS pace (sender, even, blocked_until) SELECT %(sender)s, now + %(step)s, 0 FROM clock
     ON CONFLICT (sender) DO UPDATE SET
         even = CASE
-            WHEN pace.blocked_until > %(now)s THEN pace.even
-            ELSE greatest(pace.even, %(now)s) + %(step)s END,
+            WHEN pace.blocked_until > (SELECT now FROM clock) THEN pace.even
+            ELSE greatest(pace.even, (SELECT now FROM clock)) + %(step)s END,
         blocked_until = CASE
-            WHEN pace.blocked_until > %(now)s THEN pace.blocked_until
-            WHEN greatest(pace.even, %(now)s) + %(step)s > %(limit)s THEN %(blocked_until)s
+            WHEN pace.blocked_until > (SELECT now FROM clock) THEN pace.blocked_until
+            WHEN greatest(pace.even - (SELECT now FROM clock), 0) + %(step)s > %(second)s
+                THEN (SELECT now FROM clock) + %(block)s
             ELSE 0 END
-    RETURNING blocked_until
+    RETURNING blocked_until > (SELECT now FROM clock)
 """
 
 
@@ -139,12 +142,12 @@ def sweep() -> None:
     before = clock.wall() - _KEPT
     with write():
         PollTime.objects.filter(permitted_at__lt=before).delete()
-        CallPace.objects.filter(even__lt=_milliseconds(before)).delete()
+        CallPace.objects.filter(even__lt=_microseconds(before)).delete()
 
 
 def _digest(sender: str, queue: str) -> bytes:
     return hashlib.sha256(f"{sender} {queue}".encode()).digest()
 
 
-def _milliseconds(time: datetime) -> int:
-    return (time - _LONG_AGO) // _MILLISECOND
+def _microseconds(time: datetime) -> int:
+    return (time - _LONG_AGO) // _MICROSECOND

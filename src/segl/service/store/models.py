@@ -41,7 +41,7 @@ class Organization(models.Model):
 
 
 class CallPace(models.Model):
-    """How fast a sender calls; see `segl.service.jobs.throttling`. Times are milliseconds since 1970."""
+    """How fast a sender calls; see `segl.service.jobs.throttling`. Times are microseconds since 1970."""
 
     sender = models.CharField(primary_key=True, max_length=ORGANIZATION_NUMBER_LENGTH)
     even = models.BigIntegerField()
