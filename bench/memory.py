@@ -44,7 +44,7 @@ SAMPLE_SECONDS = 0.02
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running_sandbox(Path(folder, "sandbox")) as sandbox:
         configuration = replace(
-            ClientConfiguration.sandbox(sandbox.ready_file, "123456789"), timeouts=Timeouts(read=120)
+            ClientConfiguration.sandbox(sandbox.ready_file, "123456789"), timeouts=Timeouts(call=120)
         )
         content = large_pdf()
         upload(configuration, content)

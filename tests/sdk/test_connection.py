@@ -152,7 +152,7 @@ def test_a_silent_server_is_given_up_in_time(
     service.answer = lambda _: over.wait(10)
     try:
         with pytest.raises(NoAnswerError, match="No answer in time"):
-            who_am_i(replace(configuration, timeouts=Timeouts(read=0.1)))
+            who_am_i(replace(configuration, timeouts=Timeouts(call=0.1)))
     finally:
         over.set()
 
@@ -167,7 +167,7 @@ def test_a_download_has_a_time_out_of_its_own(
         reply(handler, 200, b"%PDF-")
 
     service.answer = answer
-    patient = replace(configuration, timeouts=Timeouts(read=0.1, download=10))
+    patient = replace(configuration, timeouts=Timeouts(call=0.1, download=10))
 
     assert save(patient, f"{service.api_root}/1/pades", tmp_path / "signed.pdf").read_bytes() == b"%PDF-"
 

@@ -1,26 +1,34 @@
 """What a program says and hears about jobs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from segl.core.protocol import PortalJobStatus, PortalSignature, PortalStatusChange
 from segl.sdk import (
+    CancellationReference,
     ConfirmationReference,
+    ContactInformation,
+    DeleteDocumentsReference,
     Document,
+    Email,
     FileType,
     InvalidInput,
     Job,
     JobStatus,
     JobStatusChange,
     NotAvailableError,
+    NotificationsUsingLookup,
     PadesReference,
     PersonalIdentificationNumber,
     PollingQueue,
     Sender,
     SignatureStatus,
+    Signer,
     XadesReference,
 )
 
@@ -111,16 +119,33 @@ DOCUMENT = Document("Title", "Message", FileType.PDF, b"%PDF-")
         (
             Document,
             ("Title", "Message", "PDF", b"%PDF-"),
-            "Document.file_type is 'PDF', of type str; write FileType.PDF.",
+            "Document.file_type is 'PDF', of type str; write FileType.PDF or FileType.TXT.",
         ),
         (Document, (None, "Message", FileType.PDF, b"%PDF-"), "Document.title is None, of type NoneType; write a text"),
-        (Document, ("Title", None, FileType.PDF, b"%PDF-"), "Document.message is None, "),
+        (
+            Document,
+            ("Title", 1, FileType.PDF, b"%PDF-"),
+            "Document.message is 1, of type int; write a text (str), or None",
+        ),
         (Document, ("Title", "Message", FileType.PDF, None), "write a path, or the content as bytes."),
         (Job, (DOCUMENT, SIGNER), "of type PersonalIdentificationNumber; write a list, [Signer(…), …]."),
         (Job, (DOCUMENT, ["01017012345"]), "One of Job.signers is of type str; write Signer(…)."),
-        (Job, ("contract.pdf", []), "Job.document is 'contract.pdf', of type str; write Document(…)."),
-        (Job, (DOCUMENT, [], None, "4"), "of type str; write AuthenticationLevel.FOUR."),
-        (Job, (DOCUMENT, [], None, None, "123456789"), "Job.sender is '123456789', of type str; write Sender("),
+        (
+            Job,
+            ("contract.pdf", []),
+            "Job.document is 'contract.pdf', of type str; write Document(…) or a list of them.",
+        ),
+        (
+            partial(Job, authentication_level="4"),
+            (DOCUMENT, []),
+            "Job.authentication_level is '4', of type str; write AuthenticationLevel.FOUR.",
+        ),
+        (partial(Job, sender="123456789"), (DOCUMENT, []), "Job.sender is '123456789', of type str; write Sender("),
+        (partial(Job, available=3600), (DOCUMENT, []), "Job.available is 3600, of type int; write a timedelta."),
+        (partial(Job, available=timedelta(seconds=0.5)), (DOCUMENT, []), "Job.available is 0:00:00.500000; give whole"),
+        (Job, ([DOCUMENT, DOCUMENT], []), "A job with 2 documents needs a title: Job(…, title=…)."),
+        (partial(Job, title="Both"), ([DOCUMENT, DOCUMENT], []), "A job has one description, which all its signers"),
+        (partial(Job, description="Read it."), (DOCUMENT, []), "A job has one description, which all its signers"),
         (Sender, (123456789,), "An organization number is 123456789, of type int; write its 9 digits as a text"),
         (Sender, ("123456789", "queue"), "of type str; write PollingQueue("),
         (PollingQueue, (None,), "The polling queue's name is None"),
@@ -132,3 +157,81 @@ def test_a_value_of_another_type_is_refused_with_what_to_write(
     with pytest.raises(InvalidInput) as error:
         kind(*arguments)
     assert sentence in str(error.value)
+
+
+def test_files_of_one_name_are_told_apart() -> None:
+    paths = ("a/contract.pdf", "b/Contract.PDF", "b/contract_2.pdf", "c/contract.pdf", "notes.txt", "x/notes.txt")
+    kinds = [FileType.TXT if path.endswith("txt") else FileType.PDF for path in paths]
+    job = Job([Document("Title", None, kind, path) for kind, path in zip(kinds, paths, strict=True)], [], title="All")
+
+    assert job.file_names == (
+        "contract.pdf",
+        "Contract_2.PDF",
+        "contract_2_2.pdf",
+        "contract_3.pdf",
+        "notes.txt",
+        "notes_2.txt",
+    )
+
+
+def test_a_long_files_number_stays_within_the_limit() -> None:
+    document = Document("Title", None, FileType.PDF, "x" * 200 + ".pdf")
+
+    assert Job([document, document], [], title="Both").file_names[1] == "x" * 94 + "_2.pdf"
+
+
+def test_a_signers_signature_is_found() -> None:
+    ola = ContactInformation(Email("ola@example.com"))
+    told = PortalStatusChange(
+        7,
+        PortalJobStatus.IN_PROGRESS,
+        "https://x/complete",
+        (
+            PortalSignature(SignatureStatus.SIGNED, NOW, SIGNER, "https://x/xades/1"),
+            PortalSignature("ASLEEP", NOW, ola),
+        ),
+    )
+    change = JobStatusChange(NOW, told)
+
+    assert change.signature_for(Signer(SIGNER, NotificationsUsingLookup())).status is SignatureStatus.SIGNED
+    assert change.signature_for(SIGNER).xades_reference == XadesReference("https://x/xades/1")
+    assert change.signature_for(ola).status == "ASLEEP"
+    with pytest.raises(InvalidInput, match=r"Job 7 has no signers PersonalIdentificationNumber\(010170\*"):
+        change.signature_for(PersonalIdentificationNumber("01017012345"))
+    with pytest.raises(InvalidInput, match="The signer is of type str; write the job's Signer"):
+        change.signature_for("11111111111")  # type: ignore[arg-type]
+
+
+def test_a_signer_who_is_there_twice_is_not_guessed() -> None:
+    with pytest.raises(InvalidInput, match="Job 7 has 2 signers"):
+        changed().signature_for(SIGNER)
+
+
+def test_a_job_status_of_later_versions_is_kept() -> None:
+    told = PortalStatusChange(
+        7, "ON_HOLD", "https://x/complete", (PortalSignature(SignatureStatus.WAITING, NOW, SIGNER),)
+    )
+
+    assert JobStatusChange(NOW, told).status == "ON_HOLD"
+
+
+def test_cancelling_and_deleting_are_offered_when_the_service_does() -> None:
+    told = changed().told
+    assert told
+    change = JobStatusChange(NOW, replace(told, cancellation_url="https://x/cancel", delete_documents_url="https://x"))
+
+    assert (change.cancellable, change.documents_deletable) == (True, True)
+    assert change.cancellation_reference == CancellationReference("https://x/cancel")
+    assert change.delete_documents_reference == DeleteDocumentsReference("https://x")
+    assert not changed().cancellable
+    with pytest.raises(NotAvailableError, match="Job 7 cannot be cancelled"):
+        _ = changed().cancellation_reference
+    with pytest.raises(NotAvailableError, match="The documents of job 7 cannot be deleted"):
+        _ = changed().delete_documents_reference
+
+
+def test_the_wait_goes_by_the_services_clock() -> None:
+    hour = timedelta(hours=1)
+
+    ahead = JobStatusChange(datetime.now(UTC) + hour + timedelta(seconds=60), clock_lead=hour)
+    assert 55 < ahead.seconds_until_next_poll <= 60

@@ -14,20 +14,32 @@ import pytest
 from certificates import Authority
 from segl.core.asice import open_package
 from segl.core.errors import InvalidInput
-from segl.core.protocol import ErrorMessage, PortalJobRequest, PortalJobResponse, PortalManifest
+from segl.core.protocol import (
+    Availability,
+    ErrorMessage,
+    ManifestDocument,
+    PortalJobRequest,
+    PortalJobResponse,
+    PortalManifest,
+)
 from segl.sdk import (
     AuthenticationLevel,
     BrokerNotAuthorizedError,
+    CancellationReference,
     ConfirmationReference,
     ContactInformation,
+    DeleteDocumentsReference,
     Document,
     Email,
     FileType,
     ForeignUrlError,
+    IdentifierInSignedDocuments,
     InvalidDocument,
     Job,
+    JobNotCancellableError,
     JobResponse,
     JobStatus,
+    NoAnswerError,
     Notifications,
     PersonalIdentificationNumber,
     PollingQueue,
@@ -38,8 +50,9 @@ from segl.sdk import (
     TooEagerPollingError,
     UnexpectedResponseError,
     XadesReference,
+    operations,
 )
-from segl.sdk.exchange import Operation, Request, Response
+from segl.sdk.exchange import Operation, Request, Response, Wait
 from segl.sdk.operations import PortalOperations
 
 ROOT = "https://api.example.org/api"
@@ -64,7 +77,9 @@ def calls(authority: Authority) -> PortalOperations:
 
 def asked(operation: Operation[T]) -> Request:
     """What the operation asks for first."""
-    return next(operation)
+    request = next(operation)
+    assert isinstance(request, Request)
+    return request
 
 
 def answered(operation: Operation[T], status: int, content: bytes = b"", **headers: str) -> T:
@@ -129,9 +144,10 @@ def test_create_sends_the_request_and_the_signed_package(calls: PortalOperations
 
 
 def test_create_answers_the_receipt(calls: PortalOperations, job: Job) -> None:
-    content = PortalJobResponse(7, f"{ROOT}/123456789/portal/signature-jobs/7/cancel", "mine").to_xml()
+    url = f"{ROOT}/123456789/portal/signature-jobs/7/cancel"
+    content = PortalJobResponse(7, url, "mine").to_xml()
 
-    assert answered(calls.create(job), 200, content) == JobResponse(7, "mine")
+    assert answered(calls.create(job), 200, content) == JobResponse(7, "mine", CancellationReference(url))
 
 
 @pytest.fixture
@@ -211,6 +227,131 @@ def test_confirm_posts_nothing_to_the_reference(calls: PortalOperations) -> None
     answered(calls.confirm(ConfirmationReference(url)), 204)
 
 
+def test_cancel_posts_nothing_to_the_reference(calls: PortalOperations) -> None:
+    url = f"{ROOT}/123456789/portal/signature-jobs/7/cancel"
+
+    request = asked(calls.cancel(CancellationReference(url)))
+    assert (request.method, request.url, request.content) == ("POST", url, b"")
+    answered(calls.cancel(CancellationReference(url)), 200)
+
+
+def test_a_job_that_has_ended_cannot_be_cancelled(calls: PortalOperations) -> None:
+    reference = CancellationReference(f"{ROOT}/123456789/portal/signature-jobs/7/cancel")
+    content = ErrorMessage("JOB_COMPLETED", "Too late.", "CLIENT").to_xml()
+
+    with pytest.raises(JobNotCancellableError, match="Too late") as error:
+        refused(calls.cancel(reference), 409, content, x_request_id="4711")
+    assert (error.value.code, error.value.request_id) == ("JOB_COMPLETED", "4711")
+
+
+def test_documents_are_deleted_at_their_reference(calls: PortalOperations) -> None:
+    url = f"{ROOT}/123456789/portal/signature-jobs/7"
+
+    request = asked(calls.delete_documents(DeleteDocumentsReference(url)))
+    assert (request.method, request.url) == ("DELETE", url)
+    answered(calls.delete_documents(DeleteDocumentsReference(url)), 204)
+
+
+def test_a_whole_job_stands_in_the_manifest(calls: PortalOperations, authority: Authority) -> None:
+    activation = datetime(2026, 12, 1, 8, tzinfo=UTC)
+    job = Job(
+        [Document("Contract", None, FileType.PDF, b"%PDF-1"), Document("Terms", None, FileType.TXT, b"Be kind.")],
+        SIGNERS,
+        title="Contract with terms",
+        description="Read both.",
+        non_sensitive_title="Contract",
+        activation_time=activation,
+        available=timedelta(days=2),
+        identifier_in_signed_documents=IdentifierInSignedDocuments.NAME,
+    )
+
+    [_, (_, package)] = parts(asked(calls.create(job)))
+
+    opened = open_package(
+        package,
+        trust=authority.trust(),
+        now=datetime.now(UTC),
+        tolerance=timedelta(seconds=5),
+        expected_signer=authority.organization("123456789").certificate,
+    )
+    assert opened.documents == {"Contract.pdf": b"%PDF-1", "Terms.txt": b"Be kind."}
+    assert PortalManifest.from_xml(opened.manifest) == PortalManifest(
+        SIGNERS,
+        "123456789",
+        "Contract with terms",
+        (
+            ManifestDocument("Contract", "Contract.pdf", "application/pdf"),
+            ManifestDocument("Terms", "Terms.txt", "text/plain"),
+        ),
+        "Contract",
+        "Read both.",
+        None,
+        Availability(activation, 172800),
+        IdentifierInSignedDocuments.NAME,
+    )
+
+
+def test_documents_that_are_too_large_are_not_sent(calls: PortalOperations) -> None:
+    half = Document("Half", None, FileType.PDF, bytes(6 * 1024 * 1024))
+
+    with pytest.raises(InvalidDocument, match="are 12582912 bytes together; at most 10485760 are accepted"):
+        asked(calls.create(Job([half, half], SIGNERS, title="Both")))
+
+
+def test_each_package_is_shown_before_it_is_sent(calls: PortalOperations, job: Job) -> None:
+    seen: list[tuple[Job, bytes]] = []
+
+    request = asked(replace(calls, see_package=lambda job, package: seen.append((job, package))).create(job))
+    assert seen == [(job, parts(request)[1][1])]
+
+
+def test_without_idempotency_a_creation_is_not_sent_again(calls: PortalOperations, job: Job) -> None:
+    request = asked(replace(calls, retries=2).create(job))
+
+    assert not request.repeatable
+    assert "Idempotency-Key" not in request.headers
+
+
+class TestIdempotentCreation:
+    """A service that keeps Idempotency-Keys is asked again under the same key."""
+
+    CREATED = PortalJobResponse(7, f"{ROOT}/123456789/portal/signature-jobs/7/cancel").to_xml()
+
+    @pytest.fixture
+    def patient(self, calls: PortalOperations) -> PortalOperations:
+        return replace(calls, retries=2, keeps_idempotency_keys=True)
+
+    def test_a_lost_answer_is_asked_for_with_the_same_bytes(self, patient: PortalOperations, job: Job) -> None:
+        operation = patient.create(job)
+        first = next(operation)
+        assert isinstance(first, Request)
+        assert isinstance(operation.throw(NoAnswerError("lost")), Wait)
+        assert operation.send(None) is first
+        with pytest.raises(StopIteration) as end:
+            operation.send(Response(200, {}, self.CREATED))
+        assert end.value.value.signature_job_id == 7
+
+    def test_a_package_that_grew_old_is_signed_anew_under_the_same_key(
+        self, patient: PortalOperations, job: Job, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        operation = patient.create(job)
+        first = next(operation)
+        monkeypatch.setattr(operations, "_FRESH", timedelta())
+        second = operation.send(Response(400, {}, b""))
+        assert isinstance(first, Request)
+        assert isinstance(second, Request)
+        assert first.content != second.content
+        assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
+
+    def test_each_job_has_a_key_of_its_own(self, patient: PortalOperations, job: Job) -> None:
+        keys = {asked(patient.create(job)).headers["Idempotency-Key"] for _ in range(2)}
+        assert len(keys) == 2
+
+    def test_what_is_refused_at_once_stays_refused(self, patient: PortalOperations, job: Job) -> None:
+        with pytest.raises(UnexpectedResponseError, match="answered 400"):
+            refused(patient.create(job), 400)
+
+
 def test_downloads_wait_longer(calls: PortalOperations) -> None:
     request = calls.xades(XadesReference(f"{ROOT}/123456789/portal/signature-jobs/7/xades/1"))
 
@@ -242,9 +383,11 @@ def test_downloads_wait_longer(calls: PortalOperations) -> None:
     "ask",
     [
         lambda calls, url: asked(calls.confirm(ConfirmationReference(url))),
+        lambda calls, url: asked(calls.cancel(CancellationReference(url))),
+        lambda calls, url: asked(calls.delete_documents(DeleteDocumentsReference(url))),
         lambda calls, url: calls.xades(XadesReference(url)),
     ],
-    ids=["confirm", "get_xades"],
+    ids=["confirm", "cancel", "delete_documents", "get_xades"],
 )
 def test_nothing_is_sent_to_another_place(
     calls: PortalOperations, ask: Callable[[PortalOperations, str], object], url: str
@@ -274,6 +417,8 @@ def test_a_document_that_cannot_be_read_stops_the_job_before_it_is_sent(
     [
         (lambda calls: asked(calls.create(None)), r"What is created is None, of type NoneType; write Job\("),
         (lambda calls: asked(calls.confirm("https://x")), "of type str; write a change's confirmation_reference"),
+        (lambda calls: asked(calls.cancel(None)), "of type NoneType; write the cancellation_reference"),
+        (lambda calls: asked(calls.delete_documents(None)), "of type NoneType; write a change's delete_documents_ref"),
         (lambda calls: calls.xades(None), "of type NoneType; write a signature's xades_reference"),
         (lambda calls: calls.pades(None), "of type NoneType; write a change's pades_reference"),
         (lambda calls: asked(calls.get_status_change("123456789")), r"of type str; write Sender\("),

@@ -1,23 +1,29 @@
 """The portal clients: PortalClient, and AsyncPortalClient for asyncio, with the same calls."""
 
+import asyncio
 import platform
+import threading
+from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
 import httpx
 
 import segl
-from segl.sdk.configuration import ClientConfiguration
-from segl.sdk.download import AsyncDownload, Download
-from segl.sdk.jobs import (
+from segl.sdk.changes import (
+    CancellationReference,
     ConfirmationReference,
-    Job,
+    DeleteDocumentsReference,
     JobResponse,
     JobStatusChange,
     PadesReference,
-    Sender,
     XadesReference,
 )
+from segl.sdk.configuration import ClientConfiguration, Proxy
+from segl.sdk.download import AsyncDownload, Download
+from segl.sdk.handling import handle, handle_async, handling
+from segl.sdk.jobs import Job, Sender
 from segl.sdk.operations import PortalOperations
+from segl.sdk.pacing import Pace
 from segl.sdk.tls import client_context
 from segl.sdk.transport import run, run_async
 
@@ -25,16 +31,22 @@ from segl.sdk.transport import run, run_async
 class PortalClient:
     """The portal API for one organization certificate.
 
-    Threads may share it; close it after use (or use `with`). Calls raise the errors drawn in
-    `segl.sdk.errors`; nothing is retried.
+    Threads may share it; close it after use (or use `with`). Calls raise the errors drawn in `segl.sdk.errors`. What is
+    safe to repeat is repeated when the service is out of reach or overloaded (`ClientConfiguration.retries`).
     """
 
     def __init__(self, configuration: ClientConfiguration) -> None:
         self._calls = _operations(configuration)
         self._http = httpx.Client(**_connection(configuration))
+        if configuration.calls_per_second is not None:
+            self._http.event_hooks["request"].append(Pace(configuration.calls_per_second).wait)
 
     def create(self, job: Job) -> JobResponse:
-        """Send a job: its signers are notified and can sign. Each call that arrives makes one more job."""
+        """Send a job: its signers are notified and can sign. Each call makes one more job.
+
+        When NoAnswerError is raised, the job may have been made; poll before you create it again. (A service that keeps
+        Idempotency-Keys was asked again before, as one that was not reached is.)
+        """
         return run(self._http, self._calls.create(job))
 
     def get_status_change(self, sender: Sender | None = None) -> JobStatusChange:
@@ -44,17 +56,43 @@ class PortalClient:
         """
         return run(self._http, self._calls.get_status_change(sender))
 
+    def handle_status_changes(
+        self,
+        handler: Callable[[JobStatusChange], object],
+        sender: Sender | None = None,
+        *,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Have the changes on the sender's queue handled, one by one, until `stop` is set or SIGINT or SIGTERM comes.
+
+        A change is confirmed when its handler ends without an error. When it raises one, or the process is killed, the
+        change is told again later (after 10 minutes): *each is handled at least once*, so a handler must take a change
+        that it has seen before. Several processes may do this; no two get the same change at once.
+
+        Waits as the service permits, and through lost connections and the service's failures. Raises what waiting
+        does not mend: UntrustedServerError, ClientCertificateError, and UnexpectedResponseError with a status of 4xx.
+        """
+        handle(self._http, handling(self._calls, sender), handler, stop or threading.Event())
+
     def confirm(self, reference: ConfirmationReference) -> None:
         """Say that a change has been handled, so that it is not told again."""
         run(self._http, self._calls.confirm(reference))
 
+    def cancel(self, reference: CancellationReference) -> None:
+        """Cancel a job; its signers are told. JobNotCancellableError when it has ended already."""
+        run(self._http, self._calls.cancel(reference))
+
+    def delete_documents(self, reference: DeleteDocumentsReference) -> None:
+        """Delete a job's documents, the signed ones too, before their time."""
+        run(self._http, self._calls.delete_documents(reference))
+
     def get_xades(self, reference: XadesReference) -> Download:
         """One signer's XAdES; fetched when the download is read."""
-        return Download(self._http, self._calls.xades(reference))
+        return Download(self._http, self._calls.xades(reference), self._calls.retries)
 
     def get_pades(self, reference: PadesReference) -> Download:
         """The signed PDF; fetched when the download is read."""
-        return Download(self._http, self._calls.pades(reference))
+        return Download(self._http, self._calls.pades(reference), self._calls.retries)
 
     def who_am_i(self, sender: Sender | None = None) -> str:
         """How the service sees us, as a sentence: a cheap test of certificate and authorization."""
@@ -76,6 +114,8 @@ class AsyncPortalClient:
     def __init__(self, configuration: ClientConfiguration) -> None:
         self._calls = _operations(configuration)
         self._http = httpx.AsyncClient(**_connection(configuration))
+        if configuration.calls_per_second is not None:
+            self._http.event_hooks["request"].append(Pace(configuration.calls_per_second).wait_async)
 
     async def create(self, job: Job) -> JobResponse:
         """See `PortalClient.create`."""
@@ -85,17 +125,35 @@ class AsyncPortalClient:
         """See `PortalClient.get_status_change`."""
         return await run_async(self._http, self._calls.get_status_change(sender))
 
+    async def handle_status_changes(
+        self,
+        handler: Callable[[JobStatusChange], Awaitable[object]],
+        sender: Sender | None = None,
+        *,
+        stop: asyncio.Event | None = None,
+    ) -> None:
+        """See `PortalClient.handle_status_changes`; the handler is awaited."""
+        await handle_async(self._http, handling(self._calls, sender), handler, stop or asyncio.Event())
+
     async def confirm(self, reference: ConfirmationReference) -> None:
         """See `PortalClient.confirm`."""
         await run_async(self._http, self._calls.confirm(reference))
 
+    async def cancel(self, reference: CancellationReference) -> None:
+        """See `PortalClient.cancel`."""
+        await run_async(self._http, self._calls.cancel(reference))
+
+    async def delete_documents(self, reference: DeleteDocumentsReference) -> None:
+        """See `PortalClient.delete_documents`."""
+        await run_async(self._http, self._calls.delete_documents(reference))
+
     def get_xades(self, reference: XadesReference) -> AsyncDownload:
         """See `PortalClient.get_xades`; the download is awaited, not this call."""
-        return AsyncDownload(self._http, self._calls.xades(reference))
+        return AsyncDownload(self._http, self._calls.xades(reference), self._calls.retries)
 
     def get_pades(self, reference: PadesReference) -> AsyncDownload:
         """See `PortalClient.get_pades`; the download is awaited, not this call."""
-        return AsyncDownload(self._http, self._calls.pades(reference))
+        return AsyncDownload(self._http, self._calls.pades(reference), self._calls.retries)
 
     async def who_am_i(self, sender: Sender | None = None) -> str:
         """See `PortalClient.who_am_i`."""
@@ -117,12 +175,15 @@ def _operations(configuration: ClientConfiguration) -> PortalOperations:
         key=configuration.certificate,
         sender=configuration.sender,
         download_wait=configuration.timeouts.download,
+        retries=configuration.retries,
+        keeps_idempotency_keys=configuration.environment.keeps_idempotency_keys,
+        see_package=configuration.see_package,
     )
 
 
 def _connection(configuration: ClientConfiguration) -> dict[str, Any]:
     """What both httpx clients are made with; nothing is taken from the environment's variables."""
-    environment, timeouts = configuration.environment, configuration.timeouts
+    environment, timeouts, proxy = configuration.environment, configuration.timeouts, configuration.proxy
     system = f"Python {platform.python_version()}; {platform.system()}"
     return {
         "verify": client_context(
@@ -130,8 +191,17 @@ def _connection(configuration: ClientConfiguration) -> dict[str, Any]:
             organization_number=environment.organization_number,
             key=configuration.certificate,
         ),
-        "headers": {"User-Agent": f"segl-python/{segl.__version__} ({system})"},
-        "timeout": httpx.Timeout(timeouts.read, connect=timeouts.connect),
+        "headers": {
+            "User-Agent": f"segl-python/{segl.__version__} ({system}) {configuration.user_agent_suffix}".rstrip()
+        },
+        "timeout": httpx.Timeout(timeouts.call, connect=timeouts.connect),
+        "limits": httpx.Limits(max_connections=configuration.connections),
+        "proxy": proxy and httpx.Proxy(proxy.url, auth=_credentials(proxy)),
+        "auth": configuration.auth,
         "trust_env": False,
         "follow_redirects": False,
     }
+
+
+def _credentials(proxy: Proxy) -> tuple[str, str] | None:
+    return None if proxy.user is None or proxy.password is None else (proxy.user, proxy.password)

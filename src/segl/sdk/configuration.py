@@ -2,19 +2,21 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
 
+import httpx
 from cryptography import x509
 
 from segl.core.certificates import load_pem
 from segl.core.errors import InvalidInput
 from segl.core.keys import PrivateKey
 from segl.core.kinds import check_kind
-from segl.sdk.jobs import Sender, check_organization_number
+from segl.sdk.jobs import Job, Sender, check_organization_number
 
 Source = bytes | str | os.PathLike[str]
 """A file's path, or its content as bytes."""
@@ -26,11 +28,21 @@ class Environment:
 
     `trust_anchors` (PEM: a path, or the content as bytes) are the only roots the server's certificate may
     chain to; `organization_number` (9 digits) is whose it must be. Host names are not compared.
+    `keeps_idempotency_keys` says that the service makes one job of repeated creations with one Idempotency-Key, as
+    Segl's does, so that a creation whose answer was lost can be repeated.
+
+    The official service's environments are `PRODUCTION`, `DIFITEST` and `DIFIQA`.
     """
+
+    PRODUCTION: ClassVar["Environment"]
+    DIFITEST: ClassVar["Environment"]
+    DIFIQA: ClassVar["Environment"]
 
     api_root: str
     trust_anchors: Source
     organization_number: str
+    _: KW_ONLY
+    keeps_idempotency_keys: bool = False
 
     def __post_init__(self) -> None:
         check_kind("The API root", self.api_root, str, write='its URL, "https://…"')
@@ -50,7 +62,16 @@ class Environment:
         with _ready(ready_file) as ready:
             server = ready["server"]
             found = ready["api_root"], server["trust_anchors"], server["organization_number"]
-        return cls(*found)
+        return cls(*found, keeps_idempotency_keys=True)
+
+
+def _official(api_root: str, trust_anchors: str) -> Environment:
+    return Environment(api_root, Path(__file__).with_name("trust") / trust_anchors, "984661185")
+
+
+Environment.PRODUCTION = _official("https://api.signering.posten.no/api", "production.pem")
+Environment.DIFITEST = _official("https://api.difitest.signering.posten.no/api", "test.pem")
+Environment.DIFIQA = _official("https://api.difiqa.signering.posten.no/api", "test.pem")
 
 
 class ClientCertificate(PrivateKey):
@@ -81,24 +102,69 @@ class ClientCertificate(PrivateKey):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long to wait, in seconds: for a connection, for each piece of an answer, and of a download."""
+    """How long to wait, in seconds: for a connection, for each piece of a call's answer, and of a download."""
 
     connect: float = 10
-    read: float = 30
+    call: float = 30
     download: float = 60
+
+    def __post_init__(self) -> None:
+        for name in ("connect", "call", "download"):
+            _check_positive(f"Timeouts.{name}", getattr(self, name), write="seconds (int or float)")
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy that calls go through (CONNECT): its URL, and user and password where it wants them."""
+
+    url: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        check_kind("Proxy.url", self.url, str, write='its URL, "http://host:port"', secret=True)
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+            raise InvalidInput('Proxy.url must be "http://host:port"; give user and password apart.')
+        if (self.user is None) != (self.password is None):
+            raise InvalidInput("A Proxy needs both user and password, or neither.")
 
 
 @dataclass(frozen=True, slots=True)
 class ClientConfiguration:
-    """What a client is made from. `sender` is used where a call or a job names none.
+    """What a client is made from. Nothing is read from environment variables.
 
-    Nothing is read from environment variables.
+    sender:
+        Used where a call or a job names none.
+    proxy:
+        What calls go through; none without.
+    retries:
+        How often a call that is safe to repeat is repeated when the service is out of reach or overloaded.
+    calls_per_second:
+        Calls are spread so that no more are made; the service blocks a sender, over all its programs, at more than 10.
+        None: no limit.
+    connections:
+        How many may be open at once.
+    user_agent_suffix:
+        What stands behind the SDK's own name in the User-Agent.
+    see_package:
+        Called with each job and its document package (a ZIP) before it is sent; an error from it ends the call.
+    auth:
+        Adds to each request what later versions of the API may want, such as an access token.
     """
 
     environment: Environment
     certificate: ClientCertificate
     sender: Sender | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
+    _: KW_ONLY
+    proxy: Proxy | None = None
+    retries: int = 2
+    calls_per_second: float | None = 8
+    connections: int = 10
+    user_agent_suffix: str = ""
+    see_package: Callable[[Job, bytes], object] | None = None
+    auth: httpx.Auth | None = None
 
     def __post_init__(self) -> None:
         check_kind("The environment", self.environment, Environment, write="Environment(…)")
@@ -111,6 +177,14 @@ class ClientConfiguration:
         if self.sender is not None:
             check_kind("The sender", self.sender, Sender, write='Sender("…")')
         check_kind("The timeouts", self.timeouts, Timeouts, write="Timeouts(…)")
+        if self.proxy is not None:
+            check_kind("The proxy", self.proxy, Proxy, write='Proxy("http://host:port")', secret=True)
+        if self.calls_per_second is not None:
+            _check_positive("calls_per_second", self.calls_per_second, write="a number, or None")
+        check_kind("retries", self.retries, int, write="a whole number (int)")
+        _check_positive("connections", self.connections, write="a whole number (int)")
+        if not self.user_agent_suffix.isascii() or not (self.user_agent_suffix or "x").isprintable():
+            raise InvalidInput('user_agent_suffix must be printable ASCII, such as "archive/1.2".')
 
     @classmethod
     def sandbox(cls, ready_file: str | os.PathLike[str], organization_number: str) -> Self:
@@ -124,6 +198,12 @@ class ClientConfiguration:
             pkcs12, password = chosen["pkcs12"], chosen["password"]
         certificate = ClientCertificate.from_pkcs12(pkcs12, password)
         return cls(Environment.sandbox(ready_file), certificate, Sender(organization_number))
+
+
+def _check_positive(name: str, value: object, *, write: str) -> None:
+    check_kind(name, value, (int, float), write=write)
+    if not value > 0:  # type: ignore[operator]  # it is a number
+        raise InvalidInput(f"{name} is {value}; it must be more than 0.")
 
 
 def _content(source: Source) -> bytes:

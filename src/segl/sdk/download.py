@@ -13,7 +13,7 @@ from typing import IO
 
 import httpx
 
-from segl.sdk.exchange import Request
+from segl.sdk.exchange import Request, downloaded
 from segl.sdk.transport import stream, stream_async
 
 
@@ -23,10 +23,11 @@ class Download:
 
     _http: httpx.Client
     _request: Request
+    _retries: int
 
     def __iter__(self) -> Iterator[bytes]:
         """The bytes as they come. Until the last one came without an error, they are not the whole result."""
-        return stream(self._http, self._request)
+        return stream(self._http, downloaded(self._request, self._retries))
 
     def read(self) -> bytes:
         return b"".join(self)
@@ -45,10 +46,11 @@ class AsyncDownload:
 
     _http: httpx.AsyncClient
     _request: Request
+    _retries: int
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """The bytes as they come. Until the last one came without an error, they are not the whole result."""
-        return stream_async(self._http, self._request)
+        return stream_async(self._http, downloaded(self._request, self._retries))
 
     async def read(self) -> bytes:
         return b"".join([chunk async for chunk in self])

@@ -1,33 +1,51 @@
-"""One call as values: an operation is a generator that yields requests, receives responses and returns a
-result. Operations know nothing of sockets or of sync and async: transport.py drives them.
+"""One call as values: an operation is a generator that yields steps and returns a result.
+
+A step is a `Request`, answered with a `Response` or with a NoAnswerError thrown in, or a `Wait`. Operations know
+nothing of sockets or of sync and async: transport.py drives them.
 """
 
+import random
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TypeVar
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
 
 from segl.core.errors import InvalidMessage
 from segl.core.protocol import ErrorMessage
 from segl.sdk.errors import (
     BrokerNotAuthorizedError,
+    ClientCertificateError,
+    NoAnswerError,
+    NotReachedError,
     RateLimitedError,
     TooEagerPollingError,
     UnexpectedResponseError,
+    UntrustedServerError,
 )
 
 POLL_TIME = "x-next-permitted-poll-time"
+_PASSING = {500, 502, 503, 504}
+_LONGEST_RETRY_AFTER = 10.0
+_SAME_TIME = timedelta(seconds=2)  # a Date header has whole seconds, and was written a while ago
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request. `wait`: seconds each piece of the answer may take (None: the client's default)."""
+    """An HTTP request.
+
+    wait:
+        Seconds that each piece of the answer may take; None: the client's default.
+    repeatable:
+        Whether it may be sent again when nobody knows if it arrived.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     content: bytes = field(default=b"", repr=False)
     wait: float | None = None
+    repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +57,66 @@ class Response:
     content: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let so many seconds pass."""
+
+    seconds: float
+
+
 T = TypeVar("T")
-Operation = Generator[Request, Response, T]
+Operation = Generator[Request | Wait, Any, T]
 
 
-def require(response: Response, *accepted: int) -> None:
-    """Raise what fits unless the response has one of the accepted statuses (none given: any 2xx)."""
+def sent(request: Request, retries: int) -> Operation[Response]:
+    """The answer to a request, which is repeated up to `retries` times when the service is out of reach or overloaded.
+
+    One that is not repeatable is repeated only when it certainly never arrived.
+    """
+    for attempt in range(retries):
+        pause = backoff(attempt)
+        try:
+            response: Response = yield request
+            if response.status not in _PASSING or not request.repeatable:
+                return response
+            pause = max(pause, _retry_after(response))
+        except (UntrustedServerError, ClientCertificateError):
+            raise
+        except NoAnswerError as error:
+            if not (request.repeatable or isinstance(error, NotReachedError)):
+                raise
+        yield Wait(pause)
+    last: Response = yield request
+    return last
+
+
+def downloaded(request: Request, retries: int) -> Operation[Response]:
+    """The successful answer to a request."""
+    response = yield from sent(request, retries)
+    require(response, 200)
+    return response
+
+
+def backoff(failures: int) -> float:
+    """Seconds to wait after so many failures before: from about one to about 60, spread so that clients part."""
+    return min(60, 2.0 ** min(failures, 6)) * random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
+
+
+def _retry_after(response: Response) -> float:
+    asked = response.headers.get("retry-after", "")
+    return min(float(asked), _LONGEST_RETRY_AFTER) if asked.isascii() and asked.isdecimal() else 0.0
+
+
+def require(
+    response: Response, *accepted: int, kinds: Mapping[int, type[UnexpectedResponseError]] | None = None
+) -> None:
+    """Raise what fits unless the response has one of the accepted statuses (none given: any 2xx).
+
+    `kinds` are the errors that statuses have for this call.
+    """
     if response.status in accepted or (not accepted and 200 <= response.status < 300):
         return
-    raise _error(response)
+    raise _error(response, (kinds or {}).get(response.status, UnexpectedResponseError))
 
 
 def understand(response: Response, read: Callable[[bytes], T]) -> T:
@@ -58,6 +127,7 @@ def understand(response: Response, read: Callable[[bytes], T]) -> T:
         raise UnexpectedResponseError(
             f"The service answered {response.status} with a message that cannot be understood: {error}",
             status=response.status,
+            request_id=_request_id(response),
         ) from None
 
 
@@ -70,26 +140,35 @@ def poll_time(response: Response) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _error(response: Response) -> UnexpectedResponseError:
+def clock_lead(response: Response) -> timedelta:
+    """How far the service's clock is ahead of ours; none where they hardly differ, or nobody knows."""
+    try:
+        lead = parsedate_to_datetime(response.headers["date"]) - datetime.now(UTC)
+    except (KeyError, ValueError, TypeError):
+        return timedelta()
+    return lead if abs(lead) > _SAME_TIME else timedelta()
+
+
+def _error(response: Response, kind: type[UnexpectedResponseError]) -> UnexpectedResponseError:
     error = _error_message(response)
     if response.status == 429:
         return _too_many(response, error)
-    if error is None:
-        return UnexpectedResponseError(
-            f"The service answered {response.status} without saying why.", status=response.status
-        )
-    kind = BrokerNotAuthorizedError if error.code == "BROKER_NOT_AUTHORIZED" else UnexpectedResponseError
-    return kind(f"{error.message} ({error.code}, status {response.status})", status=response.status, error=error)
+    sentence = f"The service answered {response.status} without saying why."
+    if error is not None:
+        sentence = f"{error.message} ({error.code}, status {response.status})"
+        kind = BrokerNotAuthorizedError if error.code == "BROKER_NOT_AUTHORIZED" else kind
+    return kind(sentence, status=response.status, error=error, request_id=_request_id(response))
 
 
 def _too_many(response: Response, error: ErrorMessage | None) -> UnexpectedResponseError:
     permitted = poll_time(response)
     if permitted and "dosfilter" not in response.headers:
-        return TooEagerPollingError(permitted, error)
+        return TooEagerPollingError(permitted, error, clock_lead=clock_lead(response))
     return RateLimitedError(
         "Too many calls a second: the service blocks this sender for a while (30 s); call less often.",
         status=429,
         error=error,
+        request_id=_request_id(response),
     )
 
 
@@ -98,3 +177,7 @@ def _error_message(response: Response) -> ErrorMessage | None:
         return ErrorMessage.from_xml(response.content)
     except InvalidMessage:
         return None
+
+
+def _request_id(response: Response) -> str | None:
+    return response.headers.get("x-request-id")

@@ -1,43 +1,31 @@
-"""What a program says and hears about portal jobs: jobs and their documents out, status changes back."""
+"""What a program sends: senders, documents and jobs."""
 
 import os
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
 from segl.core.errors import InvalidDocument, InvalidInput
 from segl.core.kinds import check_kind
-from segl.core.protocol import (
-    AuthenticationLevel,
-    ContactInformation,
-    PersonalIdentificationNumber,
-    PortalSignature,
-    PortalStatusChange,
-    SignatureStatus,
-    Signer,
-)
-from segl.sdk.errors import NotAvailableError
+from segl.core.protocol import AuthenticationLevel, IdentifierInSignedDocuments, Signer
 
 MAX_FILE_NAME = 100  # characters; the schema's limit for a document's href
 
 
 class FileType(StrEnum):
-    """What kind of file a document is; the value is its media type."""
+    """What kind of file a document is; the value is its media type. A text is UTF-8."""
 
     PDF = "application/pdf"
+    TXT = "text/plain"
 
-
-class JobStatus(StrEnum):
-    """Where a job stands; NO_CHANGES when the queue had nothing to tell."""
-
-    NO_CHANGES = "NO_CHANGES"
-    IN_PROGRESS = "IN_PROGRESS"
-    COMPLETED_SUCCESSFULLY = "COMPLETED_SUCCESSFULLY"
-    FAILED = "FAILED"
+    @property
+    def suffix(self) -> str:
+        """How the names of such files end."""
+        return f".{self.name.lower()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +58,21 @@ def check_organization_number(number: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What is to be signed: `title` (1–80 characters), `message` to the signers (at most 220) and the file.
+    """A file to be signed and its `title` (1–80 characters).
 
+    `message` (at most 220 characters) tells the signers what they get; None, or "", where the job's description does.
     `file` is a path, read when the job is sent, or the content itself as bytes.
     """
 
     title: str
-    message: str
+    message: str | None
     file_type: FileType
     file: str | os.PathLike[str] | bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         check_kind("Document.title", self.title, str, write="a text (str)")
-        check_kind("Document.message", self.message, str, write="a text (str)")
-        check_kind("Document.file_type", self.file_type, FileType, write="FileType.PDF")
+        check_kind("Document.message", self.message, (str, type(None)), write="a text (str), or None")
+        check_kind("Document.file_type", self.file_type, FileType, write="FileType.PDF or FileType.TXT")
         check_kind("Document.file", self.file, (str, os.PathLike, bytes), write="a path, or the content as bytes")
 
     def read(self) -> bytes:
@@ -98,10 +87,16 @@ class Document:
     @property
     def file_name(self) -> str:
         """What signatures call the file: its own name or one from the title, at most 100 characters."""
+        return self.numbered_file_name(1)
+
+    def numbered_file_name(self, number: int) -> str:
+        """The name of the so-manyth file that would have this name; the first has no number."""
         name = _plain(self.title) if isinstance(self.file, bytes) else Path(self.file).name
         printable = "".join(c if c.isprintable() else "_" for c in unicodedata.normalize("NFC", name))
-        stem = re.sub(r"\.pdf$", "", printable, flags=re.IGNORECASE)
-        return f"{stem[: MAX_FILE_NAME - 4]}{printable[len(stem) :] or '.pdf'}"
+        suffix = self.file_type.suffix
+        stem = re.sub(rf"\{suffix}$", "", printable, flags=re.IGNORECASE)
+        ending = ("" if number == 1 else f"_{number}") + (printable[len(stem) :] or suffix)
+        return f"{stem[: MAX_FILE_NAME - len(ending)]}{ending}"
 
 
 def _plain(title: str) -> str:
@@ -110,136 +105,91 @@ def _plain(title: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A document for signers to sign. `reference` (at most 50 characters) is the sender's own.
+    """Documents for signers to sign: one `Document`, or a list of them.
 
-    `sender` overrides the configuration's; `authentication_level` is the eID level that signers log in with.
+    reference:
+        The sender's own, at most 50 characters; it comes back with each status change.
+    title:
+        1–80 characters; needed for several documents. That of a single document is its own.
+    description:
+        What the signers are told, at most 220 characters. That of a single document is its message.
+    non_sensitive_title:
+        What stands in mails and SMS, 1–80 characters; without it a general text does.
+    authentication_level:
+        The least security level of the eID that signers log in with.
+    activation_time:
+        From when it can be signed (aware); at once without.
+    available:
+        How long each group of signers has, at most 90 days; the service's 30 days without.
+    identifier_in_signed_documents:
+        How the signed documents name the signers.
+    sender:
+        Instead of the configuration's.
     """
 
-    document: Document
+    document: Document | Sequence[Document]
     signers: Sequence[Signer]
     reference: str | None = None
+    _: KW_ONLY
+    title: str | None = None
+    description: str | None = None
+    non_sensitive_title: str | None = None
     authentication_level: AuthenticationLevel | None = None
+    activation_time: datetime | None = None
+    available: timedelta | None = None
+    identifier_in_signed_documents: IdentifierInSignedDocuments | None = None
     sender: Sender | None = None
 
     def __post_init__(self) -> None:
-        check_kind("Job.document", self.document, Document, write="Document(…)")
+        check_kind("Job.document", self.document, (Document, list, tuple), write="Document(…) or a list of them")
+        for document in self.documents:
+            check_kind("One of Job.document", document, Document, write="Document(…)")
         check_kind("Job.signers", self.signers, (list, tuple), write="a list, [Signer(…), …]")
         for signer in self.signers:
             check_kind("One of Job.signers", signer, Signer, write="Signer(…)", secret=True)
-        if self.authentication_level is not None:
-            check_kind(
-                "Job.authentication_level",
-                self.authentication_level,
-                AuthenticationLevel,
-                write="AuthenticationLevel.FOUR",
+        for name, kind, write in _OPTIONAL:
+            if (value := getattr(self, name)) is not None:
+                check_kind(f"Job.{name}", value, kind, write=write)
+        self._check_texts()
+        if self.available is not None and self.available % timedelta(seconds=1):
+            raise InvalidInput(f"Job.available is {self.available}; give whole seconds.")
+
+    def _check_texts(self) -> None:
+        if self.title is None and len(self.documents) != 1:
+            raise InvalidInput(f"A job with {len(self.documents)} documents needs a title: Job(…, title=…).")
+        messages = [each.message for each in self.documents if each.message]
+        if messages and (self.description is not None or len(self.documents) > 1):
+            raise InvalidInput(
+                "A job has one description, which all its signers read: give Job(…, description=…), and None as the "
+                "message of each document."
             )
-        if self.sender is not None:
-            check_kind("Job.sender", self.sender, Sender, write='Sender("…")')
-
-
-@dataclass(frozen=True, slots=True)
-class JobResponse:
-    """The service's receipt for a job."""
-
-    signature_job_id: int
-    reference: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ConfirmationReference:
-    """Where a status change is confirmed."""
-
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class XadesReference:
-    """Where one signer's XAdES is found."""
-
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class PadesReference:
-    """Where a job's signed PDF is found."""
-
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """Where one signer stands, `since` when. A status that this version does not know is a plain string."""
-
-    signer: PersonalIdentificationNumber | ContactInformation
-    status: SignatureStatus | str
-    since: datetime
-    xades_url: str | None
 
     @property
-    def xades_reference(self) -> XadesReference:
-        """For `get_xades`; NotAvailableError unless the signer has signed."""
-        if self.xades_url is None:
-            raise NotAvailableError(
-                f"No XAdES from a signer whose status is {self.status}; it is there once it is SIGNED."
-            )
-        return XadesReference(self.xades_url)
-
-
-@dataclass(frozen=True, slots=True)
-class JobStatusChange:
-    """A job's current status as told by a poll, or that the queue was empty (`JobStatus.NO_CHANGES`).
-
-    `next_permitted_poll_time` (aware) is when the service permits the next poll of this queue.
-    """
-
-    next_permitted_poll_time: datetime
-    told: PortalStatusChange | None = field(default=None, repr=False)
+    def documents(self) -> tuple[Document, ...]:
+        """The documents, in their order, also when there is one."""
+        return (self.document,) if isinstance(self.document, Document) else tuple(self.document)
 
     @property
-    def status(self) -> JobStatus:
-        return JobStatus(self.told.status.value) if self.told else JobStatus.NO_CHANGES
-
-    @property
-    def signature_job_id(self) -> int | None:
-        """Which job changed; None for `JobStatus.NO_CHANGES`. A queue tells the changes of all its jobs."""
-        return self.told.signature_job_id if self.told else None
-
-    @property
-    def reference(self) -> str | None:
-        """The sender's own reference to the job; None when it has none, and for `JobStatus.NO_CHANGES`."""
-        return self.told.reference if self.told else None
-
-    @property
-    def signatures(self) -> tuple[Signature, ...]:
-        return tuple(map(_signature, self.told.signatures)) if self.told else ()
-
-    @property
-    def confirmation_reference(self) -> ConfirmationReference:
-        """For `confirm`, once the change has been handled."""
-        return ConfirmationReference(self._told().confirmation_url)
-
-    @property
-    def pades_available(self) -> bool:
-        return bool(self.told and self.told.pades_url)
-
-    @property
-    def pades_reference(self) -> PadesReference:
-        """For `get_pades`; NotAvailableError while there is no signed PDF (see `pades_available`)."""
-        told = self._told()
-        if told.pades_url is None:
-            raise NotAvailableError(f"Job {told.signature_job_id} has no PAdES: its status is {told.status}.")
-        return PadesReference(told.pades_url)
-
-    @property
-    def seconds_until_next_poll(self) -> float:
-        """How long to wait before the next poll, from now; 0 when it is permitted already."""
-        return max(0.0, (self.next_permitted_poll_time - datetime.now(UTC)).total_seconds())
-
-    def _told(self) -> PortalStatusChange:
-        if self.told is None:
-            raise NotAvailableError("There is no status change: the queue was empty (JobStatus.NO_CHANGES).")
-        return self.told
+    def file_names(self) -> tuple[str, ...]:
+        """What signatures call the files; all differ, however upper and lower case are told apart."""
+        names: dict[str, str] = {}
+        for document in self.documents:
+            number, name = 1, document.file_name
+            while name.casefold() in names:
+                number += 1
+                name = document.numbered_file_name(number)
+            names[name.casefold()] = name
+        return tuple(names.values())
 
 
-def _signature(told: PortalSignature) -> Signature:
-    return Signature(signer=told.identifier, status=told.status, since=told.since, xades_url=told.xades_url)
+_OPTIONAL: tuple[tuple[str, type, str], ...] = (
+    ("reference", str, "a text (str)"),
+    ("title", str, "a text (str)"),
+    ("description", str, "a text (str)"),
+    ("non_sensitive_title", str, "a text (str)"),
+    ("authentication_level", AuthenticationLevel, "AuthenticationLevel.FOUR"),
+    ("activation_time", datetime, "a datetime with a time zone"),
+    ("available", timedelta, "a timedelta"),
+    ("identifier_in_signed_documents", IdentifierInSignedDocuments, "IdentifierInSignedDocuments.NAME"),
+    ("sender", Sender, 'Sender("…")'),
+)

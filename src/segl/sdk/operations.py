@@ -1,71 +1,103 @@
-"""The portal API's calls as generators of requests: what is sent, and what is made of the answers."""
+"""The portal API's calls as operations: what is sent, and what is made of the answers."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, unquote, urlsplit
+from uuid import uuid4
 
 from segl.core.asice import PackageFile, build
-from segl.core.errors import InvalidInput
+from segl.core.errors import InvalidDocument, InvalidInput
 from segl.core.keys import SigningKey
 from segl.core.kinds import check_kind
 from segl.core.protocol import (
+    Availability,
     ManifestDocument,
     PortalJobRequest,
     PortalJobResponse,
     PortalManifest,
     PortalStatusChange,
 )
-from segl.sdk.errors import ForeignUrlError
-from segl.sdk.exchange import Operation, Request, poll_time, require, understand
-from segl.sdk.jobs import (
+from segl.sdk.changes import (
+    CancellationReference,
     ConfirmationReference,
-    Job,
+    DeleteDocumentsReference,
     JobResponse,
     JobStatusChange,
     PadesReference,
-    Sender,
     XadesReference,
 )
+from segl.sdk.errors import ForeignUrlError, JobNotCancellableError
+from segl.sdk.exchange import Operation, Request, Response, clock_lead, poll_time, require, sent, understand
+from segl.sdk.jobs import Job, Sender
 
 XML = "application/xml"
 BINARY = "application/octet-stream"
+MAX_BYTES = 10 * 1024 * 1024
+"""Of a job's documents together (`rules.md`, A job)."""
+_FRESH = timedelta(seconds=4)
+"""How old a package's signature may be to be taken; the service says 5 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class PortalOperations:
-    """The calls below one API root (without a slash at its end), for one organization certificate."""
+    """The calls below one API root (without a slash at its end), for one organization certificate.
+
+    retries:
+        How often what is safe to repeat is repeated.
+    keeps_idempotency_keys:
+        Whether the service makes one job of creations with one Idempotency-Key, so that these are safe too.
+    see_package:
+        Called with each package before it is sent.
+    """
 
     api_root: str
     key: SigningKey
     sender: Sender | None = None
     download_wait: float | None = None
+    retries: int = 0
+    keeps_idempotency_keys: bool = False
+    see_package: Callable[[Job, bytes], object] | None = None
 
     def who_am_i(self, sender: Sender | None) -> Operation[str]:
-        response = yield Request("GET", self._organization(sender), {})
+        response = yield from self._sent(Request("GET", self._organization(sender), {}))
         require(response, 200)
         return response.content.decode("utf-8", errors="replace")
 
     def create(self, job: Job) -> Operation[JobResponse]:
         check_kind("What is created", job, Job, write="Job(document, [Signer(…), …])")
-        sender = self._sender(job.sender)
-        content_type, content = _multipart(_request(job, sender), self._package(job, sender))
-        response = yield Request(
-            "POST", self._jobs(sender), {"Accept": XML, "Content-Type": content_type}, content=content
-        )
+        key = str(uuid4()) if self.keeps_idempotency_keys else None
+        signed_at = datetime.now(UTC)
+        response = yield from self._sent(self._creation(job, key, signed_at))
+        if key and response.status == 400 and datetime.now(UTC) - signed_at > _FRESH:
+            # Repeated until its signature was too old. With the same key it can be signed anew and makes no second job.
+            response = yield from self._sent(self._creation(job, key, datetime.now(UTC)))
         require(response, 200)
         created = understand(response, PortalJobResponse.from_xml)
-        return JobResponse(created.signature_job_id, created.reference)
+        return JobResponse(created.signature_job_id, created.reference, CancellationReference(created.cancellation_url))
 
     def get_status_change(self, sender: Sender | None) -> Operation[JobStatusChange]:
-        response = yield Request("GET", self._queue(self._sender(sender)), {"Accept": XML})
+        response = yield from self._sent(Request("GET", self._queue(self._sender(sender)), {"Accept": XML}))
         require(response, 200, 204)
         told = understand(response, PortalStatusChange.from_xml) if response.status == 200 else None
-        return JobStatusChange(poll_time(response) or datetime.now(UTC), told)
+        return JobStatusChange(poll_time(response) or datetime.now(UTC), told, clock_lead(response))
 
     def confirm(self, reference: ConfirmationReference) -> Operation[None]:
         check_kind("The reference", reference, ConfirmationReference, write="a change's confirmation_reference")
-        response = yield Request("POST", self._own(reference.url), {"Accept": XML})
+        response = yield from self._sent(Request("POST", self._own(reference.url), {"Accept": XML}))
+        require(response)
+
+    def cancel(self, reference: CancellationReference) -> Operation[None]:
+        write = "the cancellation_reference of a created job or of a change"
+        check_kind("The reference", reference, CancellationReference, write=write)
+        response = yield from self._sent(Request("POST", self._own(reference.url), {"Accept": XML}))
+        require(response, kinds={409: JobNotCancellableError})
+
+    def delete_documents(self, reference: DeleteDocumentsReference) -> Operation[None]:
+        write = "a change's delete_documents_reference"
+        check_kind("The reference", reference, DeleteDocumentsReference, write=write)
+        response = yield from self._sent(Request("DELETE", self._own(reference.url), {"Accept": XML}))
         require(response)
 
     def xades(self, reference: XadesReference) -> Request:
@@ -75,6 +107,20 @@ class PortalOperations:
     def pades(self, reference: PadesReference) -> Request:
         check_kind("The reference", reference, PadesReference, write="a change's pades_reference")
         return Request("GET", self._own(reference.url), {"Accept": f"{BINARY}, {XML}"}, wait=self.download_wait)
+
+    def _sent(self, request: Request) -> Operation[Response]:
+        return sent(request, self.retries)
+
+    def _creation(self, job: Job, key: str | None, signing_time: datetime) -> Request:
+        sender = self._sender(job.sender)
+        package = self._package(job, sender, signing_time)
+        if self.see_package:
+            self.see_package(job, package)
+        content_type, content = _multipart(_request(job, sender), package)
+        headers = {"Accept": XML, "Content-Type": content_type}
+        if key:
+            headers["Idempotency-Key"] = f'"{key}"'
+        return Request("POST", self._jobs(sender), headers, content=content, repeatable=key is not None)
 
     def _sender(self, sender: Sender | None) -> Sender:
         chosen = sender or self.sender
@@ -102,14 +148,15 @@ class PortalOperations:
             raise ForeignUrlError(f"{url!r} does not lie below the API root {self.api_root!r}; nothing was sent there.")
         return url
 
-    def _package(self, job: Job, sender: Sender) -> bytes:
-        document = job.document
-        return build(
-            manifest=_manifest(job, sender).to_xml(),
-            documents=[PackageFile(document.file_name, document.file_type.value, document.read())],
-            key=self.key,
-            signing_time=datetime.now(UTC),
-        )
+    def _package(self, job: Job, sender: Sender, signing_time: datetime) -> bytes:
+        manifest = _manifest(job, sender).to_xml()
+        files = [
+            PackageFile(name, document.file_type.value, document.read())
+            for name, document in zip(job.file_names, job.documents, strict=True)
+        ]
+        if (size := sum(len(each.content) for each in files)) > MAX_BYTES:
+            raise InvalidDocument(f"The documents are {size} bytes together; at most {MAX_BYTES} are accepted.")
+        return build(manifest=manifest, documents=files, key=self.key, signing_time=signing_time)
 
 
 def _origin(scheme: str, netloc: str) -> tuple[str, str]:
@@ -118,15 +165,28 @@ def _origin(scheme: str, netloc: str) -> tuple[str, str]:
 
 
 def _manifest(job: Job, sender: Sender) -> PortalManifest:
-    document = job.document
+    names, [first, *_] = job.file_names, job.documents
     return PortalManifest(
         signers=tuple(job.signers),
         sender=sender.organization_number,
-        title=document.title,
-        description=document.message,
-        documents=(ManifestDocument(document.title, document.file_name, document.file_type.value),),
+        title=first.title if job.title is None else job.title,
+        documents=tuple(
+            ManifestDocument(document.title, name, document.file_type.value)
+            for name, document in zip(names, job.documents, strict=True)
+        ),
+        nonsensitive_title=job.non_sensitive_title,
+        description=first.message or None if job.description is None else job.description,
         required_authentication=job.authentication_level,
+        availability=_availability(job),
+        identifier_in_signed_documents=job.identifier_in_signed_documents,
     )
+
+
+def _availability(job: Job) -> Availability | None:
+    if job.activation_time is None and job.available is None:
+        return None
+    seconds = None if job.available is None else job.available // timedelta(seconds=1)
+    return Availability(job.activation_time, seconds)
 
 
 def _request(job: Job, sender: Sender) -> bytes:

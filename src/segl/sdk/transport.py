@@ -1,27 +1,35 @@
 """Drives operations over httpx, sync and async; the only place where requests meet the network."""
 
+import asyncio
+import logging
 import ssl
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import httpx
 
-from segl.sdk.errors import ClientCertificateError, NoAnswerError, UntrustedServerError
-from segl.sdk.exchange import Operation, Request, Response, require
+from segl.sdk.errors import ClientCertificateError, NoAnswerError, NotReachedError, UntrustedServerError
+from segl.sdk.exchange import Operation, Request, Response, Wait
 from segl.sdk.tls import WrongOrganization
 
+logger = logging.getLogger("segl.sdk")
+
 T = TypeVar("T")
+Step = TypeVar("Step")
+_NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+Outcome = Response | NoAnswerError | None
 
 
 def run(http: httpx.Client, operation: Operation[T]) -> T:
     """Carry an operation through to its result."""
     try:
-        request = next(operation)
+        step = next(operation)
         while True:
-            with _failures(request):
-                answer = http.request(**_arguments(request, http.timeout))
-            request = operation.send(_response(answer, answer.content))
+            step = resume(operation, do(http, step))
     except StopIteration as end:
         result: T = end.value
         return result
@@ -30,32 +38,88 @@ def run(http: httpx.Client, operation: Operation[T]) -> T:
 async def run_async(http: httpx.AsyncClient, operation: Operation[T]) -> T:
     """Carry an operation through to its result."""
     try:
-        request = next(operation)
+        step = next(operation)
         while True:
-            with _failures(request):
-                answer = await http.request(**_arguments(request, http.timeout))
-            request = operation.send(_response(answer, answer.content))
+            step = resume(operation, await do_async(http, step))
     except StopIteration as end:
         result: T = end.value
         return result
 
 
-def stream(http: httpx.Client, request: Request) -> Iterator[bytes]:
-    """The content of a successful answer, piece by piece."""
-    with _failures(request), http.stream(**_arguments(request, http.timeout)) as answer:
-        if answer.status_code != 200:
-            require(_response(answer, answer.read()), 200)
-        yield from answer.iter_bytes()
+def resume(operation: Generator[Step, Any, Any], outcome: Outcome) -> Step:
+    """Tell an operation what came of its step; its next one."""
+    return operation.throw(outcome) if isinstance(outcome, NoAnswerError) else operation.send(outcome)
 
 
-async def stream_async(http: httpx.AsyncClient, request: Request) -> AsyncIterator[bytes]:
-    """The content of a successful answer, piece by piece."""
-    with _failures(request):
-        async with http.stream(**_arguments(request, http.timeout)) as answer:
-            if answer.status_code != 200:
-                require(_response(answer, await answer.aread()), 200)
-            async for chunk in answer.aiter_bytes():
-                yield chunk
+def do(http: httpx.Client, step: Request | Wait) -> Outcome:
+    """Do one step."""
+    if isinstance(step, Wait):
+        time.sleep(step.seconds)
+        return None
+    try:
+        with _exchange(step) as answered:
+            answer = http.request(**_arguments(step, http.timeout))
+            answered(answer)
+            return _response(answer, answer.content)
+    except NoAnswerError as error:
+        return error
+
+
+async def do_async(http: httpx.AsyncClient, step: Request | Wait) -> Outcome:
+    """Do one step."""
+    if isinstance(step, Wait):
+        await asyncio.sleep(step.seconds)
+        return None
+    try:
+        with _exchange(step) as answered:
+            answer = await http.request(**_arguments(step, http.timeout))
+            answered(answer)
+            return _response(answer, answer.content)
+    except NoAnswerError as error:
+        return error
+
+
+def stream(http: httpx.Client, operation: Operation[Response]) -> Iterator[bytes]:
+    """The content of the answer that an operation ends with, piece by piece.
+
+    Once it comes, nothing is repeated: what breaks off is an error.
+    """
+    step = next(operation)
+    while True:
+        if isinstance(step, Wait):
+            step = resume(operation, do(http, step))
+            continue
+        try:
+            with _exchange(step) as answered, http.stream(**_arguments(step, http.timeout)) as answer:
+                answered(answer)
+                try:
+                    step = operation.send(_response(answer, b"" if answer.is_success else answer.read()))
+                except StopIteration:
+                    yield from answer.iter_bytes()
+                    return
+        except NoAnswerError as error:
+            step = operation.throw(error)
+
+
+async def stream_async(http: httpx.AsyncClient, operation: Operation[Response]) -> AsyncIterator[bytes]:
+    """See `stream`."""
+    step = next(operation)
+    while True:
+        if isinstance(step, Wait):
+            step = resume(operation, await do_async(http, step))
+            continue
+        try:
+            with _exchange(step) as answered:
+                async with http.stream(**_arguments(step, http.timeout)) as answer:
+                    answered(answer)
+                    try:
+                        step = operation.send(_response(answer, b"" if answer.is_success else await answer.aread()))
+                    except StopIteration:
+                        async for chunk in answer.aiter_bytes():
+                            yield chunk
+                        return
+        except NoAnswerError as error:
+            step = operation.throw(error)
 
 
 def _arguments(request: Request, timeout: httpx.Timeout) -> dict[str, Any]:
@@ -74,12 +138,18 @@ def _response(answer: httpx.Response, content: bytes) -> Response:
 
 
 @contextmanager
-def _failures(request: Request) -> Iterator[None]:
-    """Tell the ways in which an exchange can fail apart."""
+def _exchange(request: Request) -> Iterator[Callable[[httpx.Response], None]]:
+    """Log an exchange, without the query, which may hold a token; and tell the ways apart in which it can fail."""
+    call, started = f"{request.method} {request.url.partition('?')[0]}", time.monotonic()
+
+    def answered(answer: httpx.Response) -> None:
+        logger.info("%s: %d after %.3f s", call, answer.status_code, time.monotonic() - started)
+
     try:
-        yield
+        yield answered
     except (httpx.RequestError, httpx.InvalidURL, ssl.SSLError) as error:  # TLS 1.3 alerts come while reading
-        raise _explained(error, f"{request.method} {request.url}") from None
+        logger.info("%s: no answer after %.3f s, %s", call, time.monotonic() - started, type(error).__name__)
+        raise _explained(error, call) from None
 
 
 def _explained(error: Exception, call: str) -> NoAnswerError:
@@ -96,11 +166,12 @@ def _explained(error: Exception, call: str) -> NoAnswerError:
             f"{call}: The server ended the TLS connection ({tls.reason}); check that our certificate is "
             "valid, complete with its chain, and issued for this environment."
         )
+    kind = NotReachedError if isinstance(error, _NOTHING_SENT) else NoAnswerError
     if isinstance(error, httpx.TimeoutException):
-        return NoAnswerError(
-            f"{call}: No answer in time ({type(error).__name__}); is the network up, do the Timeouts suffice?"
-        )
-    return NoAnswerError(f"{call}: No answer ({cause}); check the API root and the network.")
+        return kind(f"{call}: No answer in time ({type(error).__name__}); is the network up, do the Timeouts suffice?")
+    if isinstance(error, httpx.ProxyError):
+        return kind(f"{call}: The proxy refused ({cause}); check the Proxy and its credentials.")
+    return kind(f"{call}: No answer ({cause}); check the API root and the network.")
 
 
 def _tls_cause(error: BaseException | None) -> ssl.SSLError | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 from lxml import etree
 
@@ -17,6 +17,8 @@ from segl.core.protocol.values import (
     write_contact,
 )
 from segl.core.xml import format_date_time
+
+Status = TypeVar("Status", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ def _check_job(job_id: int, reference: str | None, *urls: tuple[str, str | None]
 
 
 class PortalJobStatus(StrEnum):
+    """A job's statuses known today; the service may send new ones, which are kept as plain strings."""
+
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED_SUCCESSFULLY = "COMPLETED_SUCCESSFULLY"
     FAILED = "FAILED"
@@ -118,7 +122,7 @@ class PortalStatusChange(Message):
     strict: ClassVar[bool] = False
 
     signature_job_id: int
-    status: PortalJobStatus
+    status: PortalJobStatus | str
     confirmation_url: str
     signatures: tuple[PortalSignature, ...]
     reference: str | None = None
@@ -135,6 +139,7 @@ class PortalStatusChange(Message):
             ("delete-documents-url", self.delete_documents_url),
             ("pades-url", self.pades_url),
         )
+        _rules.text("status", self.status)
         _rules.count("signatures", len(self.signatures), 1, 10)
 
     def _write(self, root: etree._Element) -> None:
@@ -150,7 +155,7 @@ class PortalStatusChange(Message):
     def _read(cls, reader: Reader) -> Self:
         reference = reader.optional_text_of("reference")
         job_id = _rules.integer("signature-job-id", reader.text_of("signature-job-id"))
-        status = _rules.word("status", reader.text_of("status"), PortalJobStatus)
+        status = _known(reader.text_of("status"), PortalJobStatus)
         confirmation_url = reader.text_of("confirmation-url")
         cancellation_url = reader.optional_text_of("cancellation-url")
         delete_documents_url = reader.optional_text_of("delete-documents-url")
@@ -191,8 +196,10 @@ def _read_signature(reader: Reader) -> PortalSignature:
             if who.name == "identifier"
             else PersonalIdentificationNumber(who.text())
         )
-        return PortalSignature(_known(status.text()), since, identifier, reader.optional_text_of("xades-url"))
+        return PortalSignature(
+            _known(status.text(), SignatureStatus), since, identifier, reader.optional_text_of("xades-url")
+        )
 
 
-def _known(status: str) -> SignatureStatus | str:
-    return SignatureStatus(status) if status in SignatureStatus.__members__ else status
+def _known(status: str, statuses: type[Status]) -> Status | str:
+    return statuses(status) if status in statuses.__members__ else status

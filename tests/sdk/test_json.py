@@ -1,0 +1,128 @@
+"""Values of the SDK are stored as JSON and read back as they were."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from segl.core.protocol import PortalJobStatus, PortalSignature, PortalStatusChange
+from segl.sdk import (
+    AuthenticationLevel,
+    CancellationReference,
+    ConfirmationReference,
+    ContactInformation,
+    DeleteDocumentsReference,
+    Document,
+    Email,
+    FileType,
+    IdentifierInSignedDocuments,
+    InvalidInput,
+    Job,
+    JobResponse,
+    JobStatus,
+    JobStatusChange,
+    Notifications,
+    NotificationsUsingLookup,
+    OnBehalfOf,
+    PadesReference,
+    PersonalIdentificationNumber,
+    PollingQueue,
+    Sender,
+    Signature,
+    SignatureStatus,
+    SignatureType,
+    Signer,
+    Sms,
+    XadesReference,
+    from_json,
+    to_json,
+)
+
+NOW = datetime(2026, 11, 25, 12, 0, 0, 500000, tzinfo=timezone(timedelta(hours=1)))
+KARI = PersonalIdentificationNumber("01017012345")
+NOTIFIED = Notifications(Email("kari@example.com"))
+OLA = ContactInformation(Email("ola@example.com"), Sms("99999999"))
+JOB = Job(
+    (Document("Avtale", None, FileType.PDF, b"%PDF-1.7\xff"), Document("Vedlegg", None, FileType.TXT, "vedlegg.txt")),
+    (
+        Signer(
+            KARI, Notifications(Email("kari@example.com")), signature_type=SignatureType.ADVANCED_SIGNATURE, order=1
+        ),
+        Signer(KARI, NotificationsUsingLookup(sms=True), on_behalf_of=OnBehalfOf.OTHER),
+        Signer(OLA),
+    ),
+    "Ærlig talt",
+    title="Avtale med vedlegg",
+    description="Les og signer.",
+    non_sensitive_title="Avtale",
+    authentication_level=AuthenticationLevel.FOUR,
+    activation_time=NOW,
+    available=timedelta(days=3),
+    identifier_in_signed_documents=IdentifierInSignedDocuments.DATE_OF_BIRTH_AND_NAME,
+    sender=Sender("123456789", PollingQueue("kø")),
+)
+TOLD = PortalStatusChange(
+    7,
+    PortalJobStatus.IN_PROGRESS,
+    "https://x/confirm",
+    (PortalSignature(SignatureStatus.SIGNED, NOW, KARI, "https://x/xades"), PortalSignature("NEW", NOW, OLA)),
+    "mine",
+    pades_url="https://x/pades",
+)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        JOB,
+        JobResponse(7, None, CancellationReference("https://x/cancel")),
+        JobStatusChange(NOW, TOLD, timedelta(seconds=3)),
+        JobStatusChange(datetime.now(UTC)),
+        Signature(KARI, "NEW", NOW, None),
+        ConfirmationReference("https://x"),
+        DeleteDocumentsReference("https://x"),
+        PadesReference("https://x"),
+        XadesReference("https://x"),
+        JobStatus.FAILED,
+        SignatureStatus.SIGNED,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_stored_is_read_back_as_it_was(value: object) -> None:
+    stored = to_json(value)
+
+    assert from_json(stored, type(value)) == value
+    assert to_json(from_json(stored, object)) == stored
+
+
+def test_a_reference_is_stored_readably() -> None:
+    assert json.loads(to_json(XadesReference("https://x"))) == {"type": "XadesReference", "url": "https://x"}
+
+
+def test_a_path_is_stored_as_a_path() -> None:
+    document = Document("Title", "Message", FileType.PDF, Path("folder", "contract.pdf"))
+
+    assert from_json(to_json(document), Document).file == "folder/contract.pdf"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "was not written by to_json"),
+        ("{}", "was not written by to_json"),
+        ('{"type": "Path", "value": "/"}', "was not written by to_json"),
+        ('{"type": "XadesReference"}', "was not written by to_json"),
+        ('{"type": "XadesReference", "url": "x", "more": 1}', "was not written by to_json"),
+        ('{"type": "PadesReference", "url": "x"}', "is of a PadesReference, not of a XadesReference"),
+        ('"https://x"', "is of a str, not of a XadesReference"),
+    ],
+)
+def test_what_is_something_else_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(InvalidInput, match=sentence):
+        from_json(text, XadesReference)
+
+
+def test_what_is_no_value_of_the_sdk_is_not_stored() -> None:
+    with pytest.raises(InvalidInput, match="A object cannot be stored"):
+        to_json(object())
