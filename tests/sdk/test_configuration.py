@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from segl.sdk import ClientCertificate, ClientConfiguration, Environment, InvalidInput
+from segl.sdk import ClientCertificate, ClientConfiguration, Environment, InvalidInput, Proxy, Timeouts
 from tls_service import Authority, pem_files
 
 
@@ -103,3 +103,58 @@ def test_a_configuration_is_made_of_its_parts(configuration: ClientConfiguration
     ):
         with pytest.raises(InvalidInput, match=r"of type str; write (Environment|ClientCertificate|Sender)"):
             replace(configuration, **wrong)  # type: ignore[arg-type]  # the point of the test
+
+
+@pytest.mark.parametrize(
+    ("environment", "api_root"),
+    [
+        (Environment.PRODUCTION, "https://api.signering.posten.no/api"),
+        (Environment.DIFITEST, "https://api.difitest.signering.posten.no/api"),
+        (Environment.DIFIQA, "https://api.difiqa.signering.posten.no/api"),
+    ],
+)
+def test_the_official_services_environments_are_known(environment: Environment, api_root: str) -> None:
+    assert (environment.api_root, environment.organization_number) == (api_root, "984661185")
+    assert not environment.keeps_idempotency_keys
+    roots = [each for each in environment.anchors() if each.issuer == each.subject]
+    assert len(roots) == 5
+    assert all(each.not_valid_after_utc.year >= 2040 for each in roots)
+
+
+def test_test_and_production_trust_nothing_in_common() -> None:
+    assert not {*Environment.PRODUCTION.anchors()} & {*Environment.DIFITEST.anchors()}
+
+
+@pytest.mark.parametrize(
+    ("url", "user", "password", "sentence"),
+    [
+        ("proxy.example.com:3128", None, None, 'must be "http://host:port"'),
+        ("socks5://proxy.example.com", None, None, 'must be "http://host:port"'),
+        ("http://segl:s3cret@proxy.example.com", None, None, "give user and password apart"),
+        ("http://proxy.example.com:3128", "segl", None, "needs both user and password"),
+    ],
+)
+def test_a_proxy_is_a_url_and_credentials(url: str, user: str | None, password: str | None, sentence: str) -> None:
+    with pytest.raises(InvalidInput, match=sentence) as error:
+        Proxy(url, user, password)
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"calls_per_second": 0}, "calls_per_second is 0; it must be more than 0"),
+        ({"connections": 0}, "connections is 0; it must be more than 0"),
+        ({"retries": "2"}, "retries is '2', of type str; write a whole number"),
+        ({"proxy": "http://segl:s3cret@proxy"}, r"The proxy is of type str; write Proxy\("),
+        ({"user_agent_suffix": "a\r\nb"}, "user_agent_suffix must be printable ASCII"),
+    ],
+)
+def test_a_wrong_choice_is_refused(pem: tuple[Path, Path], wrong: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InvalidInput, match=sentence):
+        ClientConfiguration(Environment.DIFITEST, ClientCertificate.from_pem(*pem), **wrong)
+
+
+def test_a_time_out_is_more_than_nothing() -> None:
+    with pytest.raises(InvalidInput, match=r"Timeouts\.call is 0; it must be more than 0"):
+        Timeouts(call=0)

@@ -1,19 +1,25 @@
 """The SDK over real TLS: whom it trusts, what it shows, what it says when the connection fails."""
 
 import asyncio
+import logging
+import re
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
 import segl
+from connect_proxy import connect_proxy
 from segl.core.certificates import organization_number
 from segl.sdk import (
     AsyncPortalClient,
@@ -21,11 +27,14 @@ from segl.sdk import (
     ClientCertificateError,
     ClientConfiguration,
     NoAnswerError,
+    NotReachedError,
     PadesReference,
     PortalClient,
+    Proxy,
     Timeouts,
     UnexpectedResponseError,
     UntrustedServerError,
+    exchange,
 )
 from tls_service import CUSTOMER, SERVICE, Authority, Service, configured, reply, serving
 
@@ -214,3 +223,86 @@ def test_a_refused_download_tells_why(
     with pytest.raises(UnexpectedResponseError, match=r"The documents were deleted\. \(GONE, status 404\)"):
         save(configuration, f"{service.api_root}/1/pades", tmp_path / "signed.pdf")
     assert not (tmp_path / "signed.pdf").exists()
+
+
+def test_calls_go_through_a_proxy_that_wants_credentials(
+    configuration: ClientConfiguration, service: Service, who_am_i: WhoAmI
+) -> None:
+    with connect_proxy("segl:s3cret") as proxy:
+        assert who_am_i(replace(configuration, proxy=Proxy(proxy.url, "segl", "s3cret"))) == "You are welcome"
+        assert proxy.tunnelled == [f"127.0.0.1:{service.port}"]
+
+
+def test_a_proxy_that_refuses_is_told_without_the_password(
+    configuration: ClientConfiguration, service: Service, who_am_i: WhoAmI
+) -> None:
+    with connect_proxy("segl:s3cret") as proxy:
+        wrong = replace(configuration, proxy=Proxy(proxy.url, "segl", "wr0ng"), retries=0)
+        with pytest.raises(NotReachedError, match=r"The proxy refused \(407.*check the Proxy and its cred") as error:
+            who_am_i(wrong)
+        assert (proxy.tunnelled, proxy.refused, service.requests) == ([], 1, [])
+    assert "wr0ng" not in f"{error.value} {wrong}"
+
+
+def test_the_user_agent_has_a_suffix(configuration: ClientConfiguration, service: Service, who_am_i: WhoAmI) -> None:
+    who_am_i(replace(configuration, user_agent_suffix="archive/1.2"))
+
+    [(_, _, headers, _)] = service.requests
+    assert headers["User-Agent"].endswith(") archive/1.2")
+
+
+class Token(httpx.Auth):
+    """An access token beside the client certificate."""
+
+    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]  # no need to send
+        request.headers["Authorization"] = "Bearer t0ken"
+        yield request
+
+
+def test_a_later_versions_access_token_is_added(
+    configuration: ClientConfiguration, service: Service, who_am_i: WhoAmI
+) -> None:
+    who_am_i(replace(configuration, auth=Token()))
+
+    assert service.requests[0][2]["Authorization"] == "Bearer t0ken"
+
+
+def test_each_call_is_logged_without_its_query(
+    configuration: ClientConfiguration, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "segl.sdk")
+    with PortalClient(configuration) as client:
+        client.get_pades(PadesReference(f"{service.api_root}/{CUSTOMER}/pades?token=s3cret")).read()
+
+    [line] = [each.getMessage() for each in caplog.records if each.name == "segl.sdk"]
+    assert re.fullmatch(rf"GET {re.escape(service.api_root)}/{CUSTOMER}/pades: 200 after \d\.\d\d\d s", line)
+
+
+def test_what_is_safe_is_asked_again_when_the_service_is_overloaded(
+    configuration: ClientConfiguration, service: Service, who_am_i: WhoAmI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "backoff", lambda _failures: 0)
+    answers = iter([503, 502])
+    service.answer = lambda handler: reply(handler, next(answers, 200), b"You are welcome")
+
+    assert who_am_i(configuration) == "You are welcome"
+    assert len(service.requests) == 3
+
+
+def test_a_download_is_asked_for_again_before_its_first_byte(
+    configuration: ClientConfiguration, service: Service, save: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "backoff", lambda _failures: 0)
+    answers = iter([503])
+    service.answer = lambda handler: reply(handler, next(answers, 200), b"%PDF-1.7")
+
+    saved = save(configuration, f"{service.api_root}/{CUSTOMER}/pades", tmp_path / "signed.pdf")
+    assert saved.read_bytes() == b"%PDF-1.7"
+
+
+def test_calls_are_spread(configuration: ClientConfiguration, service: Service) -> None:
+    slow = replace(configuration, calls_per_second=2)
+    with PortalClient(slow) as client, ThreadPoolExecutor(4) as threads:
+        started = time.monotonic()
+        list(threads.map(lambda _: client.who_am_i(), range(4)))
+    assert time.monotonic() - started >= 1
