@@ -13,31 +13,34 @@ MAX_ATTRIBUTES = 64
 """Of one element; and as many namespaces may be in scope. What canonical form costs grows with the square of both."""
 NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """A character that XML 1.0 cannot carry (2.2, Char)."""
+_XML = "http://www.w3.org/XML/1998/namespace"
 
 
-def parse(data: bytes | memoryview, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> etree._Element:
-    """The root element of `data`, without comments and processing instructions.
+def parse(
+    data: bytes | memoryview, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, keep_pis: bool = False
+) -> etree._Element:
+    """The root element of `data`, without comments and, unless they are kept, processing instructions.
 
     Raises `InvalidMessage` when it is not well-formed, too large (bytes), too deep (elements), has a DTD, or more
     attributes or namespaces in one place than `MAX_ATTRIBUTES`.
     """
     if len(data) > max_bytes:
         raise InvalidMessage(f"The XML is {len(data)} bytes; at most {max_bytes} are accepted.")
-    root = _parse_safely(bytes(data))
+    root = _parse_safely(bytes(data), keep_pis=keep_pis)
     if root.getroottree().docinfo.doctype:
         raise InvalidMessage("The XML has a DOCTYPE; send it without one (DTDs and entities are not accepted).")
     _check_measures(root, max_depth)
     return root
 
 
-def _parse_safely(data: bytes) -> etree._Element:
+def _parse_safely(data: bytes, *, keep_pis: bool) -> etree._Element:
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
         huge_tree=False,
         remove_comments=True,
-        remove_pis=True,
+        remove_pis=not keep_pis,
     )
     try:
         return etree.fromstring(data, parser)
@@ -58,18 +61,29 @@ def _check_measures(root: etree._Element, max_depth: int) -> None:
 
 
 def canonical(element: etree._Element, *, exclusive: bool) -> bytes:
-    """Canonical XML 1.0 of `element`, no comments (and 1.1, the same where no xml: attribute is inherited).
+    """Canonical XML 1.0 of `element`, no comments (and 1.1, the same as no xml: attribute is inherited).
 
     lxml writes a wrong xmlns="" for a subelement that inherits a default namespace over several levels; so
     the element becomes a document of its own first, which carries the namespaces it inherited.
 
-    Raises `InvalidMessage` for what has no canonical form, such as a relative namespace (Canonical XML 1.0, 1.3).
+    Raises `InvalidMessage` for what has no canonical form, such as a relative namespace (Canonical XML 1.0, 1.3), and
+    for xml: attributes around it, which would be part of its inclusive form.
     """
-    alone = _parse_safely(etree.tostring(element, encoding="UTF-8", with_tail=False))
+    if not exclusive:
+        _check_inherits_no_xml_attribute(element)
+    alone = _parse_safely(etree.tostring(element, encoding="UTF-8", with_tail=False), keep_pis=True)
     try:
         return etree.tostring(alone, method="c14n", exclusive=exclusive, with_comments=False)
     except etree.C14NError as error:
         raise InvalidMessage(f"The XML has no canonical form: {error}.") from None
+
+
+def _check_inherits_no_xml_attribute(element: etree._Element) -> None:
+    for around in element.iterancestors():
+        for name in around.attrib:
+            if etree.QName(name).namespace == _XML:
+                local = etree.QName(name).localname
+                raise InvalidMessage(f"{etree.QName(around).localname} has the attribute xml:{local}; leave it out.")
 
 
 _DATE_TIME = re.compile(

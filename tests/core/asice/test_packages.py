@@ -246,6 +246,13 @@ REFUSED = {
         package(replace(JAVA, canonicalization="urn:none"), FILES, KEY),
         "CanonicalizationMethod is 'urn:none'",
     ),
+    "instruction in what is signed": (_replacing("<SignatureMethod", "<?a b?><SignatureMethod"), "<.a b.>; leave"),
+    "instruction in the properties": (_replacing("T12:00:00", "T12:00<?a b?>:00"), "instruction <.a b.>; leave"),
+    "language of what is signed": (_replacing("<SignedInfo>", '<SignedInfo xml:lang="nb">'), "does not match"),
+    "language of the properties": (_replacing("<Cert>", '<Cert xml:lang="nb">'), "was changed after signing"),
+    "language inherited": (_replacing("<Signature ", '<Signature xml:lang="nb" '), "Signature has the attribute"),
+    "space inherited": (_replacing("<Object>", '<Object xml:space="preserve">'), "Object has the attribute xml:space"),
+    "base inherited": (_replacing("res xmlns", 'res xml:base="urn:a" xmlns'), "Signatures has the attribute xml:base"),
     "signed by another organization": (
         package(JAVA, FILES, ISSUER.organization("987654321")),
         "signed by organization 987654321, but sent by 123456789",
@@ -261,6 +268,11 @@ def test_a_package_with_a_fault_is_refused_with_what_is_wrong(name: str) -> None
     data, sentence = REFUSED[name]
     with pytest.raises(InvalidPackage, match=sentence):
         _open(data)
+
+
+def test_comments_are_no_part_of_what_is_signed() -> None:
+    for at in ("<SignatureMethod", ":00:00", "<SignatureValue>"):
+        assert_holds(_open(_replacing(at, "<!-- a -->" + at)))
 
 
 def test_a_document_signed_twice_is_refused() -> None:

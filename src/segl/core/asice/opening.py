@@ -72,7 +72,7 @@ def _signature(files: Mapping[str, memoryview]) -> XmlSignature:
     if bytes(files.get("mimetype", _MEDIA_TYPE)).strip() != _MEDIA_TYPE:
         raise InvalidPackage(f"The file mimetype must say {_MEDIA_TYPE.decode()}.")
     try:
-        root = parse(files[SIGNATURES])
+        root = parse(files[SIGNATURES], keep_pis=True)
         if root.tag != f"{{{ASIC}}}XAdESSignatures" or [each.tag for each in root] != [f"{{{xmldsig.DS}}}Signature"]:
             raise InvalidSignature("It must be one XAdESSignatures element with exactly one Signature in it")
         signature = xmldsig.read(root[0])

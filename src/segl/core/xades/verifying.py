@@ -42,7 +42,7 @@ def verify(
         InvalidSignature: it is no signature that we can read.
     """
     try:
-        root = parse(xml, max_bytes=_MAX_BYTES)
+        root = parse(xml, max_bytes=_MAX_BYTES, keep_pis=True)
     except InvalidMessage as error:
         raise InvalidSignature(f"The signature is not accepted. {error}") from None
     signatures = [root] if root.tag == _SIGNATURE else root.findall(_SIGNATURE)

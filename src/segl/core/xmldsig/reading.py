@@ -68,8 +68,10 @@ class XmlSignature:
 def read(signature: etree._Element) -> XmlSignature:
     """Reads and checks a ds:Signature. Raises `InvalidSignature` when it is none that we accept.
 
-    Where it stands in its document matters only for namespaces and for Ids, which must be unique there.
+    Where it stands in its document matters only for namespaces and for Ids, which must be unique there. The document
+    must have been parsed with its processing instructions, which are part of what is signed.
     """
+    _check_no_instructions(signature)
     _check_unique_ids(signature)
     _check_shape(signature)
     canonicalization = _algorithm(signature, "ds:SignedInfo/ds:CanonicalizationMethod", CANONICALIZATIONS)
@@ -88,6 +90,13 @@ def read(signature: etree._Element) -> XmlSignature:
     if not signature_matches(certificate, method, signed_info, _bytes(_one(signature, "ds:SignatureValue"))):
         faults.insert(0, "The signature value does not match: what was signed was changed, or by another key.")
     return XmlSignature(certificate, others, _signing_time(properties), files, contents, tuple(faults))
+
+
+def _check_no_instructions(signature: etree._Element) -> None:
+    """None is passed over, as they stay in canonical form; nor does any mean something in a signature."""
+    for each in signature.iter(etree.ProcessingInstruction):
+        shown = etree.tostring(each, encoding="unicode", with_tail=False)
+        raise InvalidSignature(f"The signature has the processing instruction {shown[:80]}; leave it out.")
 
 
 def _check_unique_ids(signature: etree._Element) -> None:
