@@ -168,6 +168,33 @@ def test_a_broken_archive_is_refused_with_what_is_wrong(name: str) -> None:
         archive.read(data, LIMITS)
 
 
+def _with_unicode_path(name: str, *, local: bool, central: bool) -> bytes:
+    """An archive of one file `a`, to which extra fields give the name in either header or both."""
+    field = struct.pack("<2HBL", 0x7075, 5 + len(name.encode()), 1, zlib.crc32(b"a")) + name.encode()
+    fields = struct.pack("<2H2s", 0xCAFE, 2, b"xx") + field
+    data = bytearray(_archive(("a", b"content")))
+    for signature, length_at, after_name in ((b"PK\x01\x02", 30, 47), (b"PK\x03\x04", 28, 31)):
+        if local if signature == b"PK\x03\x04" else central:
+            at = data.find(signature)
+            struct.pack_into("<H", data, at + length_at, len(fields))
+            data[at + after_name : at + after_name] = fields
+    directory, end = data.find(b"PK\x01\x02"), data.find(b"PK\x05\x06")
+    struct.pack_into("<2L", data, end + 12, end - directory, directory)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(("local", "central"), [(True, True), (True, False), (False, True)])
+def test_an_extra_field_that_gives_another_name_is_refused(local: bool, central: bool) -> None:
+    assert archive.read(_with_unicode_path("a", local=local, central=central), LIMITS) == {"a": b"content"}
+    with pytest.raises(InvalidPackage, match="the file 'a', whose Unicode Path extra field calls it 'æ'; give it one"):
+        archive.read(_with_unicode_path("æ", local=local, central=central), LIMITS)
+
+
+def test_a_folder_with_content_is_refused() -> None:
+    with pytest.raises(InvalidPackage, match="the folder META-INF/ has a content of 6 bytes"):
+        archive.read(_archive(("META-INF/", b"hidden")), LIMITS)
+
+
 def test_bytes_hidden_between_members_are_refused() -> None:
     hidden = b"hidden"
     data = bytearray(PLAIN)

@@ -39,6 +39,10 @@ _END = Struct("<4s4H2LH")
 _CENTRAL = Struct("<4s4x2H4s3L4H6xL")
 _LOCAL = Struct("<4s2x2H4s3L2H")
 _UTF8, _DESCRIPTOR, _ENCRYPTED = 0x800, 0x8, 0x1
+_EXTRA = Struct("<2H")
+_UNICODE_PATH = 0x7075
+"""The extra field in which Info-ZIP gives a name in UTF-8, after a version and a checksum (APPNOTE.TXT, 4.6.9)."""
+_BEFORE_UNICODE_NAME = 5
 _STORED, _DEFLATED = 0, 8
 _RATIO_MATTERS = 1024 * 1024
 _INFLATED_IN_MEMORY = 256 * 1024
@@ -142,7 +146,24 @@ def _central_header(data: memoryview, position: int, end: int) -> tuple[_Member,
     if signature != b"PK\x01\x02" or after > end or disk:
         _broken("its directory is damaged")
     raw_name = bytes(data[name_at : name_at + name_length])
-    return _Member(_name(raw_name, flags), raw_name, flags, method, time, crc, packed, size, offset), after
+    member = _Member(_name(raw_name, flags), raw_name, flags, method, time, crc, packed, size, offset)
+    if size and member.name.endswith("/"):
+        _broken(f"the folder {member.name} has a content of {size} bytes")
+    _check_extra(data[name_at + name_length : after - comment], member)
+    return member, after
+
+
+def _check_extra(extra: memoryview, member: _Member) -> None:
+    """No extra field gives the member another name, by which some programs would go."""
+    while len(extra) >= _EXTRA.size:
+        kind, length = _EXTRA.unpack_from(extra)
+        content, extra = bytes(extra[_EXTRA.size : _EXTRA.size + length]), extra[_EXTRA.size + length :]
+        name = content[_BEFORE_UNICODE_NAME:]
+        if kind == _UNICODE_PATH and name != member.name.encode():
+            raise InvalidPackage(
+                f"The package has the file {member.name[:100]!r}, whose Unicode Path extra field calls it "
+                f"{name[:100].decode(errors='replace')!r}; give it one name, in UTF-8."
+            )
 
 
 def _name(raw: bytes, flags: int) -> str:
@@ -185,7 +206,9 @@ def _start(data: memoryview, member: _Member) -> int:
         _broken(f"the two headers of {member.name} say different things")
     if flags & _ENCRYPTED:
         _broken(f"{member.name} is encrypted")
-    return int(name_at + name_length + extra)
+    start = int(name_at + name_length + extra)
+    _check_extra(data[name_at + name_length : start], member)
+    return start
 
 
 def _descriptor_length(data: memoryview, position: int, member: _Member) -> int:
