@@ -130,6 +130,12 @@ class TestCreate:
         assert (status, code) == (400, "ASICE_VALIDATION_FAILED")
         assert "the same files, each once" in message
 
+    def test_a_file_that_the_manifest_names_twice_is_named(self, api: Any, keys: Keys) -> None:
+        asked = manifest(titles=("A", "B")).to_xml().replace(b"0002_dokument", b"0001_dokument")
+        status, code, message = refused(api, body(package(keys[PUBLIC], asked)))
+        assert (status, code) == (400, "ASICE_VALIDATION_FAILED")
+        assert message.endswith("more than once in the manifest: 0001_dokument.pdf.")
+
     @pytest.mark.parametrize(
         "content",
         [b"", b"text", encrypted(user="x", owner="x"), encrypted(user="", owner="x"), pdf("A")[:300]],
@@ -385,10 +391,22 @@ class TestIdempotencyKey:
         assert Job.objects.count() == 1
         assert len(blob_names()) == 2
 
-    @pytest.mark.parametrize("key", ["", '""', '"', "two words", "x" * 256, "æ", '"half'])
-    def test_a_key_that_is_none_is_refused(self, api: Any, keys: Keys, key: str) -> None:
-        answer = refused(api, body(package(keys[PUBLIC])), headers={"Idempotency-Key": key})
-        assert answer[:2] == (400, "INVALID_IDEMPOTENCY_KEY")
+    @pytest.mark.parametrize(
+        ("key", "wrong"),
+        [
+            ("", "is 0 characters long"),
+            ('""', "is 0 characters long"),
+            ('"', "has the character '\"' in '\"'"),
+            ("two words", "has the character ' ' in 'two words'"),
+            ("x" * 256, "is 256 characters long"),
+            ("æ", "has the character 'æ' in 'æ'"),
+            ('"half', "has the character '\"' in '\"half'"),
+        ],
+    )
+    def test_a_key_that_is_none_is_refused(self, api: Any, keys: Keys, key: str, wrong: str) -> None:
+        status, code, message = refused(api, body(package(keys[PUBLIC])), headers={"Idempotency-Key": key})
+        assert (status, code) == (400, "INVALID_IDEMPOTENCY_KEY")
+        assert message.startswith(f"The header Idempotency-Key {wrong}: give 1 to 255 visible")
 
 
 class TestDelete:

@@ -1,6 +1,7 @@
 """POST of a portal job: from the multipart request to an accepted job, or to one clear refusal."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -24,6 +25,7 @@ from segl.service.sender_api.revocation import check_revocation
 from segl.service.store.models import Job
 
 _PDF, _TEXT = "application/pdf", "text/plain"
+_LONGEST_KEY = 255
 
 
 def create(caller: Caller, content_type: str, body: memoryview, *, received_at: datetime, key: str | None) -> Job:
@@ -63,14 +65,19 @@ def create(caller: Caller, content_type: str, body: memoryview, *, received_at: 
 
 def _plain(key: str) -> str:
     """The key, which clients write with quotes (as the draft says) or without."""
-    match = re.fullmatch(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})', key.strip())
-    if match is None:
-        raise RefusedError(
-            HTTPStatus.BAD_REQUEST,
-            "INVALID_IDEMPOTENCY_KEY",
-            "The Idempotency-Key must be 1 to 255 visible ASCII characters without quotes, such as a UUID.",
-        )
-    return match[1] or match[2]
+    plain = re.sub(r'\A"(.*)"\Z', r"\1", key.strip())
+    if bad := re.search(r"[^\x21\x23-\x7e]", plain):
+        wrong = f"has the character {bad[0]!r} in {plain[:40]!r}"
+    elif not 0 < len(plain) <= _LONGEST_KEY:
+        wrong = f"is {len(plain)} characters long"
+    else:
+        return plain
+    raise RefusedError(
+        HTTPStatus.BAD_REQUEST,
+        "INVALID_IDEMPOTENCY_KEY",
+        f"The header Idempotency-Key {wrong}: give 1 to {_LONGEST_KEY} visible ASCII characters without quotes among "
+        "them, such as a UUID.",
+    )
 
 
 def _two_parts(content_type: str, body: memoryview) -> tuple[memoryview, memoryview]:
@@ -95,14 +102,16 @@ def _check_sender(manifest: PortalManifest, caller: Caller) -> None:
 
 
 def _accepted(asked: Sequence[ManifestDocument], package: Package, sender: str) -> list[AcceptedDocument]:
-    names = [each.href for each in asked]
-    missing = set(names) - package.documents.keys()
-    unknown = package.documents.keys() - set(names)
-    if missing or unknown or len(set(names)) != len(names):
+    names = Counter(each.href for each in asked)
+    missing = names.keys() - package.documents.keys()
+    unknown = package.documents.keys() - names.keys()
+    repeated = [name for name, count in names.items() if count > 1]
+    if missing or unknown or repeated:
         raise InvalidPackage(
             "The manifest and the package must name the same files, each once; "
             f"missing from the package: {', '.join(sorted(missing)) or 'none'}; "
-            f"missing from the manifest: {', '.join(sorted(unknown)) or 'none'}."
+            f"missing from the manifest: {', '.join(sorted(unknown)) or 'none'}; "
+            f"more than once in the manifest: {', '.join(repeated) or 'none'}."
         )
     rules.check_size(sum(map(len, package.documents.values())))  # before anything spends time on them
     typeset = rendering.typeset_texts({each.href: package.documents[each.href] for each in asked if _is_text(each)})
