@@ -3,6 +3,7 @@
     SeglError
     ├── InvalidInput              something handed to us is wrong
     │   ├── InvalidMessage        a message of the API: bad or forbidden XML, or not what the schema says
+    │   │   └── InvalidLookup     a signer to be looked up who has nothing to be looked up by
     │   ├── InvalidPackage        a document package (ASiC-E)
     │   ├── InvalidDocument       a document: not a PDF, encrypted, broken, too large
     │   └── InvalidSignature      a signature that cannot even be read as one
@@ -22,6 +23,10 @@ class InvalidInput(SeglError):  # noqa: N818 - the name says what is wrong, and 
 
 class InvalidMessage(InvalidInput):
     """A message that is not well-formed XML, uses forbidden XML, or is not what the schema says."""
+
+
+class InvalidLookup(InvalidMessage):
+    """A signer without identity number is to be looked up by it. The schema allows this, the API's rules do not."""
 
 
 class InvalidPackage(InvalidInput):

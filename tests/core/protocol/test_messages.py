@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from segl.core.errors import InvalidMessage
+from segl.core.errors import InvalidLookup, InvalidMessage
 from segl.core.protocol import (
     AuthenticationLevel,
     Availability,
@@ -279,7 +279,7 @@ def test_the_sentence_names_element_value_and_limit(name: str, sentence: str) ->
 
 
 def test_a_signer_without_identity_number_cannot_be_looked_up() -> None:
-    with pytest.raises(InvalidMessage, match="is not looked up"):
+    with pytest.raises(InvalidLookup, match=r"Signer 1 is .*: the contact register is asked by identity number"):
         PortalManifest.from_xml(_signer(f"<identified-by-contact-information/>{LOOKUP}").encode())
 
 

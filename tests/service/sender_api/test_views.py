@@ -151,6 +151,19 @@ class TestCreate:
         status, code, _ = refused(api, body(package(keys[PUBLIC], broken)))
         assert (status, code) == (400, "SCHEMA_VALIDATION_ERROR")
 
+    def test_one_who_is_addressed_without_identity_number_is_not_looked_up(self, api: Any, keys: Keys) -> None:
+        looked_up = (
+            manifest(person(), contact())
+            .to_xml()
+            .replace(
+                b'<notifications><email address="ola@example.com"/></notifications>',
+                b"<notifications-using-lookup><email/></notifications-using-lookup>",
+            )
+        )
+        status, code, message = refused(api, body(package(keys[PUBLIC], looked_up)))
+        assert (status, code) == (400, "LOOKUP_NOT_ALLOWED_WITHOUT_IDENTITY_NUMBER")
+        assert message.startswith("Signer 2 is identified-by-contact-information and has notifications-using-lookup")
+
     def test_a_request_that_breaks_the_schema_is_refused(self, api: Any, keys: Keys) -> None:
         for request in (b"<x/>", b"", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"):
             status, code, _ = refused(api, multipart(request, package(keys[PUBLIC])))

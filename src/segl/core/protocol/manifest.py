@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 from lxml import etree
 
-from segl.core.errors import InvalidMessage
+from segl.core.errors import InvalidLookup, InvalidMessage
 from segl.core.protocol import _rules
 from segl.core.protocol._message import Message, Reader, add, add_optional
 from segl.core.protocol.values import (
@@ -143,7 +143,7 @@ class PortalManifest(Message):
     @classmethod
     def _read(cls, reader: Reader) -> Self:
         with reader.child("signers") as element:
-            signers = tuple(_read_signer(each) for each in element.each("signer"))
+            signers = tuple(_read_signer(*each) for each in enumerate(element.each("signer"), 1))
         with reader.child("sender") as element:
             sender = element.text_of("organization-number")
         if legacy := reader.optional("document"):
@@ -185,7 +185,7 @@ def _write_signer(signers: etree._Element, signer: Signer) -> None:
     add_optional(element, "on-behalf-of", signer.on_behalf_of)
 
 
-def _read_signer(reader: Reader) -> Signer:
+def _read_signer(number: int, reader: Reader) -> Signer:
     with reader:
         order = reader.optional_attribute("order")
         who = reader.child("personal-identification-number", "identified-by-contact-information")
@@ -193,7 +193,7 @@ def _read_signer(reader: Reader) -> Signer:
         how = reader.child("notifications", "notifications-using-lookup")
         on_behalf_of = reader.optional_word_of("on-behalf-of", OnBehalfOf)
     return Signer(
-        *_read_addressing(who, how),
+        *_read_addressing(number, who, how),
         signature_type=signature_type,
         on_behalf_of=on_behalf_of,
         order=_rules.integer("signer order", order) if order is not None else None,
@@ -201,15 +201,17 @@ def _read_signer(reader: Reader) -> Signer:
 
 
 def _read_addressing(
-    who: Reader, how: Reader
+    signer: int, who: Reader, how: Reader
 ) -> tuple[PersonalIdentificationNumber | ContactInformation, Notifications | NotificationsUsingLookup | None]:
     if who.name == "personal-identification-number":
         number = PersonalIdentificationNumber(who.text())
         return number, (Notifications(*read_contact(how)) if how.name == "notifications" else _read_lookup(how))
     who.end()
     if how.name == "notifications-using-lookup":
-        raise InvalidMessage(
-            "A signer identified-by-contact-information is not looked up; put email or sms in notifications."
+        raise InvalidLookup(
+            f"Signer {signer} is identified-by-contact-information and has notifications-using-lookup: the contact "
+            "register is asked by identity number; give notifications with email or sms, or the signer's "
+            "personal-identification-number."
         )
     return ContactInformation(*read_contact(how)), None
 
