@@ -37,7 +37,7 @@ from segl.service import clock
 from segl.service.jobs.create import cancel_job
 from segl.service.sender_api.errors import response, response_to
 from segl.service.sender_api.views import POLL_TIME
-from segl.service.store.models import Job
+from segl.service.store.models import Document, DocumentKind, Job
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
 JOBS = f"/api/{PUBLIC}/portal/signature-jobs"
@@ -129,6 +129,13 @@ class TestCreate:
         status, code, message = refused(api, body(package(keys[PUBLIC], files=files)))
         assert (status, code) == (400, "ASICE_VALIDATION_FAILED")
         assert "the same files, each once" in message
+
+    @pytest.mark.parametrize(("given", "content"), [("Application/PDF", pdf("Avtale")), ("Text/PLAIN", b"Avtale")])
+    def test_the_case_of_a_media_type_means_nothing(self, api: Any, keys: Keys, given: str, content: bytes) -> None:
+        asked = manifest().to_xml().replace(b"application/pdf", given.encode())
+        sent = body(package(keys[PUBLIC], asked, {"0001_dokument.pdf": content}))
+        assert api.post(JOBS, sent, MULTIPART).status_code == 200
+        assert Document.objects.get(kind=DocumentKind.ORIGINAL).media_type == given.lower()
 
     def test_a_file_that_the_manifest_names_twice_is_named(self, api: Any, keys: Keys) -> None:
         asked = manifest(titles=("A", "B")).to_xml().replace(b"0002_dokument", b"0001_dokument")

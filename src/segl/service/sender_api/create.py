@@ -120,7 +120,7 @@ def _accepted(asked: Sequence[ManifestDocument], package: Package, sender: str) 
         AcceptedDocument(
             title=each.title,
             name=each.href,
-            media_type=each.media_type,
+            media_type=each.media_type.lower(),
             content=package.documents[each.href],
             pages=found.pages,
             typeset=typeset.get(each.href),
@@ -131,9 +131,10 @@ def _accepted(asked: Sequence[ManifestDocument], package: Package, sender: str) 
 
 def _is_text(document: ManifestDocument) -> bool:
     """Whether it is plain text, which is to be typeset; a PDF is taken as it is."""
-    if document.media_type not in {_PDF, _TEXT}:
+    media_type = document.media_type.lower()  # its case means nothing (RFC 9110, 8.3.1)
+    if media_type not in {_PDF, _TEXT}:
         raise NotAllowedError(
             "MEDIA_TYPE_NOT_SUPPORTED",
             f"{document.href} has the media type {document.media_type!r}: send {_PDF} or {_TEXT}.",
         )
-    return document.media_type == _TEXT
+    return media_type == _TEXT
