@@ -6,6 +6,7 @@
     │   │   └── InvalidLookup     a signer to be looked up who has nothing to be looked up by
     │   ├── InvalidPackage        a document package (ASiC-E)
     │   ├── InvalidDocument       a document: not a PDF, encrypted, broken, too large
+    │   │   └── TooManyPages      more of them than can be made into one signed document
     │   └── InvalidSignature      a signature that cannot even be read as one
     └── UntrustedCertificate      chain, validity, revocation, key usage or organization number
 
@@ -35,6 +36,10 @@ class InvalidPackage(InvalidInput):
 
 class InvalidDocument(InvalidInput):
     """A document that cannot be signed: not a PDF, encrypted, broken or too large."""
+
+
+class TooManyPages(InvalidDocument):
+    """A document of more pages than can be made into one signed document."""
 
 
 class InvalidSignature(InvalidInput):

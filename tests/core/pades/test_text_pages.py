@@ -6,8 +6,8 @@ import pikepdf
 import pypdfium2
 import pytest
 
-from segl.core.errors import InvalidDocument
-from segl.core.pades.text_pages import MOST_CHARACTERS, typeset_text
+from segl.core.errors import InvalidDocument, TooManyPages
+from segl.core.pades.text_pages import LINES_A_PAGE, MOST_CHARACTERS, MOST_PAGES, typeset_text
 
 
 def pages(text: str) -> list[str]:
@@ -25,6 +25,13 @@ def test_a_long_text_takes_many_pages_and_none_of_its_lines_is_lost() -> None:
     text = pages("".join(f"Linje {number}\n" for number in range(300)))
     assert len(text) > 3
     assert [line for page in text for line in page.splitlines()] == [f"Linje {number}" for number in range(300)]
+
+
+def test_lines_that_fill_too_many_pages_are_refused_before_they_are_typeset() -> None:
+    assert len(pages("a\n" * LINES_A_PAGE)) == 1
+    assert len(pages("a\n" * (LINES_A_PAGE + 1))) == 2
+    with pytest.raises(TooManyPages, match="has 108001 lines, 54 on a page; at most 2000 pages can be signed"):
+        typeset_text(b"a\n" * (MOST_PAGES * LINES_A_PAGE + 1))
 
 
 def test_a_long_word_stays_on_the_page() -> None:

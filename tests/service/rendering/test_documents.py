@@ -9,7 +9,7 @@ from pikepdf import Dictionary, Name, Pdf, String
 from PIL import Image
 
 import pdfs
-from segl.core.errors import InvalidDocument
+from segl.core.errors import InvalidDocument, TooManyPages
 from segl.service import rendering
 from segl.service.rendering import PdfFacts
 from segl.service.rendering.limits import Limits
@@ -91,12 +91,18 @@ def version_in_catalog() -> bytes:
         (with_content_elsewhere(), "content from outside itself"),
         (dynamic_form(), "dynamic XFA form"),
         (endless_page_tree(), "is damaged"),
-        (pdfs.pdf(*["x"] * 2001), "has 2001 pages; it must have 1 to 2000"),
     ],
 )
 def test_what_cannot_be_signed_is_refused_with_a_sentence(document: bytes, sentence: str) -> None:
     with pytest.raises(InvalidDocument, match=sentence):
         inspect(document)
+
+
+def test_too_many_pages_are_told_apart_from_what_is_wrong_with_a_document() -> None:
+    with pytest.raises(TooManyPages, match=r"^a\.pdf: The PDF has 2001 pages; at most 2000 can be signed"):
+        inspect(pdfs.pdf(*["x"] * 2001))
+    with pytest.raises(TooManyPages, match=r"^a\.txt: The text has 200000 lines"):
+        rendering.typeset_texts({"a.txt": b"a\n" * 200_000})
 
 
 def test_a_page_becomes_a_jpeg_of_the_width_asked_for() -> None:

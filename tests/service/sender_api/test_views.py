@@ -153,6 +153,13 @@ class TestCreate:
         assert (status, code) == (400, "INVALID_DOCUMENT")
         assert message.startswith("0001_dokument.pdf: ")
 
+    def test_a_text_of_too_many_lines_has_too_many_pages(self, api: Any, keys: Keys) -> None:
+        asked = manifest().to_xml().replace(b"application/pdf", b"text/plain")
+        sent = body(package(keys[PUBLIC], asked, {"0001_dokument.pdf": b"a\n" * 200_000}))
+        status, code, message = refused(api, sent)
+        assert (status, code) == (400, "TOO_MANY_PAGES")
+        assert message.startswith("0001_dokument.pdf: The text has 200000 lines")
+
     def test_a_manifest_that_breaks_the_schema_is_refused(self, api: Any, keys: Keys) -> None:
         broken = manifest().to_xml().replace(b"<title>Avtale om", b"<titel>Avtale om")
         status, code, _ = refused(api, body(package(keys[PUBLIC], broken)))

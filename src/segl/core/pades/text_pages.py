@@ -9,11 +9,14 @@ from typing import cast
 import pikepdf
 import typst
 
-from segl.core.errors import InvalidDocument
+from segl.core.errors import InvalidDocument, TooManyPages
 from segl.core.pades.front_page import FONTS
 
 SOURCE = Path(__file__).with_name("text_pages.typ").read_bytes()
 MOST_CHARACTERS = 1_000_000
+LINES_A_PAGE = 54
+MOST_PAGES = 2000
+"""More lines than fit on these are not typeset: it would take more and more memory."""
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 # That change how other characters are read: a text must look like what it says (Unicode TR 36).
 _STEERING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -25,8 +28,13 @@ def typeset_text(content: bytes) -> bytes:
 
     Raises:
         InvalidDocument: It is not text, too long, or has characters that could not be shown.
+        TooManyPages: Its lines fill more than `MOST_PAGES`. Long lines, which are broken, may do so all the same.
     """
     lines = [_kept(line) for line in _decoded(content).splitlines()]
+    if len(lines) > MOST_PAGES * LINES_A_PAGE:
+        raise TooManyPages(
+            f"The text has {len(lines)} lines, {LINES_A_PAGE} on a page; at most {MOST_PAGES} pages can be signed."
+        )
     pdf = typst.Compiler(font_paths=FONTS).compile(
         SOURCE, format="pdf", sys_inputs={"data": json.dumps(lines or [""])}, pdf_standards="1.7", timestamp=0
     )

@@ -54,7 +54,8 @@ def inspect(pdfs: Mapping[str, bytes | memoryview]) -> list[PdfFacts]:
 def typeset_texts(texts: Mapping[str, bytes | memoryview]) -> dict[str, bytes]:
     """`segl.core.pades.text_pages.typeset_text` in a child for each: a job's plain texts as PDFs.
 
-    Together they may take as long as the inspection of all documents. Raises `InvalidDocument`, with the name.
+    Together they may take as long as the inspection of all documents. Raises `InvalidDocument`, with the name;
+    `TooManyPages` is one.
     """
     made = {}
     until = monotonic() + INSPECTION.wall_seconds
@@ -66,7 +67,7 @@ def typeset_texts(texts: Mapping[str, bytes | memoryview]) -> dict[str, bytes]:
             limits = replace(INSPECTION, cpu_seconds=min(seconds, INSPECTION.cpu_seconds), wall_seconds=seconds)
             made[name] = run("typeset_text", limits, content=bytes(content))
         except InvalidDocument as error:
-            raise InvalidDocument(f"{name}: {error}") from error
+            raise type(error)(f"{name}: {error}") from error
     return made
 
 

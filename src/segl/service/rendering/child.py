@@ -3,7 +3,7 @@
 import socket
 import traceback
 
-from segl.core.errors import InvalidDocument
+from segl.core.errors import InvalidDocument, TooManyPages
 from segl.service.rendering import tasks, wire
 from segl.service.rendering.limits import close_the_doors, limit_use
 
@@ -20,6 +20,8 @@ def _answer(task: wire.Task) -> bytes:
         do = tasks.prepare(task)
         close_the_doors()
         return wire.answer(wire.DONE, _within(do(), task.limits.result))
+    except TooManyPages as refusal:
+        return wire.answer(wire.TOO_MANY_PAGES, str(refusal).encode())
     except InvalidDocument as refusal:
         return wire.answer(wire.REFUSED, str(refusal).encode())
     except MemoryError:

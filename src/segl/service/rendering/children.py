@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segl.core.errors import InvalidDocument
+from segl.core.errors import InvalidDocument, TooManyPages
 from segl.service.rendering import wire
 from segl.service.rendering.limits import Limits
 
@@ -151,6 +151,8 @@ def _result(name: str, answer: bytes) -> bytes:
         return payload
     if kind == wire.REFUSED:
         raise InvalidDocument(payload.decode(errors="replace"))
+    if kind == wire.TOO_MANY_PAGES:
+        raise TooManyPages(payload.decode(errors="replace"))
     logger.warning("Rendering task %s failed: %s", name, payload.decode(errors="replace"))
     raise InvalidDocument(
         "What was sent could not be processed within the limits of time and memory: a document is damaged or too "

@@ -14,7 +14,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
-from segl.core.errors import InvalidDocument
+from segl.core.errors import InvalidDocument, TooManyPages
 from segl.core.pades import Attachment, FrontPage, FrontPageDocument, originals
 from segl.core.pades.assembly import lay_out, merge
 from segl.core.pades.front_page import typeset
@@ -56,7 +56,7 @@ def inspect(pdfs: Mapping[str, bytes | memoryview], *, limits: Limits) -> bytes:
         try:
             found.append(_inspected(pdf, limits))
         except InvalidDocument as error:
-            raise InvalidDocument(f"{name}: {error}") from error
+            raise type(error)(f"{name}: {error}") from error
     return json.dumps(found).encode()
 
 
@@ -99,8 +99,10 @@ def _facts(document: Pdf, limits: Limits) -> dict[str, Any]:
     if any(isinstance(each, Stream) and (Name.F in each or Name.Ref in each) for each in document.objects):
         raise InvalidDocument("The PDF shows content from outside itself; print it to a new PDF and send that.")
     pages = len(document.pages)
-    if not 1 <= pages <= limits.pages:
-        raise InvalidDocument(f"The PDF has {pages} pages; it must have 1 to {limits.pages}.")
+    if pages > limits.pages:
+        raise TooManyPages(f"The PDF has {pages} pages; at most {limits.pages} can be signed.")
+    if not pages:
+        raise InvalidDocument("The PDF has no pages; send one with at least 1.")
     for number, page in enumerate(document.pages, 1):
         _check_size(number, page)
     return {"version": version, "pages": pages, "pdfa": document.open_metadata().pdfa_status or None}

@@ -2,8 +2,8 @@
 
 Service to child: the length (8 bytes, big-endian) and the pickled `Task`; with the length come the descriptors of
 anonymous files, one for each document, which the child maps instead of copying it. Child to service: STARTED, then
-DONE, REFUSED or FAILED, the length and the result, the sentence or the traceback; never a pickle, since a PDF may have
-taken the child over. An answer that is shorter than its length says is that of a child that died.
+DONE, REFUSED, TOO_MANY_PAGES or FAILED, the length and the result, the sentence or the traceback; never a pickle, since
+a PDF may have taken the child over. An answer that is shorter than its length says is that of a child that died.
 """
 
 import mmap
@@ -24,7 +24,7 @@ MOST_FILES = 253
 STARTED = b"s"
 ANSWER_MARGIN = 64 * 1024
 """What an answer may be longer than the largest result: its head, or a traceback."""
-DONE, REFUSED, FAILED = b"d", b"r", b"f"
+DONE, REFUSED, TOO_MANY_PAGES, FAILED = b"d", b"r", b"p", b"f"
 _LENGTH = struct.Struct(">Q")
 
 

@@ -14,6 +14,7 @@ from segl.core.errors import (
     InvalidMessage,
     InvalidPackage,
     SeglError,
+    TooManyPages,
     UntrustedCertificate,
 )
 from segl.core.lifecycle import IllegalStepError
@@ -43,6 +44,7 @@ _WORDS: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
     (InvalidMessage, HTTPStatus.BAD_REQUEST, "SCHEMA_VALIDATION_ERROR"),
     (InvalidPackage, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
     (UntrustedCertificate, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
+    (TooManyPages, HTTPStatus.BAD_REQUEST, "TOO_MANY_PAGES"),
     (InvalidDocument, HTTPStatus.BAD_REQUEST, "INVALID_DOCUMENT"),
     (KeyReusedError, HTTPStatus.UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),
     (NoSuchJobError, HTTPStatus.NOT_FOUND, "SIGNATURE_JOB_NOT_FOUND"),
