@@ -45,7 +45,16 @@ def test_one_with_a_mobile_number_alone_is_told_by_sms_where_there_is_a_gateway(
 
 @pytest.mark.parametrize(
     "address",
-    ["", " ", "nobody", "a@b", "a@example.com,c@example.com", "a@example.com\nBcc: c@example.com", "å@ex ample.no"],
+    [
+        "",
+        " ",
+        "nobody",
+        "a@b",
+        "a@example.com,c@example.com",
+        "a@example.com\nBcc: c@example.com",
+        "å@ex ample.no",
+        "å\u2028b@example.com",
+    ],
 )
 def test_an_address_that_no_mail_reaches_is_refused_for_every_signer(address: str) -> None:
     number = PersonalIdentificationNumber("01017012345")
@@ -53,6 +62,11 @@ def test_an_address_that_no_mail_reaches_is_refused_for_every_signer(address: st
         with pytest.raises(NotAllowedError, match="e-mail address of signer 1") as error:
             rules.terms(PUBLIC, manifest(signer))
         assert "c@example.com" not in str(error.value)
+
+
+@pytest.mark.parametrize("address", ["kåre.ødegård@example.com", "用户@blåbær.no"])
+def test_an_address_may_have_letters_beyond_ascii(address: str) -> None:
+    rules.terms(PUBLIC, manifest(Signer(ContactInformation(Email(address)))))
 
 
 def test_a_job_has_only_so_many_pages() -> None:

@@ -48,10 +48,19 @@ class AnyPort(Controller):
 @pytest.fixture
 def inbox() -> Iterator[Inbox]:
     """A mail server, which the service sends through."""
-    inbox = Inbox()
-    controller = AnyPort(inbox, hostname="127.0.0.1", port=0)
+    yield from _serving(Inbox())
+
+
+@pytest.fixture
+def ascii_inbox() -> Iterator[Inbox]:
+    """One that does not offer SMTPUTF8."""
+    yield from _serving(Inbox(), enable_SMTPUTF8=False)
+
+
+def _serving(inbox: Inbox, **options: bool) -> Iterator[Inbox]:
+    controller = AnyPort(inbox, hostname="127.0.0.1", port=0, **options)
     controller.start()
-    smtp = "django.core.mail.backends.smtp.EmailBackend"
+    smtp = "segl.service.notifications.smtp.EmailBackend"
     with override_settings(EMAIL_BACKEND=smtp, EMAIL_HOST="127.0.0.1", EMAIL_PORT=controller.port):
         yield inbox
     controller.stop()
@@ -142,6 +151,16 @@ def test_an_address_that_is_none_reaches_nobody_else(inbox: Inbox, address: str)
     assert [each for each in inbox.recipients if "b@example.com" in each] == []
 
 
+@pytest.mark.parametrize("address", ["kåre.ødegård@example.com", "kåre@blåbær.no"])
+def test_an_address_beyond_ascii_gets_its_mail(inbox: Inbox, address: str) -> None:
+    send(to=address)
+    (message,) = inbox.messages
+    assert inbox.recipients == [[address]]
+    assert message["To"] == address
+    assert message["Subject"] == "Nordvik kommune ber deg om å signere"
+    assert "signere et dokument" in text_of(message)
+
+
 @pytest.mark.usefixtures("store")
 class TestFromJobToInbox:
     def test_the_link_and_code_that_arrive_let_the_signer_in(self, inbox: Inbox) -> None:
@@ -169,9 +188,19 @@ class TestFromJobToInbox:
         assert (row.last_error, row.sent_at) == ("SMTPRecipientsRefused", None)
         assert row.due_at is not None
 
+    def test_an_address_that_the_mail_server_cannot_reach_is_told_of(
+        self, ascii_inbox: Inbox, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        create(contact("kåre@example.com"))
+        assert not perform(due.claim(Notification)[0])
+        row = Notification.objects.get()
+        assert row.last_error.startswith("The mail server 127.0.0.1 does not offer SMTPUTF8, without which")
+        assert row.last_error in caplog.text
+        assert (row.sent_at, ascii_inbox.messages) == (None, [])
+
     def test_a_mail_server_that_is_away_is_tried_again(self) -> None:
         with override_settings(
-            EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend", EMAIL_HOST="127.0.0.1", EMAIL_PORT=1
+            EMAIL_BACKEND="segl.service.notifications.smtp.EmailBackend", EMAIL_HOST="127.0.0.1", EMAIL_PORT=1
         ):
             create(contact())
             assert not perform(due.claim(Notification)[0])

@@ -220,7 +220,7 @@ def _mail(table: Table) -> Mail:
     password = table.take("password", text, default=None, secret=True)
     return Mail(
         sender=table.take("sender", text),
-        backend=table.take("backend", text, default="django.core.mail.backends.smtp.EmailBackend"),
+        backend=table.take("backend", text, default="segl.service.notifications.smtp.EmailBackend"),
         host=table.take("host", text, default="localhost"),
         port=table.take("port", reading.port, default=25),
         encryption=table.take("encryption", reading.one_of("none", "starttls", "tls"), default="none"),

@@ -106,8 +106,11 @@ def _check_reachable(number: int, signer: Signer) -> None:
                 "give an e-mail address too.",
             )
         return
+    local, at, domain = contact.email.address.rpartition("@")
+    # RFC 6531 takes anything beyond ASCII in the local part for letters, which Django's validator does not know.
+    as_ascii = "".join("x" if each.isprintable() and not each.isascii() else each for each in local)
     try:
-        validate_email(contact.email.address)
+        validate_email(as_ascii + at + domain)
     except ValidationError:
         raise NotAllowedError(
             "EMAIL_ADDRESS_NOT_USABLE",

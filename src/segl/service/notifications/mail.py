@@ -54,7 +54,7 @@ def send_first_notification(*, to: str, sender_name: str, nonsensitive_title: st
     """Send one message; `code` is given with a unique link, absent for those who log in with an eID.
 
     Raises:
-        OSError, smtplib.SMTPException: The mail server did not take the message.
+        OSError, smtplib.SMTPException, NotDeliverableError: The mail server did not take the message.
     """
     text = (_WITH_LINK if code else _WITH_LOG_IN).format(
         sender=sender_name,
