@@ -491,6 +491,29 @@ def test_another_hosts_name_is_refused_in_the_wires_words(sandbox: Sandbox) -> N
     assert "Host header" in ErrorMessage.from_xml(response.content).message
 
 
+@pytest.mark.parametrize(
+    ("method", "headers", "status", "code"),
+    [
+        ("BREW", [], 400, "INVALID_REQUEST"),
+        ("POST", [("Content-Length", "1"), ("Content-Length", "2")], 400, "INVALID_REQUEST"),
+        ("GET", [("Long", "x" * 70_000)], 431, "REQUEST_HEADER_FIELDS_TOO_LARGE"),
+    ],
+)
+def test_what_is_no_request_is_refused_in_the_wires_words(
+    sandbox: Sandbox, method: str, headers: list[tuple[str, str]], status: int, code: str
+) -> None:
+    root = urlsplit(sandbox.ready["api_root"])
+    context = tls_context(sandbox, SENDER)
+    with closing(HTTPSConnection(str(root.hostname), root.port, context=context, timeout=10)) as connection:
+        connection.putrequest(method, f"{root.path}/{SENDER}/portal/signature-jobs")
+        for header in headers:
+            connection.putheader(*header)
+        connection.endheaders()
+        response = connection.getresponse()
+        assert (response.status, response.headers["Content-Type"]) == (status, "application/xml")
+        assert ErrorMessage.from_xml(response.read()).code == code
+
+
 def test_a_token_stands_in_no_log_when_its_form_is_refused(sandbox: Sandbox) -> None:
     token = "A" * 32
     url = f"{sandbox.ready['web_root']}/s/{token}"

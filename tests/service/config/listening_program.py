@@ -9,6 +9,8 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,11 @@ def admission(scope: Scope) -> Answer | None:
     return plain(HTTPStatus.FORBIDDEN, "You are a stranger.") if scope["path"] == "/strangers" else None
 
 
+def refusal(listener: str, status: HTTPStatus, reason: str) -> Answer:
+    """Says on which listener it refuses."""
+    return replace(plain(status, reason), headers={"X-Refused": listener})
+
+
 def main() -> None:
     if "impatient" in sys.argv:
         http_protocol.HEAD_SECONDS = http_protocol.STALLED_SECONDS = bodies.STALLED_SECONDS = 1
@@ -68,6 +75,7 @@ def main() -> None:
             body_limit=BODY_LIMIT,
             is_long=lambda scope: bool(scope["path"] == "/long"),
             admission=admission,
+            refusal=partial(refusal, name),
         )
         for name in sockets
     ]

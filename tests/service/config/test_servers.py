@@ -398,10 +398,42 @@ def test_a_wrong_tls_file_is_named(pki: SandboxPki, tmp_path: Path) -> None:
     ],
     ids=["one long header", "many headers"],
 )
-def test_a_head_over_the_limit_gets_no_answer(service: Service, head: bytes) -> None:
-    with service.silent("pages") as connection:
-        connection.sendall(head)
-        assert ended(connection)
+def test_a_head_over_the_limit_is_refused_with_the_limit(service: Service, head: bytes) -> None:
+    for listener in ("api", "pages"):
+        with refused(service, listener, head) as answer:
+            assert answer.status == 431
+            assert answer.read().startswith(b"The request's head is larger than the 65536 bytes that are accepted")
+
+
+@pytest.mark.parametrize(
+    ("request_line", "header", "wrong"),
+    [
+        (b"POST / HTTP/1.1", b"Content-Length: x", b"Invalid character in Content-Length"),
+        (b"POST / HTTP/1.1", b"Content-Length: 1\r\nContent-Length: 2", b"Duplicate Content-Length"),
+        (b"BREW / HTTP/1.1", b"Content-Length: 0", b"Invalid method encountered"),
+        (b"POST / HTTP/1.1", b"Transfer-Encoding: chunked\r\n\r\nzz", b"Invalid character in chunk size"),
+    ],
+)
+def test_what_is_no_request_is_answered_as_its_listener_answers(
+    service: Service, request_line: bytes, header: bytes, wrong: bytes
+) -> None:
+    sent = request_line + b"\r\nHost: segl\r\n" + header + b"\r\n\r\n" + bytes(500_000)
+    with refused(service, "api", sent) as answer:
+        assert (answer.status, answer.headers["X-Refused"]) == (400, "api")
+        assert answer.read().startswith(b"The request is not HTTP/1.1 as it must be (" + wrong + b"): send it by")
+        assert answer.headers["Connection"] == "close"
+
+
+@contextmanager
+def refused(service: Service, listener: str, sent: bytes) -> Iterator[http.client.HTTPResponse]:
+    """The answer to bytes that are no request, read once all of them were sent."""
+    connection = service.connection(listener)
+    connection.connect()
+    connection.sock.sendall(sent)
+    answer = http.client.HTTPResponse(connection.sock)
+    answer.begin()
+    yield answer
+    connection.close()
 
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: segl\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"

@@ -249,14 +249,18 @@ async def _next(receive: Receive) -> dict[str, Any]:
 
 async def send_answer(answer: Answer, send: Send, *, closing: bool = False, unfinished: bool = False) -> None:
     """Answer a request; `closing` ends the connection, `unfinished` leaves the answer's end to the caller."""
-    headers = [
+    headers = [*head_of(answer), *([(b"connection", b"close")] if closing else [])]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": unfinished})
+
+
+def head_of(answer: Answer) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, as ASGI has them."""
+    return [
         (b"content-type", answer.content_type.encode("ascii")),
         (b"content-length", str(len(answer.body)).encode("ascii")),
         *((name.lower().encode("ascii"), value.encode("ascii")) for name, value in answer.headers.items()),
-        *([(b"connection", b"close")] if closing else []),
     ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": unfinished})
 
 
 def _reading_spooled(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:

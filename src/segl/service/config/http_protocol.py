@@ -1,15 +1,24 @@
 """HTTP/1.1 on one connection: uvicorn's, with the peer's certificate and with limits where uvicorn waits for ever."""
 
 import asyncio
+import sys
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from segl.service.config.bodies import Refusal, head_of, plain
 
 HEAD_SECONDS = 20
 """Within this time of a connection's start, or of a request's first byte, the request's head must be there."""
 
 MAX_HEAD_BYTES = 64 * 1024
+
+LINGER_SECONDS = 2
+MOST_DROPPED_BYTES = 1024 * 1024
+"""For so long and so much is dropped of what comes after a refusal: many clients read no answer before they have sent
+everything, and see a reset instead when the connection is closed before (RFC 9112, 9.6)."""
 
 MOST_UNREAD_BYTES = 64 * 1024
 """Of a TLS connection, still encrypted; uvloop would let each upload take four times as much."""
@@ -18,14 +27,21 @@ STALLED_SECONDS = 60
 """A client that reads nothing of its answer for so long has gone; what waits to send to it holds a thread."""
 
 
+class _HeadTooLargeError(Exception):
+    """More headers than are kept; the parser ends with it."""
+
+
 class SeglHttpProtocol(HttpToolsProtocol):
     """Puts into each request's scope `segl.peer_certificate` (DER, or None) and `segl.received_at` (wall clock).
 
-    That is when the request's first byte came: a client signs just before it sends, and then may send slowly.
+    That is when the request's first byte came: a client signs just before it sends, and then may send slowly. What is
+    no request is answered with what `refusal` makes of the status and a sentence.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, refusal: Refusal = plain, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._refusal = refusal
+        self._dropped_bytes: int | None = None  # since the connection was refused
         self._peer_certificate: bytes | None = None
         self._head_deadline: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
@@ -47,12 +63,15 @@ class SeglHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._dropped_bytes is not None:
+            self._drop(data)
+            return
         self._unparsed_bytes += len(data)
         super().data_received(data)
         if self._is_idle():
             self._expect_head()
         if self._unparsed_bytes > MAX_HEAD_BYTES:
-            self.transport.abort()
+            self._refuse_head()
 
     def on_message_begin(self) -> None:
         self._reading_head = True
@@ -64,8 +83,8 @@ class SeglHttpProtocol(HttpToolsProtocol):
         self._unparsed_bytes = 0
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > MAX_HEAD_BYTES:
-            self.transport.abort()
-        elif self._reading_head:  # Trailers are no headers: uvicorn would keep them as such, and without an end.
+            raise _HeadTooLargeError
+        if self._reading_head:  # Trailers are no headers: uvicorn would keep them as such, and without an end.
             super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
@@ -78,6 +97,43 @@ class SeglHttpProtocol(HttpToolsProtocol):
         self._head_is_there()
         self.scope["segl.peer_certificate"] = self._peer_certificate  # type: ignore[typeddict-unknown-key]  # ours
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        error = sys.exception()
+        if error and isinstance(error.__context__, _HeadTooLargeError):
+            self._refuse_head()
+        else:
+            reason = f"The request is not HTTP/1.1 as it must be ({error or msg}): send it by an ordinary HTTP client."
+            self._refuse(HTTPStatus.BAD_REQUEST, reason)
+
+    def _refuse_head(self) -> None:
+        self._refuse(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            f"The request's head is larger than the {MAX_HEAD_BYTES} bytes that are accepted: send fewer or shorter "
+            "headers.",
+        )
+
+    def _refuse(self, status: HTTPStatus, reason: str) -> None:
+        """Answer what is no request, and end the connection."""
+        if self._dropped_bytes is not None:
+            return
+        self._dropped_bytes = 0
+        if not self._is_idle():
+            if self.cycle.response_started:
+                self.transport.abort()
+                return
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        answer = self._refusal(status, reason)
+        headers = [*self.server_state.default_headers, *head_of(answer), (b"connection", b"close")]
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + answer.body)
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _drop(self, data: bytes) -> None:
+        self._dropped_bytes = (self._dropped_bytes or 0) + len(data)
+        if self._dropped_bytes > MOST_DROPPED_BYTES:
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         super().pause_writing()

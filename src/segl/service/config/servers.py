@@ -42,7 +42,7 @@ class Listener:
 
     The application finds in `environ["asgi.scope"]`: `segl.listener` (the name), `segl.peer_certificate` (DER, or None
     without TLS) and `segl.received_at` (the wall clock's time of the request's first byte). `body_limit` is in
-    bytes; `refusal` makes the answer to a body that is too large (413) or stalls (408). `is_long` tells the requests
+    bytes; `refusal` makes the answer to what is not taken, from the status and a sentence. `is_long` tells the requests
     that may take seconds by their scope: they never take all threads. `around` may lay ASGI applications around the
     one that is called with whole requests. `admission` is asked before a body is received.
     """
@@ -119,6 +119,7 @@ class _Server(uvicorn.Server):
             )
         )
         self._socket = listener.socket
+        self._refusal = listener.refusal
         self._tls: dict[str, Any] = {}
         if listener.tls:
             self._tls = {
@@ -138,7 +139,7 @@ class _Server(uvicorn.Server):
         self.accepting.set()
 
     def _protocol(self) -> SeglHttpProtocol:
-        return SeglHttpProtocol(self.config, self.server_state, self.lifespan.state)
+        return SeglHttpProtocol(self.config, self.server_state, self.lifespan.state, refusal=self._refusal)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
