@@ -400,7 +400,7 @@ def test_a_wrong_tls_file_is_named(pki: SandboxPki, tmp_path: Path) -> None:
 )
 def test_a_head_over_the_limit_is_refused_with_the_limit(service: Service, head: bytes) -> None:
     for listener in ("api", "pages"):
-        with refused(service, listener, head) as answer:
+        with answer_to(service, listener, head) as answer:
             assert answer.status == 431
             assert answer.read().startswith(b"The request's head is larger than the 65536 bytes that are accepted")
 
@@ -418,15 +418,15 @@ def test_what_is_no_request_is_answered_as_its_listener_answers(
     service: Service, request_line: bytes, header: bytes, wrong: bytes
 ) -> None:
     sent = request_line + b"\r\nHost: segl\r\n" + header + b"\r\n\r\n" + bytes(500_000)
-    with refused(service, "api", sent) as answer:
+    with answer_to(service, "api", sent) as answer:
         assert (answer.status, answer.headers["X-Refused"]) == (400, "api")
         assert answer.read().startswith(b"The request is not HTTP/1.1 as it must be (" + wrong + b"): send it by")
         assert answer.headers["Connection"] == "close"
 
 
 @contextmanager
-def refused(service: Service, listener: str, sent: bytes) -> Iterator[http.client.HTTPResponse]:
-    """The answer to bytes that are no request, read once all of them were sent."""
+def answer_to(service: Service, listener: str, sent: bytes) -> Iterator[http.client.HTTPResponse]:
+    """The answer to these bytes, read once all of them were sent."""
     connection = service.connection(listener)
     connection.connect()
     connection.sock.sendall(sent)
@@ -445,6 +445,20 @@ def test_what_stands_between_the_chunks_of_a_body_has_an_end(service: Service, e
         connection.sendall(CHUNKED)
         for _ in range(100):
             connection.sendall(endless)
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "gzip\r\nTransfer-Encoding: chunked"])
+def test_a_transfer_coding_that_nobody_decodes_is_refused(service: Service, coding: str) -> None:
+    encoded = CHUNKED.replace(b"chunked", coding.encode()) + b"0\r\n\r\n"
+    with answer_to(service, "api", encoded) as answer:
+        assert (answer.status, answer.headers["X-Refused"]) == (501, "api")
+        assert answer.read().startswith(b"The Transfer-Encoding is 'gzip,")
+
+
+@pytest.mark.parametrize("coding", ["Chunked", " chunked "])
+def test_chunked_is_chunked_in_any_case(service: Service, coding: str) -> None:
+    with answer_to(service, "api", CHUNKED.replace(b"chunked", coding.encode()) + b"0\r\n\r\n") as answer:
+        assert answer.status == 200
 
 
 def test_trailers_are_no_headers(service: Service) -> None:

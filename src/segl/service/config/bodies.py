@@ -103,7 +103,7 @@ class WholeBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["segl.listener"] = self._name
-        refused = self._unparsable(scope)
+        refused = self._encoded(scope) or self._unparsable(scope)
         if not refused and self._admission and _has_body(scope):
             receive, is_whole = await _arrived(scope, receive)
             refused = None if is_whole else await self._admit(scope, self._admission)
@@ -162,6 +162,16 @@ class WholeBodies:
                 size += len(message["body"])
                 more = message["more_body"]
         await send({"type": "http.response.body", "body": b""})
+
+    def _encoded(self, scope: Scope) -> Answer | None:
+        """The answer to a body with another transfer coding than chunked, which nobody would decode."""
+        named = b",".join(value for name, value in scope["headers"] if name == b"transfer-encoding")
+        if named.strip().lower() in {b"", b"chunked"}:
+            return None
+        return self._refusal(
+            HTTPStatus.NOT_IMPLEMENTED,
+            f"The Transfer-Encoding is {named[:80].decode('latin-1')!r}: send the body as it is, or chunked alone.",
+        )
 
     def _unparsable(self, scope: Scope) -> Answer | None:
         """The answer to a content type that Django fails to parse: long, or with a parameter encoded by RFC 2231."""
