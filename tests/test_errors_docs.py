@@ -11,7 +11,7 @@ CODE = re.compile(r'"([A-Z]+(?:_[A-Z]+)+)"')
 ROOMS = ("sender_api", "jobs/rules.py", "jobs/sector_rules.py", "../sandbox/devmode.py")
 OTHER_WORDS = {"CONTENT_TYPE", "REMOTE_ADDR"}
 # Those that the listener gives by the name of their HTTP status.
-BY_STATUS = re.compile(r"HTTPStatus\.(REQUEST_\w+|NOT_IMPLEMENTED)")
+BY_STATUS = re.compile(r"HTTPStatus\.(REQUEST_\w+|NOT_IMPLEMENTED|SERVICE_UNAVAILABLE)")
 
 
 def test_the_table_of_codes_is_that_of_the_service() -> None:

@@ -1,4 +1,4 @@
-"""A process with two listeners around a small application: `python listening_program.py PKI_FOLDER [impatient]`.
+"""A process with two listeners around a small application: `listening_program.py PKI_FOLDER [impatient] [hasty]`.
 
 Prints a line with the ports as JSON when it accepts calls.
 """
@@ -80,7 +80,8 @@ def main() -> None:
         for name in sockets
     ]
     ports = {name: each.getsockname()[1] for name, each in sockets.items()}
-    serve(listeners, ready=lambda: print(json.dumps(ports), flush=True))
+    grace_seconds = 1 if "hasty" in sys.argv else 20
+    serve(listeners, ready=lambda: print(json.dumps(ports), flush=True), grace_seconds=grace_seconds)
 
 
 if __name__ == "__main__":

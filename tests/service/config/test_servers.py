@@ -357,6 +357,21 @@ def test_a_stop_lets_a_running_request_end(pki: SandboxPki) -> None:
         assert service.process.wait(timeout=10) == 0
 
 
+def test_an_upload_that_a_stop_cuts_off_may_be_sent_again(pki: SandboxPki) -> None:
+    with running(pki, "hasty") as service:
+        connection = service.connection()
+        connection.putrequest("POST", "/")
+        connection.putheader("Content-Length", "1000")
+        connection.endheaders(b"some of a thousand bytes")
+        service.call()
+        service.process.send_signal(signal.SIGTERM)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["X-Refused"], answer.headers["Retry-After"]) == (503, "api", "10")
+        assert answer.read() == b"The service is being stopped; nothing was done: send the request again."
+        connection.close()
+        assert service.process.wait(timeout=10) == 0
+
+
 def test_pooled_connections_and_half_open_ones_do_not_hold_up_a_stop(pki: SandboxPki) -> None:
     with running(pki) as service, ExitStack() as stack:
         for listener in ("api", "pages"):

@@ -5,16 +5,19 @@ answered before anything is received.
 """
 
 import asyncio
+import logging
 import mmap
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from io import SEEK_END
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO, Any, cast
 
 from a2wsgi import WSGIMiddleware
+
+logger = logging.getLogger(__name__)
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -30,6 +33,9 @@ LARGE_AT_ONCE = 2
 
 STALLED_SECONDS = 30
 """A client that sends nothing of its body for so long is told that its time is up."""
+
+RETRY_SECONDS = 10
+"""After which a client may try again what could not be taken through no fault of its own."""
 
 LONGEST_CONTENT_TYPE = 1000
 
@@ -74,8 +80,8 @@ class WholeBodies:
     It marks the scope with the listener's name (`segl.listener`) and a view of the body (`segl.body`). Of a request
     whose body is still to come, `admission` is asked first, with the scope that the application gets afterwards. A body
     over `body_limit` bytes is not taken: it is answered with what `refusal` makes of the status (413, or 408 when the
-    client stalls) and a sentence. Requests that `is_long` says may take seconds wait for each other, without a thread,
-    while they hold all threads but a few.
+    client stalls, or 503 when the service is stopped meanwhile or has no room for it) and a sentence. Requests that
+    `is_long` says may take seconds wait for each other, without a thread, while they hold all threads but a few.
     """
 
     def __init__(
@@ -118,14 +124,18 @@ class WholeBodies:
 
     async def _receive_and_answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         with SpooledTemporaryFile(max_size=MEMORY_BYTES) as body:
-            try:
-                await self._fill(body, scope, receive)
-            except _RefusedError as refused:
-                await self._refuse(self._refusal(*refused.args), scope, receive, send)
-            except _GoneError:
-                return
-            else:
-                async with self._turn(scope, body.tell()):
+            async with AsyncExitStack() as turn:
+                try:
+                    await self._fill(body, scope, receive)
+                    await turn.enter_async_context(self._turn(scope, body.tell()))
+                except _RefusedError as refused:
+                    await self._refuse(self._answer(*refused.args), scope, receive, send)
+                except asyncio.CancelledError:  # by the server, when the time it has to stop is over
+                    reason = "The service is being stopped; nothing was done: send the request again."
+                    await send_answer(self._answer(HTTPStatus.SERVICE_UNAVAILABLE, reason), send, closing=True)
+                except _GoneError:
+                    return
+                else:
                     await self._application(self._whole(scope, body), receive, send)
 
     @asynccontextmanager
@@ -144,8 +154,14 @@ class WholeBodies:
             message = await _next(receive)
             size += len(message["body"])
             self._check_size(size)
-            body.write(message["body"])
             more = message["more_body"]
+            _store(message["body"], body, is_last=not more)
+
+    def _answer(self, status: HTTPStatus, reason: str) -> Answer:
+        answer = self._refusal(status, reason)
+        if status is not HTTPStatus.SERVICE_UNAVAILABLE:
+            return answer
+        return replace(answer, headers={**answer.headers, "Retry-After": str(RETRY_SECONDS)})
 
     async def _refuse(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer at once, and drop what still comes of the body.
@@ -201,6 +217,20 @@ class WholeBodies:
             "segl.input": body,
             "segl.body": _view(body),
         }
+
+
+def _store(piece: bytes, body: IO[bytes], *, is_last: bool) -> None:
+    try:
+        body.write(piece)
+        if is_last:
+            body.flush()
+    except OSError as error:
+        logger.error("A request's body cannot be stored in %s: %s", gettempdir(), error.strerror)
+        with suppress(OSError):
+            body.close()  # What it could not write, it would try to write again.
+        raise _RefusedError(
+            HTTPStatus.SERVICE_UNAVAILABLE, "The service cannot store the request now: send it again later."
+        ) from None
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes | None:
