@@ -14,7 +14,7 @@ from segl.core.protocol import SignatureStatus
 from segl.service import clock
 from segl.service.jobs.errors import NoSuchJobError, NotOpenError
 from segl.service.jobs.identity import Identity
-from segl.service.jobs.signing import Agreement, originals
+from segl.service.jobs.signing import Agreement, check_open, originals
 from segl.service.sender_api.authentication import caller
 from segl.service.sender_api.errors import RefusedError, response_to
 from segl.service.signer_portal import words
@@ -57,7 +57,7 @@ def _job(request: HttpRequest, job_id: int) -> Job:
 
 
 def _signer(job: Job, number: str) -> Signer:
-    """Of several with the same number, the first who waits."""
+    """Of several with the same number, the first who can sign now."""
     # Those who are addressed otherwise have an empty number.
     signers = list(job.signers.filter(personal_identification_number=number).order_by("number")) if number else []
     if not signers:
@@ -66,7 +66,15 @@ def _signer(job: Job, number: str) -> Signer:
             "SIGNER_NOT_FOUND",
             f"Job {job.pk} has no signer with the identity number given: name one as ?signer=, with 11 digits.",
         )
-    return next((each for each in signers if each.status == "WAITING"), signers[0])
+    return next((each for each in signers if _can_sign(each)), signers[0])
+
+
+def _can_sign(signer: Signer) -> bool:
+    try:
+        check_open(signer)
+    except NotOpenError:
+        return False
+    return True
 
 
 def _check_signed(signer: Signer) -> None:

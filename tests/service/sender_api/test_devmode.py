@@ -51,6 +51,14 @@ def test_one_whose_turn_it_is_not_cannot_sign(api: Any, sealer: Sealer) -> None:
     assert everything() == before
 
 
+def test_of_two_with_the_same_number_the_one_signs_whose_turn_it_is(api: Any, sealer: Sealer) -> None:
+    job = create(person(KARI, order=2), person(KARI, order=1), person(OLA, order=3))
+    for statuses in (["WAITING", "SIGNED", "WAITING"], ["SIGNED", "SIGNED", "WAITING"]):
+        assert api.call("POST", url(job, KARI)).status_code == 204
+        assert status_of(job) == ("IN_PROGRESS", statuses)
+    assert error(api.call("POST", url(job, KARI)))[:2] == (409, "SIGNER_CANNOT_SIGN")
+
+
 def test_a_job_that_has_ended_cannot_be_signed(api: Any, sealer: Sealer) -> None:
     job = create(person(KARI))
     cancel_job(sender=organization(), job_id=job.pk)
