@@ -12,12 +12,15 @@ from pdfs import pdf
 from segl.core import pades
 from segl.core.protocol import PortalStatusChange
 from segl.core.verification import Verdict
-from segl.service import clock, sealing
+from segl.sandbox import devmode
+from segl.service import clock, due, sealing
 from segl.service.jobs.create import cancel_job
+from segl.service.jobs.signing import complete_signature
 from segl.service.sealing import Sealer
 from segl.service.store import documents
 from segl.service.store.documents import JobKey, StoredBlob
-from segl.service.store.models import Job
+from segl.service.store.models import Job, Sealing, Signing
+from segl.service.work.perform import perform
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
 JOBS = f"/api/{PUBLIC}/portal/signature-jobs"
@@ -81,6 +84,39 @@ def test_a_job_that_ends_while_the_signature_is_made_is_not_said_to_be_signed(
     assert (status, code) == (409, "SIGNER_CANNOT_SIGN")
     assert "CANCELLED" in message
     assert status_of(job) == ("FAILED", ["CANCELLED"])
+
+
+@pytest.fixture
+def claimed(monkeypatch: pytest.MonkeyPatch) -> list[Sealing]:
+    """The seals that a worker was quicker to claim."""
+    rows: list[Sealing] = []
+
+    def complete(signing: Signing, xades: StoredBlob) -> bool:
+        counts = complete_signature(signing, xades)
+        rows.extend(due.claim(Sealing))
+        return counts
+
+    monkeypatch.setattr("segl.service.jobs.signing.complete_signature", complete)
+    return rows
+
+
+def test_the_answer_waits_for_a_seal_that_a_worker_makes(
+    api: Any, sealer: Sealer, claimed: list[Sealing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devmode, "sleep", lambda _: perform(claimed.pop()))
+    job = create(person(KARI), contents=[pdf("Avtale")])
+    assert api.call("POST", url(job, KARI)).status_code == 204
+    assert status_of(job) == ("COMPLETED_SUCCESSFULLY", ["SIGNED"])
+
+
+def test_the_answer_waits_for_no_seal_that_takes_long(
+    api: Any, sealer: Sealer, claimed: list[Sealing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devmode, "LONGEST_WAIT_SECONDS", -1)
+    job = create(person(KARI), contents=[pdf("Avtale")])
+    assert api.call("POST", url(job, KARI)).status_code == 202
+    assert status_of(job) == ("IN_PROGRESS", ["SIGNED"])
+    assert len(claimed) == 1
 
 
 @pytest.mark.parametrize("signer", ["", OLA, "x"])
