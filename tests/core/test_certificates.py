@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from certificates import NOW, Authority, subject
 from revocations import asks_at
@@ -43,6 +43,15 @@ def test_the_organization_number_is_found_in_each_form(
 ) -> None:
     certificate = ISSUER.issue(subject(common_name, **attributes), kind="P-256").certificate
     assert organization_number(certificate) == number
+
+
+@pytest.mark.parametrize("other", ["NTRNO-987654321", "NTRNO-123456789"])
+def test_two_organization_identifiers_are_none_whatever_else_is_there(other: str) -> None:
+    attributes = {"organization_identifier": "NTRNO-123456789", "serial_number": "123456789"}
+    name = subject("Virksomhet 123456789", **attributes)
+    second = x509.NameAttribute(NameOID.ORGANIZATION_IDENTIFIER, other)
+    assert organization_number(ISSUER.issue(name, kind="P-256").certificate) == "123456789"
+    assert organization_number(ISSUER.issue(x509.Name([*name, second]), kind="P-256").certificate) is None
 
 
 def test_an_organization_is_called_by_its_name_or_else_its_common_name() -> None:

@@ -17,11 +17,10 @@ def organization_number(certificate: x509.Certificate) -> str | None:
     """The Norwegian organization number (9 digits) in the subject, or None.
 
     SEID 2 has it in organizationIdentifier (`NTRNO-<9 digits>`), SEID 1 in serialNumber, older ones in the
-    text of the common name. An organizationIdentifier that is there decides alone.
+    text of the common name. An organizationIdentifier that is there decides alone; several are ambiguous.
     """
-    identifier = _attribute(certificate, NameOID.ORGANIZATION_IDENTIFIER)
-    if identifier is not None:
-        return _nine_digits(identifier.removeprefix("NTRNO-"))
+    if certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_IDENTIFIER):
+        return _nine_digits((_attribute(certificate, NameOID.ORGANIZATION_IDENTIFIER) or "").removeprefix("NTRNO-"))
     if number := _nine_digits(_attribute(certificate, NameOID.SERIAL_NUMBER) or ""):
         return number
     in_text = re.findall(r"(?<![0-9])[0-9]{9}(?![0-9])", _attribute(certificate, NameOID.COMMON_NAME) or "")

@@ -86,7 +86,9 @@ def _organization(der: bytes, period: int) -> tuple[Chain, str]:  # the period m
         raise _not_authorized(f"The client certificate is not trusted: {error}") from error
     number = organization_number(certificate)
     if number is None:
-        raise _not_authorized("The client certificate holds no organization number: use an organization certificate.")
+        raise _not_authorized(
+            "The client certificate holds no organization number, or more than one: use an organization certificate."
+        )
     return chain, number
 
 
