@@ -20,9 +20,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from people import Lost, Person, mail_to, security_code
-
 from segl.core.errors import SeglError
+from segl.sandbox.people import Lost, Person, mail_to, security_code
 from segl.sdk import (
     ClientConfiguration,
     ContactInformation,

@@ -78,6 +78,7 @@ def sandbox(
     poll_seconds: Annotated[
         int, typer.Option(min=1, max=3600, help="How long a client waits after it polled an empty queue.")
     ] = 1,
+    while_process: Annotated[int | None, typer.Option(help="End when the process with this number has ended.")] = None,
 ) -> None:
     """Run a whole signing service on this machine, with test certificates and a test eID, until Ctrl-C."""
     from segl.core.errors import SeglError
@@ -93,6 +94,7 @@ def sandbox(
             database_url=database,
             calls_per_second=calls_per_second,
             poll_seconds=poll_seconds,
+            while_process=while_process,
             on_ready=_tell_ready,
         )
     except ModuleNotFoundError as error:

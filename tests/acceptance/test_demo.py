@@ -12,10 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from people import Person
 
 from running_sandbox import ROOT, SEGL
-from signers import reject
+from segl.sandbox.people import Person, reject
 
 DEMO = [sys.executable, str(ROOT / "demo" / "demo.py")]
 CONTRACT = ROOT / "demo" / "contract.pdf"

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import people
 import psycopg
 import pytest
 from aiosmtpd.controller import Controller
-from people import Person
 
 from running_sandbox import ROOT
 from running_service import Operator, Process, free_ports, operator
+from segl.sandbox import people
+from segl.sandbox.people import Person
 from segl.sdk import (
     ContactInformation,
     Document,

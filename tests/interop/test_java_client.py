@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import people
 import pypdfium2
 import pytest
-from people import Person
 
 import pdfs
 import signers
@@ -22,6 +20,8 @@ from segl.core import pades, xades
 from segl.core.certificates import TrustAnchors
 from segl.core.evidence import Evidence
 from segl.core.verification import DocumentState, SignatureReport, Verdict
+from segl.sandbox import people
+from segl.sandbox.people import Person
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
 CONTRACT = {"title": "Contract", "content": (ROOT / "demo" / "contract.pdf").read_bytes()}
@@ -426,7 +426,7 @@ def test_a_confirmed_change_makes_room_for_the_next(sender: Sender) -> None:
     assert not first.deletable
     sender.client.confirm(first)
     sender.client.confirm(first)
-    signers.reject(ola, sender.message_to(ola))
+    people.reject(ola, sender.message_to(ola))
     second = sender.change()
 
     assert (second.job_id, second.status, second.statuses) == (job.job_id, "FAILED", ["SIGNED", "REJECTED"])

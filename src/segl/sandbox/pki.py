@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -46,7 +46,7 @@ class SandboxOrganization:
 
     number: str
     name: str
-    sector: Literal["public", "private"]
+    sector: str
     broker_for: tuple[str, ...] = ()
 
 
@@ -65,6 +65,19 @@ class OrganizationFiles(KeyFiles):
     organization: SandboxOrganization
     pkcs12: Path
     password: str = PASSWORD
+
+    def describe(self) -> dict[str, Any]:
+        """The organization and where its files lie, as JSON has it."""
+        return {
+            "number": self.organization.number,
+            "name": self.organization.name,
+            "sector": self.organization.sector,
+            "broker_for": self.organization.broker_for,
+            "pkcs12": str(self.pkcs12),
+            "password": self.password,
+            "certificate": str(self.certificate),
+            "private_key": str(self.private_key),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ import fcntl
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +29,7 @@ from segl.service.config.servers import serve
 _HOST = "127.0.0.1"
 _OWN_DATABASE = "sqlite:///segl.sqlite3"
 _RESTART_WORKER_AFTER_SECONDS = 1.0
+_LOOK_AFTER_PROCESS_SECONDS = 1.0
 
 
 class SandboxError(SeglError):
@@ -42,16 +45,20 @@ def run_sandbox(
     database_url: str | None = None,
     calls_per_second: int = 10,
     poll_seconds: int = 1,
+    while_process: int | None = None,
     on_ready: Callable[[Mapping[str, Any]], None] = lambda ready: None,
 ) -> None:
     """Run a sandbox in `folder` until it is interrupted; a port of 0 means the one of last time, or any free one.
 
     When it accepts calls, it writes `ready_file`: JSON that says where everything is; `on_ready` is told the same.
-    A client that polled an empty queue is asked to wait `poll_seconds`.
+    A client that polled an empty queue is asked to wait `poll_seconds`. When the process `while_process` ends, so does
+    the sandbox.
 
     Raises:
         SandboxError: The folder is in use by another sandbox, or a port is taken.
     """
+    if while_process is not None:
+        threading.Thread(target=_end_with, args=(while_process,), daemon=True).start()
     _forget_the_environment()
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,6 +84,15 @@ def run_sandbox(
         wiring.release_leases()
         with _Worker(path):
             _serve(configuration, pki, api, pages, announce)
+
+
+def _end_with(process: int) -> None:
+    """Interrupt this process when another one has ended."""
+    with suppress(ProcessLookupError):
+        while True:
+            os.kill(process, 0)
+            time.sleep(_LOOK_AFTER_PROCESS_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _forget_the_environment() -> None:
@@ -320,18 +336,7 @@ def _ready(configuration: Configuration, pki: SandboxPki) -> dict[str, object]:
         "api_root": configuration.api_root,
         "web_root": configuration.web_root,
         "outbox": f"{configuration.web_root}/outbox",
+        "new_organizations": f"{configuration.web_root}/sandbox/organizations",
         "server": {"organization_number": SERVER_NUMBER, "trust_anchors": str(pki.trust_anchors)},
-        "organizations": [
-            {
-                "number": files.organization.number,
-                "name": files.organization.name,
-                "sector": files.organization.sector,
-                "broker_for": files.organization.broker_for,
-                "pkcs12": str(files.pkcs12),
-                "password": files.password,
-                "certificate": str(files.certificate),
-                "private_key": str(files.private_key),
-            }
-            for files in pki.organizations
-        ],
+        "organizations": [files.describe() for files in pki.organizations],
     }

@@ -1,0 +1,152 @@
+"""People who read their messages, follow the links in them and use the pages as anyone would: for tests and the demo.
+
+They know the outbox and who they are, nothing of the service: what to do next is read off each page, from the words
+on its buttons, links and labels.
+"""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+from lxml import html
+
+MOST_PAGES = 20
+SECONDS_FOR_MAIL = 30
+
+
+class Lost(Exception):  # noqa: N818 - as people say it
+    """A person does not know what to do next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who they are: where they get messages (an e-mail address or a mobile number), and what they enter at an eID."""
+
+    address: str
+    number: str
+    name: str
+
+
+class Page:
+    """A page in a browser, read by its words."""
+
+    def __init__(self, browser: httpx.Client, response: httpx.Response) -> None:
+        self.browser = browser
+        self.url = str(response.url)
+        if "html" not in response.headers.get("Content-Type", ""):
+            raise Lost(f"{self.url} is no page")
+        self.tree = html.fromstring(response.text)
+        self.heading = _text(self.tree.find(".//h1"))
+        if response.is_error:
+            raise Lost(f"{self.url} answers {response.status_code}: {self.heading}")
+
+    def button(self, text: str) -> Any | None:
+        """The first button whose text begins so."""
+        return next((each for each in self.tree.xpath("//form//button") if _text(each).startswith(text)), None)
+
+    def listed(self) -> Any | None:
+        """The first link in a list of the page's main part."""
+        return next(iter(self.tree.xpath("//main//li//a[@href]")), None)
+
+    def field(self, label: str) -> Any | None:
+        """The field whose label begins so."""
+        labels = (each for each in self.tree.xpath("//label[@for]") if _text(each).startswith(label))
+        return next((self.tree.get_element_by_id(each.get("for")) for each in labels), None)
+
+    def press(self, button: Any) -> "Page":
+        """Submit the button's form with what stands in its fields."""
+        form = next(button.iterancestors("form"))
+        values = dict(form.form_values())
+        if button.get("name"):
+            values[button.get("name")] = button.get("value", "")
+        url = urljoin(self.url, button.get("formaction") or form.get("action") or "")
+        if form.method == "GET":
+            return Page(self.browser, self.browser.get(url, params=values))
+        return Page(self.browser, self.browser.post(url, data=values, headers={"Referer": self.url}))
+
+    def follow(self, link: Any) -> "Page":
+        return Page(self.browser, self.browser.get(urljoin(self.url, link.get("href"))))
+
+
+def sign(person: Person, mail: Mapping[str, Any]) -> str:
+    """From the message to the receipt, whose heading is the result."""
+    with _browser() as browser:
+        page = reach(browser, person, mail, lambda page: page.button("Signer"))
+        return receipt(page.press(page.button("Signer")), person)
+
+
+def reject(person: Person, mail: Mapping[str, Any]) -> str:
+    """From the message to the page that says it was rejected, whose heading is the result."""
+    with _browser() as browser:
+        page = reach(browser, person, mail, rejecting)
+        page = page.follow(rejecting(page))
+        return page.press(page.button("Ja, avvis")).heading
+
+
+def reach(browser: httpx.Client, person: Person, mail: Mapping[str, Any], sought: Callable[[Page], Any | None]) -> Page:
+    """The first page with what is sought on it, reached from the message's link as anyone would."""
+    page = Page(browser, browser.get(mail["links"][0]))
+    for _ in range(MOST_PAGES):
+        if sought(page) is not None:
+            return page
+        page = next_page(page, person, mail)
+    raise Lost(f"{person.name} has seen {MOST_PAGES} pages and found nothing to do; the last is {page.url}")
+
+
+def rejecting(page: Page) -> Any | None:
+    """The link to reject."""
+    return next(iter(page.tree.xpath("//a[normalize-space()='Avvis']")), None)
+
+
+def _browser() -> httpx.Client:
+    return httpx.Client(follow_redirects=True, trust_env=False, timeout=30)
+
+
+def receipt(page: Page, person: Person) -> str:
+    """What the page after the signature says."""
+    if page.button("Signer") is not None:
+        raise Lost(f"{person.name} pressed «Signer», but {page.url} still asks to sign")
+    return page.heading
+
+
+def next_page(page: Page, person: Person, mail: Mapping[str, Any]) -> Page:
+    """What anyone would do on this page to get on: enter what it asks for, log in, or open the first job listed."""
+    if (code := page.field("Sikkerhetskode")) is not None:
+        code.value = security_code(mail)
+        return page.press(next(code.iterancestors("form")).find(".//button"))
+    number, name = page.field("Fødselsnummer"), page.field("Fullt navn")
+    if number is not None and name is not None:
+        number.value, name.value = person.number, person.name
+    if (button := page.button("Logg inn")) is not None:
+        return page.press(button)
+    if (link := page.listed()) is not None:
+        return page.follow(link)
+    raise Lost(f"{person.name} finds nothing to do on {page.url}: {page.heading}")
+
+
+def security_code(mail: Mapping[str, Any]) -> str:
+    """The six digits in the mail that are not part of a link."""
+    text = re.sub(r"https?://\S+", "", mail["text"])
+    found = re.search(r"(?<!\d)\d{6}(?!\d)", text)
+    if not found:
+        raise Lost(f"the mail to {mail['to']} has no security code")
+    return found[0]
+
+
+def mail_to(person: Person, outbox: str) -> dict[str, Any]:
+    """The last mail to the person, waiting for it if need be."""
+    for _ in range(SECONDS_FOR_MAIL * 10):
+        mails = httpx.get(outbox, headers={"Accept": "application/json"}, trust_env=False).json()
+        theirs = [mail for mail in mails if mail["to"] == person.address]
+        if theirs:
+            return dict(theirs[-1])
+        time.sleep(0.1)
+    raise Lost(f"{person.name} got no mail in {SECONDS_FOR_MAIL} s")
+
+
+def _text(element: Any | None) -> str:
+    return "" if element is None else " ".join(element.text_content().split())

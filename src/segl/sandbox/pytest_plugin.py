@@ -1,0 +1,98 @@
+"""pytest fixtures for programs that send documents: a sandbox for the whole run, and for each test what is its own.
+
+Loaded by pytest wherever Segl is installed; nothing is started before a test asks for it. With pytest-xdist, all its
+processes use one sandbox.
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from segl.sandbox.testing import Organization, Sandbox, SandboxSigner, SentMessage
+    from segl.sdk import PortalClient
+
+_FOLDER = pytest.StashKey[Path]()
+_RUNNER = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    given = getattr(config, "workerinput", {})
+    folder = given.get("segl_folder") or Path(tempfile.gettempdir()) / f"segl-{os.getpid()}-{os.urandom(4).hex()}"
+    config.stash[_FOLDER] = Path(folder)
+    config.stash[_RUNNER] = given.get("segl_runner") or os.getpid()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Tell one of xdist's processes where the sandbox of this run is."""
+    node.workerinput["segl_folder"] = str(node.config.stash[_FOLDER])  # type: ignore[attr-defined]  # xdist's
+    node.workerinput["segl_runner"] = os.getpid()  # type: ignore[attr-defined]  # as above
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the sandbox of this run, if there was one."""
+    folder = config.stash.get(_FOLDER, None)
+    if folder is None or hasattr(config, "workerinput") or not folder.exists():
+        return
+    with suppress(OSError, ValueError):
+        os.kill(int((folder / "process").read_text()), signal.SIGTERM)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def segl_sandbox(request: pytest.FixtureRequest) -> "Sandbox":
+    """A running sandbox: one for the whole run."""
+    import fcntl  # the sandbox runs where this is; the plugin is loaded elsewhere too
+
+    from segl.sandbox.testing import ready, start
+
+    folder = request.config.stash[_FOLDER]
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with (folder / "starting").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = None
+        if not (folder / "process").exists():
+            process = start(folder / "sandbox", while_process=request.config.stash[_RUNNER])
+            (folder / "process").write_text(str(process.pid))
+        return ready(folder / "sandbox", process)
+
+
+@pytest.fixture
+def segl_organization(segl_sandbox: "Sandbox") -> "Organization":
+    """A public organization of the test's own, with empty queues; `configuration` is for its client."""
+    return segl_sandbox.new_organization()
+
+
+@pytest.fixture
+def segl_client(segl_organization: "Organization") -> "Iterator[PortalClient]":
+    """A client of the test's organization."""
+    from segl.sdk import PortalClient
+
+    with PortalClient(segl_organization.configuration) as client:
+        yield client
+
+
+@pytest.fixture
+def segl_signer(segl_sandbox: "Sandbox") -> "Callable[..., SandboxSigner]":
+    """Makes people: `kari = segl_signer("Kari Nordmann")`. They sign and reject through the pages."""
+    return segl_sandbox.new_person
+
+
+@pytest.fixture
+def segl_mailbox(segl_sandbox: "Sandbox") -> "Callable[[], Sequence[SentMessage]]":
+    """Gives all that the sandbox sent until now, the oldest first; `kari.messages()` is what was sent to one person."""
+    return segl_sandbox.messages
+
+
+@pytest.fixture
+def assert_signed(segl_sandbox: "Sandbox") -> "Callable[..., None]":
+    """`assert_signed(pdf, by=[kari, ola])`: it is sealed, intact and trusted, and signed by these people alone."""
+    return segl_sandbox.assert_signed

@@ -1,0 +1,231 @@
+"""A running sandbox for programs' tests: organizations, people who sign through the pages, and what was sent to them.
+
+with running_sandbox(folder) as sandbox:
+    organization, kari = sandbox.new_organization(), sandbox.new_person("Kari Nordmann")
+    with PortalClient(organization.configuration) as client:
+        client.create(Job(document, [kari.by_email]))
+        kari.sign()
+"""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+
+from segl.core.errors import SeglError
+from segl.core.verification import Verdict
+from segl.sandbox import people
+from segl.sdk import (
+    ClientCertificate,
+    ClientConfiguration,
+    ContactInformation,
+    Email,
+    Environment,
+    JobStatusChange,
+    Notifications,
+    PersonalIdentificationNumber,
+    PortalClient,
+    Sender,
+    Signer,
+)
+
+SECONDS_TO_START = 60
+SECONDS_FOR_CHANGE = 30
+_IDENTITY_NUMBER_LENGTH = 11
+
+
+class SandboxNotRunningError(SeglError):
+    """The sandbox did not start, or does not answer as it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """An organization of the sandbox, with what a client needs to send as it."""
+
+    number: str
+    name: str
+    sector: str
+    configuration: ClientConfiguration = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """What the service sent: `channel` is `email` or `sms`, `links` are the URLs in `text`, in its order."""
+
+    channel: str
+    to: str
+    subject: str
+    text: str
+    links: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSigner:
+    """A person who signs through the pages, with an e-mail address and an identity number that nobody else has."""
+
+    name: str
+    email: str
+    number: str
+    _sandbox: "Sandbox" = field(repr=False)
+
+    @property
+    def by_number(self) -> Signer:
+        """As a signer who logs in with an eID."""
+        return Signer(PersonalIdentificationNumber(self.number), Notifications(Email(self.email)))
+
+    @property
+    def by_email(self) -> Signer:
+        """As a signer who follows a link and enters a security code."""
+        return Signer(ContactInformation(Email(self.email)))
+
+    def sign(self) -> str:
+        """Follow the link in the last mail, read and sign; the heading of the receipt.
+
+        Raises `people.Lost` when the pages do not lead there.
+        """
+        return people.sign(self._person, self._mail())
+
+    def reject(self) -> str:
+        """Follow the link in the last mail, read and reject; the heading of the page that says so."""
+        return people.reject(self._person, self._mail())
+
+    def messages(self) -> Sequence[SentMessage]:
+        """What was sent to this person until now, the oldest first."""
+        return [each for each in self._sandbox.messages() if each.to == self.email]
+
+    @property
+    def _person(self) -> people.Person:
+        return people.Person(self.email, self.number, self.name)
+
+    def _mail(self) -> Mapping[str, Any]:
+        return people.mail_to(self._person, self._sandbox.ready["outbox"])
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A running sandbox, by what stands in its ready file."""
+
+    ready: Mapping[str, Any]
+
+    @property
+    def environment(self) -> Environment:
+        server = self.ready["server"]
+        return Environment(
+            self.ready["api_root"],
+            server["trust_anchors"],
+            server["organization_number"],
+            keeps_idempotency_keys=True,
+        )
+
+    def new_organization(
+        self,
+        name: str = "Testorganisasjon",
+        sector: Literal["public", "private"] = "public",
+        broker_for: Sequence[str] = (),
+    ) -> Organization:
+        """An organization that nothing was sent by, and whose queues are empty."""
+        asked = {"name": name, "sector": sector, "broker_for": list(broker_for)}
+        made = _json(httpx.post(self.ready["new_organizations"], json=asked, timeout=30, trust_env=False))
+        certificate = ClientCertificate.from_pkcs12(made["pkcs12"], made["password"])
+        configuration = ClientConfiguration(
+            self.environment, certificate, Sender(made["number"]), calls_per_second=None
+        )
+        return Organization(made["number"], made["name"], made["sector"], configuration)
+
+    def new_person(self, name: str = "Kari Nordmann") -> SandboxSigner:
+        """Somebody new."""
+        return SandboxSigner(name, f"{secrets.token_hex(6)}@example.com", _new_identity_number(), self)
+
+    def messages(self) -> Sequence[SentMessage]:
+        """All that was sent, the oldest first."""
+        found = _json(
+            httpx.get(self.ready["outbox"], headers={"Accept": "application/json"}, timeout=30, trust_env=False)
+        )
+        names = ("channel", "to", "subject", "text", "links")
+        return [SentMessage(*(each[name] for name in names)) for each in found]
+
+    def assert_signed(self, pdf: bytes | str | os.PathLike[str], *, by: Sequence[SandboxSigner]) -> None:
+        """Fail unless the PDF (its path, or content) is sealed, intact, trusted, and signed by these people alone."""
+        from segl.core import pades
+        from segl.core.certificates import TrustAnchors, load_pem
+
+        content = pdf if isinstance(pdf, bytes) else Path(pdf).read_bytes()
+        trust = TrustAnchors(load_pem(Path(self.ready["server"]["trust_anchors"]).read_bytes()))
+        _seal, *signatures = reports = pades.verify(content, trust=trust, documents=None, at=datetime.now(UTC))
+        doubts = [f"{each.signer}: {reason}" for each in reports for reason in each.reasons]
+        if any(each.verdict != Verdict.PASSED for each in reports):
+            raise AssertionError("; ".join(doubts))
+        signers, wanted = sorted(each.signer for each in signatures), sorted(each.name for each in by)
+        if signers != wanted:
+            raise AssertionError(f"signed by {', '.join(signers) or 'nobody'}, not by {', '.join(wanted) or 'nobody'}")
+
+
+def next_change(client: PortalClient) -> JobStatusChange:
+    """The next change on the client's queue, confirmed; AssertionError when none comes."""
+    deadline = time.monotonic() + SECONDS_FOR_CHANGE
+    while (change := client.get_status_change()).told is None:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"no status change came within {SECONDS_FOR_CHANGE} s")
+        time.sleep(change.seconds_until_next_poll)
+    client.confirm(change.confirmation_reference)
+    return change
+
+
+def _json(answer: httpx.Response) -> Any:
+    if answer.is_error:
+        raise SandboxNotRunningError(f"The sandbox answered {answer.status_code}: {answer.text[:200]}")
+    return answer.json()
+
+
+def _new_identity_number() -> str:
+    """A synthetic one: with 80 added to its month, as those of the national population register for tests have it."""
+    from stdnum.no import fodselsnummer
+
+    while True:
+        born = date(1950, 1, 1) + timedelta(days=secrets.randbelow(50 * 365))
+        number = f"{born:%d}{born.month + 80}{born:%y}{secrets.randbelow(500):03}"
+        number += fodselsnummer.calc_check_digit1(number)
+        number += fodselsnummer.calc_check_digit2(number)
+        if len(number) == _IDENTITY_NUMBER_LENGTH:
+            return number
+
+
+@contextmanager
+def running_sandbox(folder: Path) -> Iterator[Sandbox]:
+    """`segl sandbox` on this folder, on ports of its own, until the block ends."""
+    process = start(folder, while_process=os.getpid())
+    try:
+        yield ready(folder, process)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def start(folder: Path, *, while_process: int) -> "subprocess.Popen[bytes]":
+    """Start a sandbox that ends with another process at the latest. Its folder has what it prints in `sandbox.log`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "segl.cli", "sandbox", "--folder", str(folder)]
+    command += ["--calls-per-second", "0", "--while-process", str(while_process)]
+    with (folder / "sandbox.log").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - our own command
+
+
+def ready(folder: Path, process: "subprocess.Popen[bytes] | None" = None) -> Sandbox:
+    """The sandbox on this folder once it accepts calls; SandboxNotRunningError when it does not come to that."""
+    deadline = time.monotonic() + SECONDS_TO_START
+    while not (file := folder / "ready.json").exists():
+        if time.monotonic() > deadline or (process and process.poll() is not None):
+            log = (folder / "sandbox.log").read_text(errors="replace")
+            raise SandboxNotRunningError(f"The sandbox in {folder} did not start:\n{log[-2000:]}")
+        time.sleep(0.01)
+    return Sandbox(json.loads(file.read_text()))

@@ -1,0 +1,79 @@
+"""The fixtures for pytest, in a run of their own as a user has it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from running_sandbox import ROOT
+from segl.sandbox.testing import SandboxNotRunningError, ready, running_sandbox, start
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """The guide's tests in a folder."""
+    [tests] = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "testing.md").read_text(), re.DOTALL)
+    (tmp_path / "test_signing.py").write_text(tests)
+    shutil.copy(ROOT / "demo" / "contract.pdf", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["alone", "xdist"])
+def test_the_guides_tests_pass_and_nothing_stays(program: Path, options: list[str], tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, str(program)]
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+
+    run = subprocess.run(command, cwd=program, env=environment, capture_output=True, text=True, check=False)
+
+    assert run.returncode == 0, run.stdout
+    assert "2 passed" in run.stdout
+    assert list((tmp_path / "tmp").glob("segl-*")) == []
+
+
+def test_organizations_are_made_on_demand(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path / "sandbox") as sandbox:
+        public, private = sandbox.new_organization("Nordvik"), sandbox.new_organization("Bil", "private")
+        assert public.number != private.number
+        broker = sandbox.new_organization("Formidler", "private", broker_for=[public.number])
+        assert (public.name, private.sector, broker.sector) == ("Nordvik", "private", "private")
+
+        address = sandbox.ready["new_organizations"]
+        for content, headers in (
+            (b"{}", {}),
+            (b"name=x", {"Content-Type": "application/x-www-form-urlencoded"}),
+            (b"{", {"Content-Type": "application/json"}),
+            (b"[]", {"Content-Type": "application/json"}),
+            (b'{"name": 1}', {"Content-Type": "application/json"}),
+            (b'{"number": "123456789"}', {"Content-Type": "application/json"}),
+            (b'{"sector": "third"}', {"Content-Type": "application/json"}),
+            (b'{"broker_for": ["999999999"]}', {"Content-Type": "application/json"}),
+        ):
+            answer = httpx.post(address, content=content, headers=headers, trust_env=False)
+            assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+def test_a_sandbox_ends_with_the_process_that_it_is_for(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as runner:
+        process = start(tmp_path / "sandbox", while_process=runner.pid)
+        sandbox = ready(tmp_path / "sandbox", process)
+        assert sandbox.messages() == []
+        assert runner.stdin
+        runner.stdin.close()
+    assert process.wait(30) == 0
+    assert not (tmp_path / "sandbox" / "ready.json").exists()
+
+
+def test_a_sandbox_that_does_not_start_is_told(tmp_path: Path) -> None:
+    (tmp_path / "sandbox").mkdir()
+    (tmp_path / "sandbox" / "pki").write_text("in the way")
+    started = time.monotonic()
+    with pytest.raises(SandboxNotRunningError, match="did not start"), running_sandbox(tmp_path / "sandbox"):
+        pass
+    assert time.monotonic() - started < 60
