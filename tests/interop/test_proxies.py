@@ -128,7 +128,7 @@ def _proxy(program: str, run: Operator, api: int, web: int, plain: int, backends
         "/etc/segl/tls/web.pem": run.pki.server.certificate,
         "/etc/segl/tls/web-key.pem": run.pki.server.private_key,
         "/etc/segl/tls/client-authorities.pem": run.pki.trust_anchors,
-        "/run/caddy/admin.sock": run.folder / "admin.sock",
+        "/var/lib/caddy": run.folder,
         "/run/nginx.pid": run.folder / "nginx.pid",
         "/var/log/nginx/error.log": run.folder / "error.log",
         **{address: f"127.0.0.1:{port}" for address, port in zip(UPSTREAMS, backends, strict=True)},
