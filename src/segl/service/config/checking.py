@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from psycopg.errors import InsufficientPrivilege
 
 from segl.core.certificates import TrustAnchors, check_commitment, check_validity, load_pem
 from segl.core.errors import SeglError, UntrustedCertificate
@@ -69,8 +70,20 @@ def check_database() -> None:
 
 def unusable_database(error: Exception) -> ConfigurationError:
     """What to tell of an error of the driver, whose message names host and user, never the password."""
+    if denied := _denied(error):
+        return ConfigurationError(
+            f"The role in the setting `database` lacks a right: {denied.diag.message_primary}. Let it own the "
+            "database, or GRANT CREATE ON SCHEMA public TO it; migrate and serve as the same role."
+        )
     reason = " ".join(str(error).split()).rstrip(".?")
     return ConfigurationError(f"The database cannot be used: {reason}. Correct the setting `database`.")
+
+
+def _denied(error: BaseException | None) -> InsufficientPrivilege | None:
+    """The driver's own error below those that Django makes of it, if it is that PostgreSQL denies something."""
+    while error is not None and not isinstance(error, InsufficientPrivilege):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _check_documents() -> None:

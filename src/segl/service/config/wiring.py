@@ -1,12 +1,13 @@
 """Starts a process of the service: Django, the database, the organizations, the signing keys."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import django
 
 from segl.service.config import checking
-from segl.service.config.configuration import Configuration
+from segl.service.config.configuration import Configuration, ConfiguredOrganization
 
 
 def start(configuration: Path) -> Configuration:
@@ -47,16 +48,23 @@ def prepare_database(configuration: Configuration) -> None:
     """Bring the tables up to date and enter the organizations that the configuration names."""
     from django.core.management import call_command
 
+    from segl.service.store.transactions import migrating
+
+    with migrating():
+        call_command("migrate", verbosity=0, interactive=False)
+        _enter_organizations(configuration.organizations)
+
+
+def _enter_organizations(organizations: Sequence[ConfiguredOrganization]) -> None:
     from segl.service.store.models import Organization
     from segl.service.store.transactions import write
 
-    call_command("migrate", verbosity=0, interactive=False)
     with write():
-        for each in configuration.organizations:
+        for each in organizations:
             Organization.objects.update_or_create(
                 number=each.number, defaults={"name": each.name, "sector": each.sector}
             )
-        for each in configuration.organizations:
+        for each in organizations:
             senders = Organization.objects.filter(pk__in=each.broker_for)
             Organization.objects.get(pk=each.number).broker_for.set(senders)
 

@@ -1,0 +1,31 @@
+"""What `segl migrate` does with the database that it finds."""
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import DatabaseError
+
+from builders import in_threads
+from django_environment import use_database
+from segl.service.config.checking import check_database, unusable_database
+from segl.service.config.wiring import prepare_database
+
+
+def test_of_several_that_migrate_an_empty_database_one_does_and_the_others_wait(postgresql_url: str) -> None:
+    with use_database(postgresql_url):
+        assert in_threads(*[lambda: prepare_database(settings.SEGL)] * 3) == [None] * 3
+        check_database()
+
+
+def test_a_role_that_may_make_no_tables_is_told_what_it_lacks(postgresql_url: str) -> None:
+    with psycopg.connect(postgresql_url) as connection:
+        connection.execute("CREATE ROLE guest LOGIN")
+    with (
+        use_database(postgresql_url.replace("//postgres:", "//guest:")),
+        pytest.raises(DatabaseError) as error,
+    ):
+        prepare_database(settings.SEGL)
+    assert str(unusable_database(error.value)) == (
+        "The role in the setting `database` lacks a right: permission denied for schema public. Let it own the "
+        "database, or GRANT CREATE ON SCHEMA public TO it; migrate and serve as the same role."
+    )
