@@ -16,6 +16,7 @@ from segl.service.config.reading import Address, ConfigurationError
 def file(tmp_path: Path) -> Path:
     """The smallest file that is complete."""
     copytree(CONFIGURATION, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "empty").touch()
     return tmp_path / "segl.toml"
 
 
@@ -119,7 +120,21 @@ def test_the_tables_of_a_file(file: Path) -> None:
         ({"SEGL_WEB_TRUSTED": "10.0.0.1/8"}, "write IP addresses or networks such as 127.0.0.1 or 10.0.0.0/24."),
         ({"SEGL_POLL_INTERVAL_SECONDS": "nan"}, "write a number from 0 to"),
         ({"SEGL_REQUEUE_AFTER_SECONDS": "0"}, "write a number from 1 to"),
+        ({"SEGL_MAIL_PORT": "25.7"}, "SEGL_MAIL_PORT is '25.7': write a whole number from 1 to 65535."),
         ({"SEGL_MAIL_SENDER": " "}, "SEGL_MAIL_SENDER is ' ': write a text."),
+        ({"SEGL_MAIL_SENDER": "Segl"}, "SEGL_MAIL_SENDER is 'Segl': write one e-mail address such as"),
+        ({"SEGL_MAIL_SENDER": "Segl <segl@example>"}, "write one e-mail address such as segl@example.com or Segl <"),
+        ({"SEGL_MAIL_SENDER": "a@example.com, b@example.com"}, "write one e-mail address such as segl@example.com"),
+        ({"SEGL_MAIL_PASSWORD_FILE": "empty"}, "the file is empty; write the password into it, or remove the setting"),
+        (
+            {"SEGL_MAIL_PASSWORD_FILE": "master-key", "SEGL_MAIL_PASSWORD": "hush"},
+            "The settings `mail.password` and `mail.password_file` are both written: remove one of them.",
+        ),
+        ({"SEGL_TRUST_ANCHORS": ""}, "SEGL_TRUST_ANCHORS is '': write a list with 1 or more values."),
+        (
+            {"SEGL_API_PROXY_LISTEN": "h:1", "SEGL_API_PROXY_HEADER": "Client-Cert", "SEGL_API_PROXY_TRUSTED": ""},
+            "SEGL_API_PROXY_TRUSTED is '': write a list with 1 or more values.",
+        ),
         ({"SEGL_MAIL_PASSWORD_FILE": "gone"}, "the file cannot be read (No such file or directory)"),
         ({"SEGL_API_LISTEN": "h:1", "SEGL_API_CERTIFICATE": "c"}, "The setting `api.private_key` is missing"),
         ({"SEGL_ORGANIZATIONS_NAME": "x"}, "The environment variable SEGL_ORGANIZATIONS_NAME is no setting"),

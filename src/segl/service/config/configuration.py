@@ -162,7 +162,7 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         database=table.take("database", database_url, secret=True),
         documents=table.take("documents", reading.document_store),
         master_key=table.take("master_key_file", _master_key_in(table.folder)),
-        trust_anchors=table.take("trust_anchors", many(file)),
+        trust_anchors=table.take("trust_anchors", many(file, least=1)),
         intermediates=table.take("intermediates", many(file), default=[]),
         seal=_key_files(seal),
         seal_root=seal.take("root", file),
@@ -217,16 +217,23 @@ def _key_files(table: Table, default: Any = REQUIRED) -> KeyFiles:
 
 
 def _mail(table: Table) -> Mail:
-    password = table.take("password", text, default=None, secret=True)
     return Mail(
-        sender=table.take("sender", text),
+        sender=table.take("sender", reading.mail_sender),
         backend=table.take("backend", text, default="django.core.mail.backends.smtp.EmailBackend"),
         host=table.take("host", text, default="localhost"),
         port=table.take("port", reading.port, default=25),
         encryption=table.take("encryption", reading.one_of("none", "starttls", "tls"), default="none"),
         user=table.optional("user", text) or "",
-        password=table.optional("password_file", _content_in(table.folder)) or password or "",
+        password=_mail_password(table),
     )
+
+
+def _mail_password(table: Table) -> str:
+    password = table.take("password", text, default=None, secret=True)
+    from_file = table.optional("password_file", _password_in(table.folder))
+    if password and from_file:
+        table.refuse("The settings `mail.password` and `mail.password_file` are both written: remove one of them.")
+    return password or from_file or ""
 
 
 def _api(table: Table) -> Api:
@@ -237,7 +244,7 @@ def _api(table: Table) -> Api:
 
 def _proxy(table: Table) -> ProxyListener | None:
     listen = table.optional("listen", address)
-    trusted = table.take("trusted", many(network), _default_with(listen))
+    trusted = table.take("trusted", many(network, least=1), _default_with(listen))
     header = table.take("header", reading.one_of(*PROXY_HEADERS), _default_with(listen))
     return ProxyListener(listen, trusted, header) if listen is not None else None
 
@@ -287,6 +294,16 @@ def _content_in(folder: Path) -> reading.Parser[str]:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise ValueError(f"the file cannot be read ({reason}); name one that this user may read") from None
+
+    return parse
+
+
+def _password_in(folder: Path) -> reading.Parser[str]:
+    def parse(value: Any) -> str:
+        password = _content_in(folder)(value)
+        if not password:
+            raise ValueError("the file is empty; write the password into it, or remove the setting")
+        return password
 
     return parse
 

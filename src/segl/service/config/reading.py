@@ -10,10 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
+from email.utils import getaddresses
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import SplitResult, urlsplit
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 
 from segl.core.errors import SeglError
 
@@ -211,9 +215,19 @@ def seconds(least: float, most: float) -> Parser[timedelta]:
     return lambda value: timedelta(seconds=number(least, most)(value))
 
 
-def port(value: Any) -> int:
-    """The number of a TCP port."""
-    return int(number(1, 65535)(value))
+port = whole(1, 65535)
+"""The number of a TCP port."""
+
+
+def mail_sender(value: Any) -> str:
+    """One e-mail address, alone or in angle brackets after a name."""
+    sender = text(value)
+    try:
+        [(_, address)] = getaddresses([sender])
+        validate_email(address)
+    except (ValueError, ValidationError):
+        raise ValueError("write one e-mail address such as segl@example.com or Segl <segl@example.com>") from None
+    return sender
 
 
 def one_of(*choices: str) -> Parser[str]:
@@ -227,13 +241,15 @@ def one_of(*choices: str) -> Parser[str]:
     return parse
 
 
-def many(parse: Parser[T]) -> Parser[tuple[T, ...]]:
-    """A list."""
+def many(parse: Parser[T], *, least: int = 0) -> Parser[tuple[T, ...]]:
+    """A list with at least so many values."""
 
     def parse_all(value: Any) -> tuple[T, ...]:
         listed = [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
         if not isinstance(listed, list):
             raise ValueError("write a list")
+        if len(listed) < least:
+            raise ValueError(f"write a list with {least} or more values")
         return tuple(parse(each) for each in listed)
 
     return parse_all
