@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -190,12 +190,16 @@ def database_url(value: Any) -> str:
     scheme = url.partition("://")[0] if "://" in url else ""
     if scheme in {"postgresql", "postgres"}:
         try:
-            named = conninfo_to_dict(url).get("dbname")
+            given = conninfo_to_dict(url)
         except ProgrammingError:
             raise ValueError("write postgresql://USER@HOST/NAME, with other characters escaped as in URLs") from None
-        if not named:
+        if not given.get("dbname"):
             raise ValueError("write postgresql://USER@HOST/NAME, with the database's name")
-    elif scheme != "sqlite":
+        for host in filter(None, str(given.get("host", "")).split(",")):
+            reading.host(host)
+    elif scheme == "sqlite":
+        text(unquote(url))
+    else:
         raise ValueError(f"{scheme!r} is of no kind that is known; write postgresql://USER@HOST/NAME or sqlite:///FILE")
     return url
 
@@ -220,7 +224,7 @@ def _mail(table: Table) -> Mail:
     return Mail(
         sender=table.take("sender", reading.mail_sender),
         backend=table.take("backend", text, default="django.core.mail.backends.smtp.EmailBackend"),
-        host=table.take("host", text, default="localhost"),
+        host=table.take("host", reading.host, default="localhost"),
         port=table.take("port", reading.port, default=25),
         encryption=table.take("encryption", reading.one_of("none", "starttls", "tls"), default="none"),
         user=table.optional("user", text) or "",

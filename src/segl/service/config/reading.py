@@ -171,7 +171,19 @@ def text(value: Any) -> str:
     """Any text but an empty one."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError("write a text")
+    if "\0" in value:
+        raise ValueError("write a text without NUL characters")
     return value
+
+
+def host(value: Any) -> str:
+    """The name or address of a machine."""
+    name = text(value)
+    try:
+        name.encode("idna")  # as everything that looks it up does
+    except UnicodeError:
+        raise ValueError("write a host whose name has 1 to 63 characters between its dots") from None
+    return name
 
 
 def flag(value: Any) -> bool:
@@ -281,12 +293,10 @@ class Address:
 
 def address(value: Any) -> Address:
     """A host and a port, as `127.0.0.1:8444` or `[::1]:8444`."""
-    parts = re.fullmatch(
-        r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]]+)):([0-9]{1,5})", value if isinstance(value, str) else ""
-    )
+    parts = _ADDRESS.fullmatch(value if isinstance(value, str) else "")
     if parts is None or not 0 < int(parts[3]) < 2**16:
         raise ValueError("write an address and a port such as 127.0.0.1:8444")
-    return Address(parts[1] or parts[2], int(parts[3]))
+    return Address(host(parts[1] or parts[2]), int(parts[3]))
 
 
 def web_url(*, schemes: Sequence[str], path: str) -> Parser[str]:
