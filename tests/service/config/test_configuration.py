@@ -11,6 +11,8 @@ from django_environment import CONFIGURATION
 from segl.service.config.configuration import load
 from segl.service.config.reading import Address, ConfigurationError
 
+ORGANIZATION = '[[organizations]]\nnumber = "123456789"\nsector = "public"\n'
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
@@ -166,6 +168,16 @@ def test_what_is_wrong_in_the_environment_is_told(file: Path, environment: dict[
         ("[web]\ntrusted = 5", "The setting `web.trusted` is 5: write a list."),
         ('[[organizations]]\nnumber = "1"\nname = "x"\nsector = "public"', "write an organization number of 9 digits"),
         ('[[organizations]]\nnumber = "123456789"\nname = "x"\nsector = "state"', "write public or private."),
+        (f'{ORGANIZATION}name = "two\\nlines"', "is 'two\\nlines': write one line of 1 to 200 characters."),
+        (f'{ORGANIZATION}name = "{"x" * 201}"', "write one line of 1 to 200 characters."),
+        (
+            f'{ORGANIZATION}name = "x"\n{ORGANIZATION}name = "y"',
+            "The setting `organizations` has the number 123456789 2 times: keep one of them.",
+        ),
+        (
+            f'{ORGANIZATION}name = "x"\nbroker_for = ["123456789"]',
+            "The setting `organizations.broker_for` of 123456789 names itself: remove that number there.",
+        ),
         (
             '[[organizations]]\nnumber = "123456789"\nsector = "public"',
             "`organizations.name` is missing: write it into",
@@ -176,6 +188,14 @@ def test_what_is_wrong_in_the_file_is_told(file: Path, lines: str, sentence: str
     add(file, lines)
     [told] = refused(file)
     assert sentence in told
+
+
+def test_outside_a_sandbox_the_check_digits_of_organizations_count(file: Path) -> None:
+    add(file, f'{ORGANIZATION}name = "x"\nbroker_for = ["310248712"]')
+    assert refused(file, SEGL_SANDBOX="false") == [
+        f"The setting `organizations.{name}` is {value}: write a number with its right check digit; look it up again."
+        for name, value in (("number", "'123456789'"), ("broker_for", "['310248712']"))
+    ]
 
 
 @pytest.mark.parametrize("name", ["api_root", "database", "documents", "master_key_file", "trust_anchors"])

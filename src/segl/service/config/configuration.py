@@ -4,6 +4,7 @@ Every error names the setting and says what to write instead.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
+from stdnum.no import orgnr
 
 from segl.service.config import reading
 from segl.service.config.reading import REQUIRED, Address, Network, Table, address, flag, many, network, text
@@ -22,6 +24,7 @@ PROXY_HEADERS = ("Client-Cert", "X-SSL-Client-Cert")
 """What a proxy may put the client's certificate into: as RFC 9440 says, or escaped PEM as nginx writes it."""
 
 _A_YEAR = 365 * 24 * 3600
+_LONGEST_ORGANIZATION_NAME = 200  # of the database's column
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,7 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         api=_api(table.table("api")),
         web=_web(table.table("web")),
         worker_listen=table.table("worker").optional("listen", address),
-        organizations=tuple(_organization(each) for each in table.tables("organizations")),
+        organizations=_organizations(table, sandbox),
         revocation=_revocation(table.table("revocation")),
         requeue_after=table.take("requeue_after_seconds", reading.seconds(1, _A_YEAR), default=600),
         poll_interval=table.take("poll_interval_seconds", reading.seconds(0, _A_YEAR), default=600),
@@ -273,19 +276,40 @@ def _revocation(table: Table) -> Revocation:
     )
 
 
-def _organization(table: Table) -> ConfiguredOrganization:
+def _organizations(table: Table, sandbox: bool) -> tuple[ConfiguredOrganization, ...]:
+    number = _organization_number(sandbox)
+    found = tuple(_organization(each, number) for each in table.tables("organizations"))
+    numbers = Counter(each.number for each in found if each.number)
+    for each, times in numbers.items():
+        if times > 1:
+            table.refuse(f"The setting `organizations` has the number {each} {times} times: keep one of them.")
+    return found
+
+
+def _organization(table: Table, parse_number: reading.Parser[str]) -> ConfiguredOrganization:
+    number = table.take("number", parse_number)
+    broker_for = table.take("broker_for", many(parse_number), default=[])
+    if number and number in (broker_for or ()):
+        table.refuse(f"The setting `organizations.broker_for` of {number} names itself: remove that number there.")
     return ConfiguredOrganization(
-        number=table.take("number", _organization_number),
-        name=table.take("name", text),
+        number=number,
+        name=table.take("name", reading.line(_LONGEST_ORGANIZATION_NAME)),
         sector=table.take("sector", reading.one_of("public", "private")),
-        broker_for=table.take("broker_for", many(_organization_number), default=[]),
+        broker_for=broker_for,
     )
 
 
-def _organization_number(value: Any) -> str:
-    if not re.fullmatch("[0-9]{9}", value if isinstance(value, str) else ""):
-        raise ValueError("write an organization number of 9 digits, in quotes")
-    return str(value)
+def _organization_number(sandbox: bool) -> reading.Parser[str]:
+    """The check digit counts but in a sandbox, since tests use numbers that nobody has."""
+
+    def parse(value: Any) -> str:
+        if not re.fullmatch("[0-9]{9}", value if isinstance(value, str) else ""):
+            raise ValueError("write an organization number of 9 digits, in quotes")
+        if not sandbox and not orgnr.is_valid(value):
+            raise ValueError("write a number with its right check digit; look it up again")
+        return str(value)
+
+    return parse
 
 
 def _content_in(folder: Path) -> reading.Parser[str]:

@@ -176,6 +176,18 @@ def text(value: Any) -> str:
     return value
 
 
+def line(most: int) -> Parser[str]:
+    """One line of text with at most so many characters."""
+
+    def parse(value: Any) -> str:
+        written = text(value).strip()
+        if len(written) > most or not written.isprintable():
+            raise ValueError(f"write one line of 1 to {most} characters")
+        return written
+
+    return parse
+
+
 def host(value: Any) -> str:
     """The name or address of a machine."""
     name = text(value)

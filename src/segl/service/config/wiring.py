@@ -8,6 +8,7 @@ import django
 
 from segl.service.config import checking
 from segl.service.config.configuration import Configuration, ConfiguredOrganization
+from segl.service.config.reading import ConfigurationError
 
 
 def start(configuration: Path) -> Configuration:
@@ -45,7 +46,11 @@ def set_up(configuration: Path) -> Configuration:
 
 
 def prepare_database(configuration: Configuration) -> None:
-    """Bring the tables up to date and enter the organizations that the configuration names."""
+    """Bring the tables up to date and enter the organizations that the configuration names.
+
+    Raises:
+        ConfigurationError: One of these is to act for another that is not registered; none is entered.
+    """
     from django.core.management import call_command
 
     from segl.service.store.transactions import migrating
@@ -66,6 +71,11 @@ def _enter_organizations(organizations: Sequence[ConfiguredOrganization]) -> Non
             )
         for each in organizations:
             senders = Organization.objects.filter(pk__in=each.broker_for)
+            if unknown := set(each.broker_for).difference(sender.pk for sender in senders):
+                raise ConfigurationError(
+                    f"The setting `organizations.broker_for` of {each.number} names {', '.join(sorted(unknown))}, "
+                    "not registered: write it under [[organizations]] too, or add it with `segl organization add`."
+                )
             Organization.objects.get(pk=each.number).broker_for.set(senders)
 
 
