@@ -281,6 +281,19 @@ LISTEN = {"SEGL_API_PROXY_LISTEN": "127.0.0.1:1"}
         ("worker", {"SEGL_DATABASE": "sqlite:///empty"}, "The database is not up to date: run `segl migrate` first"),
         ("worker", {"SEGL_DATABASE": "postgresql://u:secret@127.0.0.1:1/x"}, "The database cannot be used: "),
         ("worker", {"SEGL_DATABASE": "mysql://u:secret@127.0.0.1/x"}, "'mysql' is of no kind that is known"),
+        ("worker", {"SEGL_MAIL_BACKEND": "smtp"}, "`mail.backend` is 'smtp', which cannot be made: smtp doesn't look"),
+        (
+            "worker",
+            {"SEGL_MAIL_BACKEND": "segl.gone.Backend"},
+            "cannot be made: No module named 'segl.gone'. Write the",
+        ),
+        ("api", {"SEGL_MAIL_BACKEND": "pathlib.Path"}, "which has no method send_messages: write the dotted name of a"),
+        (
+            "web",
+            {"SEGL_SMS_GATEWAY": "segl.sandbox.outbox.Gone"},
+            "`sms.gateway` is 'segl.sandbox.outbox.Gone', which ",
+        ),
+        ("web", {"SEGL_SMS_GATEWAY": "pathlib.Path"}, "which has no method send: write the dotted name of a class as"),
         ("worker", {"SEGL_DOCUMENTS": "/proc/segl"}, "Nothing can be written to the setting `documents`: "),
         ("worker", {"SEGL_DOCUMENTS": "s3://"}, "write a folder, or s3://BUCKET or s3://BUCKET/PREFIX"),
     ],
@@ -299,8 +312,8 @@ def test_a_wrong_configuration_is_told_at_the_start(
 def test_all_that_is_wrong_is_told_at_once(broken: Operator) -> None:
     wrong = {"SEGL_MAIL_PORT": "0", "SEGL_API_ROOT": "http://127.0.0.1", "SEGL_POLL_INTERVAL_SECONDS": "soon"}
     assert len(broken.command("serve", "api", **wrong).stderr.splitlines()) == 3
-    lacking = {"SEGL_DATABASE": "sqlite:///empty", "SEGL_DOCUMENTS": "/proc/segl"}
-    assert len(broken.command("serve", "api", **lacking).stderr.splitlines()) == 2
+    lacking = {"SEGL_DATABASE": "sqlite:///empty", "SEGL_DOCUMENTS": "/proc/segl", "SEGL_SEAL_CERTIFICATE": "gone"}
+    assert len(broken.command("serve", "api", **lacking).stderr.splitlines()) == 3
 
 
 def test_a_port_that_is_taken_is_told(broken: Operator) -> None:

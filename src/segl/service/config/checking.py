@@ -1,4 +1,4 @@
-"""What is looked at before a process serves: keys and certificates, the database, the document store.
+"""What is looked at before a process serves: keys and certificates, mail and SMS, the database, the document store.
 
 Everything that is wrong is told at once, with the setting's name and the fix.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from django.utils.module_loading import import_string
 from psycopg.errors import InsufficientPrivilege
 
 from segl.core.certificates import TrustAnchors, check_commitment, check_validity, load_pem
@@ -23,21 +24,41 @@ from segl.service.config.reading import ConfigurationError, gathered
 SANDBOX_ORGANIZATION = "Segl sandbox - no legal effect"
 
 
+def check_all(configuration: Configuration) -> None:
+    """Make sure of all that a process needs; Django must be set up.
+
+    Raises:
+        ConfigurationError: Something is wrong.
+    """
+    mail, sms = configuration.mail.backend, configuration.sms_gateway
+    _check_all(
+        [
+            *_certificate_checks(configuration),
+            lambda: _check_class("mail.backend", mail, "send_messages", "a Django mail back end"),
+            lambda: _check_class("sms.gateway", sms, "send", "a class as segl.service.notifications.sms.SmsGateway"),
+            check_database,
+            _check_documents,
+        ]
+    )
+
+
 def check_certificates(configuration: Configuration) -> None:
     """Make sure that every key and certificate can be used for what it is there for.
 
     Raises:
         ConfigurationError: Some cannot.
     """
-    _check_all(
-        [
-            lambda: _check_anchors(configuration.trust_anchors),
-            lambda: _check_readable("intermediates", configuration.intermediates),
-            lambda: _check_seal(configuration),
-            lambda: _check_signer_ca(configuration),
-            lambda: _check_server(configuration.api.tls),
-        ]
-    )
+    _check_all(_certificate_checks(configuration))
+
+
+def _certificate_checks(configuration: Configuration) -> Sequence[Callable[[], None]]:
+    return [
+        lambda: _check_anchors(configuration.trust_anchors),
+        lambda: _check_readable("intermediates", configuration.intermediates),
+        lambda: _check_seal(configuration),
+        lambda: _check_signer_ca(configuration),
+        lambda: _check_server(configuration.api.tls),
+    ]
 
 
 def check_surroundings() -> None:
@@ -84,6 +105,23 @@ def _denied(error: BaseException | None) -> InsufficientPrivilege | None:
     while error is not None and not isinstance(error, InsufficientPrivilege):
         error = error.__cause__ or error.__context__
     return error
+
+
+def _check_class(setting: str, name: str, method: str, kind: str) -> None:
+    """What sends messages is made anew for each, without arguments; a setting that is left out names nothing."""
+    if not name:
+        return
+    try:
+        sends = callable(getattr(import_string(name)(), method, None))
+    except Exception as error:  # whatever another's module raises
+        raise ConfigurationError(
+            f"The setting `{setting}` is {name!r}, which cannot be made: {' '.join(str(error).split()).rstrip('.')}. "
+            f"Write the dotted name of {kind}."
+        ) from None
+    if not sends:
+        raise ConfigurationError(
+            f"The setting `{setting}` is {name!r}, which has no method {method}: write the dotted name of {kind}."
+        )
 
 
 def _check_documents() -> None:

@@ -144,8 +144,9 @@ def _load() -> None:
 
 
 def _started(path: Path) -> Configuration:
-    configuration = wiring.start(path)
-    checking.check_surroundings()
+    configuration = wiring.set_up(path)
+    checking.check_all(configuration)
+    wiring.give_keys(configuration)
     return configuration
 
 

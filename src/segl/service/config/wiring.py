@@ -17,18 +17,23 @@ def start(configuration: Path) -> Configuration:
     Raises:
         ConfigurationError: The file or a setting is wrong, or a key or certificate cannot be used.
     """
-    from segl.service import sealing
-
     settings = set_up(configuration)
     checking.check_certificates(settings)
+    give_keys(settings)
+    return settings
+
+
+def give_keys(configuration: Configuration) -> None:
+    """Give the process its keys, which were checked."""
+    from segl.service import sealing
+
     sealing.configure(
         sealing.Sealer(
-            seal_key=checking.read_key(settings.seal),
-            signer_ca=checking.read_key(settings.signer_ca),
-            trust=checking.seal_trust(settings),
+            seal_key=checking.read_key(configuration.seal),
+            signer_ca=checking.read_key(configuration.signer_ca),
+            trust=checking.seal_trust(configuration),
         )
     )
-    return settings
 
 
 def set_up(configuration: Path) -> Configuration:
