@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.conf import settings
+from django.test import override_settings
 
+from builders import create
 from certificates import certificate, private_key, subject
 from segl.core.keys import PrivateKey
 from segl.sandbox.pki import SandboxPki
-from segl.service.config.checking import check_certificates
+from segl.service.config.checking import check_certificates, check_surroundings
 from segl.service.config.configuration import Api, Configuration, KeyFiles
 from segl.service.config.reading import ConfigurationError
+from segl.service.store import documents
+from segl.service.store.models import Job
 
 HOUR = timedelta(hours=1)
 
@@ -150,3 +154,39 @@ def test_everything_is_told_at_once(production: Production) -> None:
     for name in ("seal", "signer-ca", "api"):
         production.files(name).certificate.write_text("nonsense")
     assert len(refused(production.configuration())) == 3
+
+
+class TestSurroundings:
+    """A database with a job, and the documents of it."""
+
+    @pytest.fixture(autouse=True)
+    def job(self, store: str) -> Job:
+        return create()
+
+    def test_the_store_and_the_key_that_the_documents_were_written_with_pass(self, job: Job) -> None:
+        check_surroundings()
+
+    def test_another_master_key_is_told(self) -> None:
+        with (
+            override_settings(SEGL_MASTER_KEY=bytes(32)),
+            pytest.raises(ConfigurationError, match="`master_key_file` names another key than the documents in the"),
+        ):
+            check_surroundings()
+
+    def test_a_store_without_the_documents_is_told(self) -> None:
+        with (
+            override_settings(SEGL_DOCUMENTS="blosb"),
+            pytest.raises(ConfigurationError, match="`documents` names a place that lacks the documents stored last"),
+        ):
+            documents._store.cache_clear()
+            check_surroundings()
+
+    def test_one_document_that_is_gone_stops_nothing(self, document_folder: Path) -> None:
+        (document_folder / documents.newest()[0].blob).unlink()
+        check_surroundings()
+
+    def test_documents_that_are_deleted_meanwhile_are_not_lost(self, job: Job) -> None:
+        rows = documents.newest()
+        job.documents.all().delete()
+        documents.remove(each.blob for each in rows)
+        assert not documents.are_lost(rows)

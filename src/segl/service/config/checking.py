@@ -4,7 +4,7 @@ Everything that is wrong is told at once, with the setting's name and the fix.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -38,6 +38,7 @@ def check_all(configuration: Configuration) -> None:
             lambda: _check_class("sms.gateway", sms, "send", "a class as segl.service.notifications.sms.SmsGateway"),
             check_database,
             _check_documents,
+            _check_master_key,
         ]
     )
 
@@ -67,7 +68,7 @@ def check_surroundings() -> None:
     Raises:
         ConfigurationError: One cannot.
     """
-    _check_all([check_database, _check_documents])
+    _check_all([check_database, _check_documents, _check_master_key])
 
 
 def check_database() -> None:
@@ -125,10 +126,15 @@ def _check_class(setting: str, name: str, method: str, kind: str) -> None:
 
 
 def _check_documents() -> None:
+    from django.db import Error
+
     from segl.service.store import documents
 
     try:
         documents.probe()
+        lost = documents.are_lost(documents.newest())
+    except Error:
+        return  # `check_database` tells of it
     except Exception as error:  # each kind of store raises its own
         # Object stores tell much over many lines; the first says what it is.
         reason = str(error).strip().partition("\n")[0]
@@ -136,6 +142,27 @@ def _check_documents() -> None:
             f"Nothing can be written to the setting `documents`: {reason}. Correct it, or the rights to the folder; "
             "an object store's keys are in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL."
         ) from None
+    if lost:
+        raise ConfigurationError(
+            "The setting `documents` names a place that lacks the documents stored last: write the place they are in, "
+            "or bring them back."
+        )
+
+
+def _check_master_key() -> None:
+    from django.db import Error
+
+    from segl.service.store import documents
+
+    with suppress(Error):  # `check_database` tells of it
+        try:
+            for each in documents.newest():
+                documents.unwrap(bytes(each.job.wrapped_key))
+        except documents.DocumentDamagedError:
+            raise ConfigurationError(
+                "The setting `master_key_file` names another key than the documents in the store were written with: "
+                "name the file of that one."
+            ) from None
 
 
 def _check_all(checks: Sequence[Callable[[], None]]) -> None:
