@@ -276,7 +276,7 @@ LISTEN = {"SEGL_API_PROXY_LISTEN": "127.0.0.1:1"}
         ("api", LISTEN, "The setting `api.proxy.header` is missing: write it into the configuration file, or set"),
         ("worker", {"SEGL_MASTER_KEY_FILE": "gone"}, "cannot be read (No such file or directory)"),
         ("worker", {"SEGL_MASTER_KEY_FILE": "nonsense"}, "make a key with `openssl rand -hex 32`"),
-        ("worker", {"SEGL_SEAL_CERTIFICATE": "gone"}, "The setting `seal` names {folder}/gone, which cannot be read"),
+        ("worker", {"SEGL_SEAL_CERTIFICATE": "gone"}, "The setting `seal.certificate` names {folder}/gone, which"),
         ("worker", {"SEGL_SANDBOX": "false"}, "`sandbox = true` goes with the throw-away PKI"),
         ("worker", {"SEGL_DATABASE": "sqlite:///empty"}, "The database is not up to date: run `segl migrate` first"),
         ("worker", {"SEGL_DATABASE": "postgresql://u:secret@127.0.0.1:1/x"}, "The database cannot be used: "),

@@ -39,6 +39,7 @@ class Production:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.write("root", issued("Root", "Root", ca=True))
+        self.write("seal-root", issued("Root", "Root", ca=True))
         self.write("seal", issued("Seal", "Root"))
         self.write("signer-ca", issued("Signer CA", "Root", ca=True))
         self.write("issuer", issued("Issuer", "Root", ca=True))
@@ -62,7 +63,7 @@ class Production:
             trust_anchors=(root,),
             intermediates=(self.files("issuer").certificate,),
             seal=self.files("seal"),
-            seal_root=root,
+            seal_root=self.files("seal-root").certificate,
             signer_ca=self.files("signer-ca"),
             api=Api(tls=self.files("api")),
         )
@@ -89,19 +90,24 @@ def test_what_is_right_passes(production: Production, pki: SandboxPki) -> None:
 @pytest.mark.parametrize(
     ("name", "keys", "sentence"),
     [
-        ("root", [issued("Root", "Root", ca=True, hours=-1)], "`trust_anchors` cannot be used: it holds no root"),
-        ("root", [issued("Issuer", "Root", ca=True)], "`trust_anchors` cannot be used: it holds no root"),
-        ("seal", [issued("Seal", "Root", hours=-1)], "`seal` cannot be used: The certificate CN=Seal expired"),
+        ("root", [issued("Root", "Root", ca=True, hours=-1)], "`trust_anchors` names no root certificate"),
+        ("root", [issued("Issuer", "Root", ca=True)], "`trust_anchors` names no root certificate"),
+        ("seal", [issued("Seal", "Root", hours=-1)], "seal.pem, which cannot be used: The certificate CN=Seal expired"),
         ("seal", [issued("Seal", "Root", hours=24 * 60)], "CN=Seal is not valid before"),
         ("seal", [issued("Seal", "Root", binding=False)], "CN=Seal is for authentication only"),
         ("seal", [issued("Seal", "Another Root")], "CN=Seal, issued by CN=Another Root, does not chain to a trust"),
-        ("signer-ca", [issued("Signer CA", "Root")], "`signer_ca` cannot be used: The certificate CN=Signer CA is no"),
+        (
+            "seal",
+            [issued("Seal", "Another Root")],
+            "Write its issuers after it into that file, or correct `seal.root`.",
+        ),
+        ("signer-ca", [issued("Signer CA", "Root")], "signer-ca.pem, which cannot be used: The certificate CN=Signer"),
         ("signer-ca", [issued("Signer CA", "Root", ca=True, hours=-1)], "The certificate CN=Signer CA expired"),
         ("signer-ca", [issued("Signer CA", "Other", ca=True)], "CN=Signer CA, issued by CN=Other, does not chain to"),
         (
             "api",
             [issued("Server", "Root", hours=-1)],
-            "`api.certificate` cannot be used: The certificate CN=Server exp",
+            "api.pem, which cannot be used: The certificate CN=Server exp",
         ),
         (
             "api",
@@ -117,30 +123,44 @@ def test_a_certificate_that_cannot_be_used_is_told(
     assert any(sentence in told for told in refused(production.configuration()))
 
 
-@pytest.mark.parametrize(
-    ("name", "setting"), [("seal", "seal"), ("signer-ca", "signer_ca"), ("api", "api.certificate")]
-)
-def test_a_key_that_does_not_fit_is_told(production: Production, name: str, setting: str) -> None:
-    production.files(name).private_key.write_bytes(production.files("root").private_key.read_bytes())
+@pytest.mark.parametrize(("name", "table"), [("seal", "seal"), ("signer-ca", "signer_ca"), ("api", "api")])
+def test_a_key_that_does_not_fit_is_told(production: Production, name: str, table: str) -> None:
+    file = production.files(name).private_key
+    file.write_bytes(production.files("root").private_key.read_bytes())
     [told] = refused(production.configuration())
     assert told.startswith(
-        f"The setting `{setting}` cannot be used: The private key does not belong to the certificate"
+        f"The setting `{table}.private_key` names {file}, which cannot be used: The private key does not belong to the"
     )
+    file.write_text("nonsense")
+    [told] = refused(production.configuration())
+    assert told.startswith(f"The setting `{table}.private_key` names {file}, which cannot be used: ")
 
 
 @pytest.mark.parametrize(
     ("name", "setting"),
-    [("issuer", "intermediates"), ("seal", "seal"), ("signer-ca", "signer_ca"), ("api", "api.certificate")],
+    [
+        ("issuer", "intermediates"),
+        ("seal-root", "seal.root"),
+        ("seal", "seal.certificate"),
+        ("signer-ca", "signer_ca.certificate"),
+        ("api", "api.certificate"),
+    ],
 )
 def test_a_file_that_is_gone_or_nonsense_is_told(production: Production, name: str, setting: str) -> None:
     file = production.files(name).certificate
     file.write_text("nonsense")
     [told] = refused(production.configuration())
-    assert told.startswith(f"The setting `{setting}` cannot be used: No certificates can be read from it")
+    assert told.startswith(f"The setting `{setting}` names {file}, which cannot be used: No certificates can be read")
     file.unlink()
     assert refused(production.configuration()) == [
         f"The setting `{setting}` names {file}, which cannot be read: No such file or directory."
     ]
+
+
+def test_a_root_of_the_seal_that_is_none_is_told_once(production: Production) -> None:
+    production.write("seal-root", issued("Issuer", "Root", ca=True))
+    [told] = refused(production.configuration())
+    assert told.startswith("The setting `seal.root` names no root certificate that is valid today: name the PEM file")
 
 
 def test_the_sandboxs_keys_are_for_sandboxes_and_no_others(production: Production, pki: SandboxPki) -> None:

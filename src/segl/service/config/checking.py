@@ -22,6 +22,7 @@ from segl.service.config.reading import ConfigurationError, gathered
 
 # What the subject of the root says in a sandbox's throw-away PKI, and nowhere else.
 SANDBOX_ORGANIZATION = "Segl sandbox - no legal effect"
+_CORRECT_CHAIN = "Write its issuers after it into that file, or correct `seal.root`."
 
 
 def check_all(configuration: Configuration) -> None:
@@ -55,7 +56,7 @@ def check_certificates(configuration: Configuration) -> None:
 def _certificate_checks(configuration: Configuration) -> Sequence[Callable[[], None]]:
     return [
         lambda: _check_anchors(configuration.trust_anchors),
-        lambda: _check_readable("intermediates", configuration.intermediates),
+        lambda: _check_intermediates(configuration.intermediates),
         lambda: _check_seal(configuration),
         lambda: _check_signer_ca(configuration),
         lambda: _check_server(configuration.api.tls),
@@ -172,63 +173,82 @@ def _check_all(checks: Sequence[Callable[[], None]]) -> None:
             check()
         except ConfigurationError as error:
             problems.append(str(error))
-    gathered(problems)
+    gathered(list(dict.fromkeys(problems)))  # two checks may meet the same
 
 
 @contextmanager
-def _naming(setting: str) -> Iterator[None]:
-    """What goes wrong in the block is told with the setting's name."""
+def _naming(setting: str, path: Path) -> Iterator[None]:
+    """What goes wrong in the block is told with the setting's name and the file."""
     try:
         yield
     except OSError as error:
         raise ConfigurationError(
-            f"The setting `{setting}` names {error.filename}, which cannot be read: {error.strerror}."
+            f"The setting `{setting}` names {path}, which cannot be read: {error.strerror}."
         ) from None
     except SeglError as error:
-        raise ConfigurationError(f"The setting `{setting}` cannot be used: {error}") from None
+        raise ConfigurationError(f"The setting `{setting}` names {path}, which cannot be used: {error}") from None
+
+
+def _certificates(setting: str, *paths: Path) -> Sequence[x509.Certificate]:
+    found: list[x509.Certificate] = []
+    for path in paths:
+        with _naming(setting, path):
+            found += load_pem(path.read_bytes())
+    return found
+
+
+def _roots(setting: str, *paths: Path, wanted: str) -> TrustAnchors:
+    trust, now = TrustAnchors.of(_certificates(setting, *paths)), datetime.now(UTC)
+    if not any(each.not_valid_before_utc <= now <= each.not_valid_after_utc for each in trust.anchors):
+        raise ConfigurationError(
+            f"The setting `{setting}` names no root certificate that is valid today: name {wanted}."
+        )
+    return trust
+
+
+def _key(setting: str, files: KeyFiles) -> PrivateKey:
+    _certificates(f"{setting}.certificate", files.certificate)
+    with _naming(f"{setting}.private_key", files.private_key):
+        return read_key(files)
 
 
 def _check_anchors(paths: Sequence[Path]) -> None:
-    with _naming("trust_anchors"):
-        trust = TrustAnchors.from_pem(*(path.read_bytes() for path in paths))
-        now = datetime.now(UTC)
-        if not any(each.not_valid_before_utc <= now <= each.not_valid_after_utc for each in trust.anchors):
-            raise UntrustedCertificate(
-                "it holds no root certificate that is valid today, and nobody could call: "
-                "name the PEM files of the roots that organization certificates chain to."
-            )
+    _roots("trust_anchors", *paths, wanted="the PEM files of the roots that organization certificates chain to")
 
 
-def _check_readable(setting: str, paths: Sequence[Path]) -> None:
-    with _naming(setting):
-        for path in paths:
-            load_pem(path.read_bytes())
+def _check_intermediates(paths: Sequence[Path]) -> None:
+    _certificates("intermediates", *paths)
+
+
+def _seal_root(configuration: Configuration) -> TrustAnchors:
+    wanted = "the PEM file of the root that the seal and the signers' CA chain to"
+    return _roots("seal.root", configuration.seal_root, wanted=wanted)
 
 
 def _check_seal(configuration: Configuration) -> None:
-    with _naming("seal"):
-        key, trust = read_key(configuration.seal), seal_trust(configuration)
+    key, trust = _key("seal", configuration.seal), _seal_root(configuration)
+    with _naming("seal.certificate", configuration.seal.certificate):
         check_commitment(key.certificate)
-        root = trust.chain(key.certificate, extra=key.chain, at=datetime.now(UTC))[-1]
+        root = trust.chain(key.certificate, extra=key.chain, at=datetime.now(UTC), advice=_CORRECT_CHAIN)[-1]
     if configuration.sandbox is not is_of_sandbox(root):
         raise ConfigurationError(
             "`sandbox = true` goes with the throw-away PKI that `segl sandbox` makes, and with nothing else: "
-            "correct `sandbox` or the certificate of `[seal]`."
+            "correct `sandbox`, or `seal.certificate` with its key and root."
         )
 
 
 def _check_signer_ca(configuration: Configuration) -> None:
-    with _naming("signer_ca"):
-        key = read_key(configuration.signer_ca)
-        seal_trust(configuration).chain_of_issuer(key.certificate, extra=key.chain, at=datetime.now(UTC))
+    key, trust = _key("signer_ca", configuration.signer_ca), _seal_root(configuration)
+    with _naming("signer_ca.certificate", configuration.signer_ca.certificate):
+        trust.chain_of_issuer(key.certificate, extra=key.chain, at=datetime.now(UTC), advice=_CORRECT_CHAIN)
 
 
 def _check_server(files: KeyFiles | None) -> None:
     """The clients' trust in the server is theirs to check; it must be whole, in order, and valid."""
     if files is None:
         return
-    with _naming("api.certificate"):
-        key = read_key(files)
+    key = _key("api", files)
+    with _naming("api.certificate", files.certificate):
         for each in (key.certificate, *key.chain):
             check_validity(each, datetime.now(UTC))
         for issued, issuer in pairwise([key.certificate, *key.chain]):
