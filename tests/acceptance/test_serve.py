@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ import people
 import psycopg
 import pytest
 from aiosmtpd.controller import Controller
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from people import Person
 
+from certificates import certificate
 from running_sandbox import ROOT
 from running_service import Operator, Process, free_ports, operator
 from segl.sdk import (
@@ -219,6 +223,21 @@ def test_health_is_told_without_certificates_and_readiness_follows_the_database(
             assert eventually(port, "readyz", 503) == "not ready\n"
             assert health(port, "healthz") == (200, "ok\n")
         assert "Not ready: " in working.log
+
+
+def test_a_worker_warns_of_a_seal_that_ends_soon(run: Operator, ports: Ports) -> None:
+    seal, issuer = x509.load_pem_x509_certificates(run.pki.seal.certificate.read_bytes())
+    issuer_key = load_pem_private_key(run.pki.seal.private_key.with_name("seal-ca-key.pem").read_bytes(), None)
+    key = load_pem_private_key(run.pki.seal.private_key.read_bytes(), None)
+    end = datetime.now(UTC) + timedelta(days=10)
+    ending = certificate(seal.subject, key, issuer.subject, issuer_key, not_after=end)  # type: ignore[arg-type]  # both EC
+    file = run.folder / "ending.pem"
+    file.write_bytes(ending.public_bytes(Encoding.PEM) + issuer.public_bytes(Encoding.PEM))
+    with worker(run, ports.worker[0], SEGL_SEAL_CERTIFICATE=str(file)) as working:
+        deadline = time.monotonic() + 10
+        while "in the setting `seal.certificate` expires" not in working.log:
+            assert time.monotonic() < deadline, working.log
+            time.sleep(0.02)
 
 
 def database_url(run: Operator) -> str:

@@ -14,9 +14,11 @@ from builders import create
 from certificates import certificate, private_key, subject
 from segl.core.keys import PrivateKey
 from segl.sandbox.pki import SandboxPki
-from segl.service.config.checking import check_certificates, check_surroundings
+from segl.service import sealing
+from segl.service.config.checking import check_certificates, check_surroundings, warn_of_expiry
 from segl.service.config.configuration import Api, Configuration, KeyFiles
 from segl.service.config.reading import ConfigurationError
+from segl.service.sealing import Sealer
 from segl.service.store import documents
 from segl.service.store.models import Job
 
@@ -176,6 +178,7 @@ def test_everything_is_told_at_once(production: Production) -> None:
     assert len(refused(production.configuration())) == 3
 
 
+@pytest.mark.usefixtures("sealer")
 class TestSurroundings:
     """A database with a job, and the documents of it."""
 
@@ -185,6 +188,11 @@ class TestSurroundings:
 
     def test_the_store_and_the_key_that_the_documents_were_written_with_pass(self, job: Job) -> None:
         check_surroundings()
+
+    def test_a_certificate_that_has_expired_meanwhile_is_told(self, sealer: Sealer) -> None:
+        sealing.configure(replace(sealer, seal_key=issued("Seal", "Root", hours=-1)))
+        with pytest.raises(ConfigurationError, match="cannot be used any more: The certificate CN=Seal expired"):
+            check_surroundings()
 
     def test_another_master_key_is_told(self) -> None:
         with (
@@ -210,3 +218,12 @@ class TestSurroundings:
         job.documents.all().delete()
         documents.remove(each.blob for each in rows)
         assert not documents.are_lost(rows)
+
+
+def test_certificates_that_end_soon_are_told(sealer: Sealer, caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_expiry()
+    assert caplog.messages == []
+    sealing.configure(replace(sealer, signer_ca=issued("Signer CA", "Root", ca=True, hours=24 * 30)))
+    warn_of_expiry()
+    [told] = caplog.messages
+    assert told.startswith("The certificate CN=Signer CA in the setting `signer_ca.certificate` expires 20")

@@ -3,9 +3,10 @@
 Everything that is wrong is told at once, with the setting's name and the fix.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,8 +21,11 @@ from segl.core.keys import PrivateKey
 from segl.service.config.configuration import Configuration, KeyFiles
 from segl.service.config.reading import ConfigurationError, gathered
 
+logger = logging.getLogger(__name__)
+
 # What the subject of the root says in a sandbox's throw-away PKI, and nowhere else.
 SANDBOX_ORGANIZATION = "Segl sandbox - no legal effect"
+_SOON = timedelta(days=30)
 _CORRECT_CHAIN = "Write its issuers after it into that file, or correct `seal.root`."
 
 
@@ -64,12 +68,44 @@ def _certificate_checks(configuration: Configuration) -> Sequence[Callable[[], N
 
 
 def check_surroundings() -> None:
-    """Make sure that the database and the document store can be used; Django must be set up.
+    """Make sure that a process that was started can still do its work.
 
     Raises:
-        ConfigurationError: One cannot.
+        ConfigurationError: The database or the document store cannot be used, or a certificate has expired meanwhile.
     """
-    _check_all([check_database, _check_documents, _check_master_key])
+    _check_all([check_database, _check_documents, _check_master_key, _check_certificates_in_use])
+
+
+def warn_of_expiry() -> None:
+    """Log which certificates of this process end soon."""
+    for setting, each in _certificates_in_use():
+        if each.not_valid_after_utc - datetime.now(UTC) <= _SOON:
+            logger.warning(
+                "The certificate %s in the setting `%s` expires %s: write a new one there, and restart every process.",
+                each.subject.rfc4514_string(),
+                setting,
+                f"{each.not_valid_after_utc:%Y-%m-%d %H:%M %Z}",
+            )
+
+
+def _check_certificates_in_use() -> None:
+    for setting, each in _certificates_in_use():
+        try:
+            check_validity(each, datetime.now(UTC))
+        except UntrustedCertificate as error:
+            raise ConfigurationError(
+                f"The setting `{setting}` cannot be used any more: {error} Write it there, and restart every process."
+            ) from None
+
+
+def _certificates_in_use() -> Iterator[tuple[str, x509.Certificate]]:
+    """What this process signs with, which may be other than what the files hold now."""
+    from segl.service import sealing
+
+    sealer = sealing.current()
+    for setting, key in (("seal.certificate", sealer.seal_key), ("signer_ca.certificate", sealer.signer_ca)):
+        for each in (key.certificate, *key.chain):
+            yield setting, each
 
 
 def check_database() -> None:
