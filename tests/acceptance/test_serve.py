@@ -74,10 +74,10 @@ def run(tmp_path: Path, postgresql_url: str, ports: Ports) -> Operator:
     return made
 
 
-def api(run: Operator, port: int) -> AbstractContextManager[Process]:
+def api(run: Operator, port: int, host: str = "127.0.0.1", **settings: str) -> AbstractContextManager[Process]:
     server = run.pki.server
     files = {"SEGL_API_CERTIFICATE": str(server.certificate), "SEGL_API_PRIVATE_KEY": str(server.private_key)}
-    return run.serving("api", SEGL_API_LISTEN=f"127.0.0.1:{port}", **files)
+    return run.serving("api", SEGL_API_LISTEN=f"{host}:{port}", **files, **settings)
 
 
 def web(run: Operator, port: int) -> AbstractContextManager[Process]:
@@ -108,6 +108,12 @@ def test_two_processes_of_each_kind_are_one_service(run: Operator, ports: Ports)
         assert one.get_pades(change.pades_reference).read().startswith(b"%PDF-")
         one.confirm(change.confirmation_reference)
         assert other.get_status_change().status is JobStatus.NO_CHANGES
+
+
+def test_the_api_may_have_an_ipv6_address(run: Operator, ports: Ports) -> None:
+    root = f"https://[::1]:{ports.api[0]}/api"
+    with api(run, ports.api[0], "[::1]", SEGL_API_ROOT=root), PortalClient(run.client(root)) as sender:
+        assert sender.who_am_i() == f"You are {PUBLIC}"
 
 
 def completed(polling: PortalClient) -> Any:

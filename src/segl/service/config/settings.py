@@ -46,9 +46,15 @@ def _derived_key(purpose: str) -> str:
     return hmac.new(SEGL.master_key, purpose.encode(), hashlib.sha256).hexdigest()
 
 
+def _host(url: str) -> str:
+    """The host of a URL as the Host header has it: an IPv6 address in brackets."""
+    host = urlsplit(url).hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
 SECRET_KEY = _derived_key("django")
 DEBUG = False
-ALLOWED_HOSTS = [urlsplit(SEGL.web_root).hostname, urlsplit(SEGL.api_root).hostname, "localhost"]
+ALLOWED_HOSTS = [_host(SEGL.web_root), _host(SEGL.api_root), "localhost"]
 DATABASES = {"default": database_settings(SEGL.database)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
