@@ -246,6 +246,13 @@ def test_a_worker_warns_of_a_seal_that_ends_soon(run: Operator, ports: Ports) ->
             time.sleep(0.02)
 
 
+def test_the_log_has_times_with_their_offset_from_utc(broken: Operator) -> None:
+    [port] = free_ports(1)
+    with web(broken, port) as serving:
+        logged_at = datetime.fromisoformat(serving.log.split()[0])
+    assert timedelta() <= datetime.now(UTC) - logged_at < timedelta(minutes=1)
+
+
 def database_url(run: Operator) -> str:
     return str(tomllib.loads(run.configuration.read_text())["database"])
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
-from segl.service.config import configuration
+from segl.service.config import configuration, logs
 
 SEGL = configuration.load(Path(os.environ.get("SEGL_CONFIG", "segl.toml")), os.environ)
 
@@ -114,7 +114,7 @@ DEFAULT_FROM_EMAIL = SEGL.mail.sender
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {"line": {"()": logs.Line, "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     # Django logs whole paths of refused requests, and a path may carry a signer's token.
