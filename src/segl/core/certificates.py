@@ -212,6 +212,12 @@ def _check_issuing_use(certificate: x509.Certificate) -> None:
         is_ca = False
     if not is_ca:
         raise UntrustedCertificate(f"The certificate {subject} is no CA's and may issue none: use a CA's.")
+    for extension in certificate.extensions:
+        match extension.value:
+            case x509.KeyUsage(key_cert_sign=False):
+                raise UntrustedCertificate(
+                    f"The certificate {subject} may issue none: its key usage lacks keyCertSign. Use a CA's."
+                )
 
 
 def check_commitment(certificate: x509.Certificate) -> None:

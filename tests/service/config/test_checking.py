@@ -25,12 +25,23 @@ from segl.service.store.models import Job
 HOUR = timedelta(hours=1)
 
 
-def issued(name: str, issuer: str, *, ca: bool = False, binding: bool = True, hours: int = 1) -> PrivateKey:
+def issued(
+    name: str, issuer: str, *, ca: bool = False, binding: bool = True, issuing: bool = True, hours: int = 1
+) -> PrivateKey:
     """A certificate by `issuer` (its own when it has the same name) that ends in so many hours."""
     end = datetime.now(UTC) + hours * HOUR
     key, issuer_key = private_key(name, "P-256"), private_key(issuer, "P-256")
     made = certificate(
-        subject(name), key, subject(issuer), issuer_key, ca, True, end - timedelta(days=30), end, binding
+        subject(name),
+        key,
+        subject(issuer),
+        issuer_key,
+        ca,
+        True,
+        end - timedelta(days=30),
+        end,
+        binding,
+        key_cert_sign=issuing,
     )
     return PrivateKey(made, (), key)
 
@@ -104,6 +115,11 @@ def test_what_is_right_passes(production: Production, pki: SandboxPki) -> None:
             "Write its issuers after it into that file, or correct `seal.root`.",
         ),
         ("signer-ca", [issued("Signer CA", "Root")], "signer-ca.pem, which cannot be used: The certificate CN=Signer"),
+        (
+            "signer-ca",
+            [issued("Signer CA", "Root", ca=True, issuing=False)],
+            "may issue none: its key usage lacks keyCert",
+        ),
         ("signer-ca", [issued("Signer CA", "Root", ca=True, hours=-1)], "The certificate CN=Signer CA expired"),
         ("signer-ca", [issued("Signer CA", "Other", ca=True)], "CN=Signer CA, issued by CN=Other, does not chain to"),
         (
