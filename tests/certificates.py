@@ -106,6 +106,7 @@ def certificate(
     not_after: datetime = NOW + timedelta(days=365),
     content_commitment: bool = True,
     extensions: Sequence[x509.ExtensionType] = (),
+    key_cert_sign: bool = True,
 ) -> x509.Certificate:
     usage = x509.KeyUsage(
         digital_signature=digital_signature and not ca,
@@ -113,7 +114,7 @@ def certificate(
         key_encipherment=not ca,
         data_encipherment=False,
         key_agreement=False,
-        key_cert_sign=ca,
+        key_cert_sign=ca and key_cert_sign,
         crl_sign=ca,
         encipher_only=False,
         decipher_only=False,

@@ -287,15 +287,18 @@ def test_organizations_are_registered_blocked_and_given_brokers(registering: Ope
     assert done("organization", "authorize-broker", "318602352", "123456789") == (
         "The organization 318602352 may act for 123456789.\n"
     )
+    assert done("organization", "rename", "123456789", "--name", "Nordvik by") == (
+        "The organization 123456789 has another name now.\n"
+    )
     assert done("organization", "block", "318602352") == "The organization 318602352 is blocked.\n"
     assert [line.split() for line in done("organization", "list").splitlines()] == [
-        ["123456789", "public", "Nordvik", "kommune"],
+        ["123456789", "public", "Nordvik", "by"],
         ["318602352", "private", "blocked", "Formidler", "AS"],
     ]
     first, second = json.loads(done("organization", "list", "--json"))
     assert first == {
         "number": "123456789",
-        "name": "Nordvik kommune",
+        "name": "Nordvik by",
         "sector": "public",
         "blocked_at": None,
         "brokers": ["318602352"],

@@ -28,6 +28,7 @@ Configuration = Annotated[
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="An organization number, 9 digits.")]
 Broker = Annotated[str, typer.Argument(metavar="BROKER", help="The broker's organization number.")]
 Sender = Annotated[str, typer.Argument(metavar="SENDER", help="The organization number of the one it acts for.")]
+Name = Annotated[str, typer.Option(help="The name that signers see.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -105,7 +106,7 @@ def migrate(config: Configuration = DEFAULT_CONFIGURATION) -> None:
 @organization.command()
 def add(
     number: Number,
-    name: Annotated[str, typer.Option(help="The name that signers see.")],
+    name: Name,
     sector: Annotated[Sector, typer.Option(help="The sector it belongs to.")],
     config: Configuration = DEFAULT_CONFIGURATION,
 ) -> None:
@@ -144,6 +145,16 @@ def show(number: Number, as_json: AsJson = False, config: Configuration = DEFAUL
     blocked = f"since {found.blocked_at:%Y-%m-%d %H:%M %Z}" if found.blocked_at else "no"
     typer.echo(f"{found.number} {found.name}\n  Sector   {found.sector}\n  Blocked  {blocked}")
     typer.echo(f"  Brokers  {', '.join(found.brokers) or 'none'}\n  Acts for {', '.join(found.broker_for) or 'none'}")
+
+
+@organization.command()
+def rename(number: Number, name: Name, config: Configuration = DEFAULT_CONFIGURATION) -> None:
+    """Give an organization another name."""
+    with _register(config):
+        from segl.service.jobs.organizations import rename_organization
+
+        rename_organization(number=number, name=name)
+    typer.echo(f"The organization {number} has another name now.")
 
 
 @organization.command()

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ import httpx
 import psycopg
 import pytest
 from aiosmtpd.controller import Controller
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from certificates import certificate
 from running_sandbox import ROOT
 from running_service import Operator, Process, free_ports, operator
 from segl.sandbox import people
@@ -70,10 +74,10 @@ def run(tmp_path: Path, postgresql_url: str, ports: Ports) -> Operator:
     return made
 
 
-def api(run: Operator, port: int) -> AbstractContextManager[Process]:
+def api(run: Operator, port: int, host: str = "127.0.0.1", **settings: str) -> AbstractContextManager[Process]:
     server = run.pki.server
     files = {"SEGL_API_CERTIFICATE": str(server.certificate), "SEGL_API_PRIVATE_KEY": str(server.private_key)}
-    return run.serving("api", SEGL_API_LISTEN=f"127.0.0.1:{port}", **files)
+    return run.serving("api", SEGL_API_LISTEN=f"{host}:{port}", **files, **settings)
 
 
 def web(run: Operator, port: int) -> AbstractContextManager[Process]:
@@ -104,6 +108,12 @@ def test_two_processes_of_each_kind_are_one_service(run: Operator, ports: Ports)
         assert one.get_pades(change.pades_reference).read().startswith(b"%PDF-")
         one.confirm(change.confirmation_reference)
         assert other.get_status_change().status is JobStatus.NO_CHANGES
+
+
+def test_the_api_may_have_an_ipv6_address(run: Operator, ports: Ports) -> None:
+    root = f"https://[::1]:{ports.api[0]}/api"
+    with api(run, ports.api[0], "[::1]", SEGL_API_ROOT=root), PortalClient(run.client(root)) as sender:
+        assert sender.who_am_i() == f"You are {PUBLIC}"
 
 
 def completed(polling: PortalClient) -> Any:
@@ -221,6 +231,28 @@ def test_health_is_told_without_certificates_and_readiness_follows_the_database(
         assert "Not ready: " in working.log
 
 
+def test_a_worker_warns_of_a_seal_that_ends_soon(run: Operator, ports: Ports) -> None:
+    seal, issuer = x509.load_pem_x509_certificates(run.pki.seal.certificate.read_bytes())
+    issuer_key = load_pem_private_key(run.pki.seal.private_key.with_name("seal-ca-key.pem").read_bytes(), None)
+    key = load_pem_private_key(run.pki.seal.private_key.read_bytes(), None)
+    end = datetime.now(UTC) + timedelta(days=10)
+    ending = certificate(seal.subject, key, issuer.subject, issuer_key, not_after=end)  # type: ignore[arg-type]  # both EC
+    file = run.folder / "ending.pem"
+    file.write_bytes(ending.public_bytes(Encoding.PEM) + issuer.public_bytes(Encoding.PEM))
+    with worker(run, ports.worker[0], SEGL_SEAL_CERTIFICATE=str(file)) as working:
+        deadline = time.monotonic() + 10
+        while "in the setting `seal.certificate` expires" not in working.log:
+            assert time.monotonic() < deadline, working.log
+            time.sleep(0.02)
+
+
+def test_the_log_has_times_with_their_offset_from_utc(broken: Operator) -> None:
+    [port] = free_ports(1)
+    with web(broken, port) as serving:
+        logged_at = datetime.fromisoformat(serving.log.split()[0])
+    assert timedelta() <= datetime.now(UTC) - logged_at < timedelta(minutes=1)
+
+
 def database_url(run: Operator) -> str:
     return str(tomllib.loads(run.configuration.read_text())["database"])
 
@@ -276,11 +308,24 @@ LISTEN = {"SEGL_API_PROXY_LISTEN": "127.0.0.1:1"}
         ("api", LISTEN, "The setting `api.proxy.header` is missing: write it into the configuration file, or set"),
         ("worker", {"SEGL_MASTER_KEY_FILE": "gone"}, "cannot be read (No such file or directory)"),
         ("worker", {"SEGL_MASTER_KEY_FILE": "nonsense"}, "make a key with `openssl rand -hex 32`"),
-        ("worker", {"SEGL_SEAL_CERTIFICATE": "gone"}, "The setting `seal` names {folder}/gone, which cannot be read"),
+        ("worker", {"SEGL_SEAL_CERTIFICATE": "gone"}, "The setting `seal.certificate` names {folder}/gone, which"),
         ("worker", {"SEGL_SANDBOX": "false"}, "`sandbox = true` goes with the throw-away PKI"),
         ("worker", {"SEGL_DATABASE": "sqlite:///empty"}, "The database is not up to date: run `segl migrate` first"),
         ("worker", {"SEGL_DATABASE": "postgresql://u:secret@127.0.0.1:1/x"}, "The database cannot be used: "),
         ("worker", {"SEGL_DATABASE": "mysql://u:secret@127.0.0.1/x"}, "'mysql' is of no kind that is known"),
+        ("worker", {"SEGL_MAIL_BACKEND": "smtp"}, "`mail.backend` is 'smtp', which cannot be made: smtp doesn't look"),
+        (
+            "worker",
+            {"SEGL_MAIL_BACKEND": "segl.gone.Backend"},
+            "cannot be made: No module named 'segl.gone'. Write the",
+        ),
+        ("api", {"SEGL_MAIL_BACKEND": "pathlib.Path"}, "which has no method send_messages: write the dotted name of a"),
+        (
+            "web",
+            {"SEGL_SMS_GATEWAY": "segl.sandbox.outbox.Gone"},
+            "`sms.gateway` is 'segl.sandbox.outbox.Gone', which ",
+        ),
+        ("web", {"SEGL_SMS_GATEWAY": "pathlib.Path"}, "which has no method send: write the dotted name of a class as"),
         ("worker", {"SEGL_DOCUMENTS": "/proc/segl"}, "Nothing can be written to the setting `documents`: "),
         ("worker", {"SEGL_DOCUMENTS": "s3://"}, "write a folder, or s3://BUCKET or s3://BUCKET/PREFIX"),
     ],
@@ -299,8 +344,8 @@ def test_a_wrong_configuration_is_told_at_the_start(
 def test_all_that_is_wrong_is_told_at_once(broken: Operator) -> None:
     wrong = {"SEGL_MAIL_PORT": "0", "SEGL_API_ROOT": "http://127.0.0.1", "SEGL_POLL_INTERVAL_SECONDS": "soon"}
     assert len(broken.command("serve", "api", **wrong).stderr.splitlines()) == 3
-    lacking = {"SEGL_DATABASE": "sqlite:///empty", "SEGL_DOCUMENTS": "/proc/segl"}
-    assert len(broken.command("serve", "api", **lacking).stderr.splitlines()) == 2
+    lacking = {"SEGL_DATABASE": "sqlite:///empty", "SEGL_DOCUMENTS": "/proc/segl", "SEGL_SEAL_CERTIFICATE": "gone"}
+    assert len(broken.command("serve", "api", **lacking).stderr.splitlines()) == 3
 
 
 def test_a_port_that_is_taken_is_told(broken: Operator) -> None:

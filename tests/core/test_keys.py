@@ -1,5 +1,7 @@
 """Private keys from the files organizations have."""
 
+import re
+
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -62,9 +64,15 @@ def test_a_key_that_belongs_to_another_certificate_is_refused() -> None:
         PrivateKey.from_pem(_certificates(other), _pem())
 
 
-@pytest.mark.parametrize("password", [None, "wrong"])
-def test_a_wrong_password_is_said_so(password: str | None) -> None:
-    with pytest.raises(InvalidInput, match="Check the file and the password"):
+@pytest.mark.parametrize(
+    ("password", "sentence"),
+    [
+        (None, "private key is encrypted. Give a PEM file of a key that needs no password."),
+        ("wrong", "Check the file and the password."),
+    ],
+)
+def test_a_wrong_password_is_said_so(password: str | None, sentence: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(sentence)):
         PrivateKey.from_pem(_certificates(KEY), _pem(b"secret"), password)
 
 

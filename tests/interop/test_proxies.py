@@ -10,16 +10,18 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from pikepdf import Pdf
 
+from certificates import certificate
 from pdfs import made
 from running_sandbox import ROOT
 from running_service import Operator, Process, free_ports, operator
@@ -126,7 +128,7 @@ def _proxy(program: str, run: Operator, api: int, web: int, plain: int, backends
         "/etc/segl/tls/web.pem": run.pki.server.certificate,
         "/etc/segl/tls/web-key.pem": run.pki.server.private_key,
         "/etc/segl/tls/client-authorities.pem": run.pki.trust_anchors,
-        "/run/caddy/admin.sock": run.folder / "admin.sock",
+        "/var/lib/caddy": run.folder,
         "/run/nginx.pid": run.folder / "nginx.pid",
         "/var/log/nginx/error.log": run.folder / "error.log",
         **{address: f"127.0.0.1:{port}" for address, port in zip(UPSTREAMS, backends, strict=True)},
@@ -219,6 +221,26 @@ def test_a_certificate_of_another_authority_is_refused_by_the_service(deployment
     status, code, message = deployment.refusal(f"/api/{PUBLIC}", stranger)
     assert (status, code) == (403, "NOT_AUTHORIZED")
     assert "is not trusted" in message
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_expired_certificate_is_refused_by_the_service(deployment: Deployment, tmp_path: Path, method: str) -> None:
+    files = deployment.files()
+    valid, issuer = x509.load_pem_x509_certificates(files.certificate.read_bytes())
+    key, issuer_key = (
+        load_pem_private_key(path.read_bytes(), None)
+        for path in (files.private_key, files.certificate.with_name("organizations-ca-key.pem"))
+    )
+    end = datetime.now(UTC) - timedelta(hours=1)
+    expired = certificate(
+        valid.subject, key, issuer.subject, issuer_key, not_before=end - timedelta(days=1), not_after=end
+    )  # type: ignore[arg-type]  # RSA and EC
+    file = tmp_path / "expired.pem"
+    file.write_bytes(expired.public_bytes(Encoding.PEM) + issuer.public_bytes(Encoding.PEM))
+    path, body = f"/api/{PUBLIC}/portal/signature-jobs", bytes(1024 * 1024) if method == "POST" else None
+    status, code, message = deployment.refusal(path, replace(files, certificate=file), method, body=body)
+    assert (status, code) == (403, "NOT_AUTHORIZED")
+    assert "expired" in message
 
 
 def test_a_client_that_names_no_host_finds_the_api(deployment: Deployment) -> None:

@@ -77,6 +77,9 @@ def _readable(certificate: x509.Certificate) -> x509.Certificate:
     return certificate
 
 
+_SEND_ALONG = "Use a certificate from an accepted issuer, and send its intermediate certificates along."
+
+
 @dataclass(frozen=True, slots=True)
 class TrustAnchors:
     """The roots we trust, and the intermediates we know (for those who do not send theirs)."""
@@ -101,26 +104,37 @@ class TrustAnchors:
         return replace(self, intermediates=(*self.intermediates, *found))
 
     def chain(
-        self, certificate: x509.Certificate, *, extra: Sequence[x509.Certificate] = (), at: datetime
+        self,
+        certificate: x509.Certificate,
+        *,
+        extra: Sequence[x509.Certificate] = (),
+        at: datetime,
+        advice: str = _SEND_ALONG,
     ) -> tuple[x509.Certificate, ...]:
         """The chain from `certificate` up to an anchor, valid at that time (RFC 5280; revocation apart).
 
-        `extra` are certificates that came with it. Raises `UntrustedCertificate`.
+        `extra` are certificates that came with it; `advice` is what to tell when there is no chain. Raises
+        `UntrustedCertificate`.
         """
         check_validity(certificate, at)
         _check_signing_use(certificate, certificate.subject.rfc4514_string())
-        return self._chain(certificate, extra, at)
+        return self._chain(certificate, extra, at, advice)
 
     def chain_of_issuer(
-        self, certificate: x509.Certificate, *, extra: Sequence[x509.Certificate] = (), at: datetime
+        self,
+        certificate: x509.Certificate,
+        *,
+        extra: Sequence[x509.Certificate] = (),
+        at: datetime,
+        advice: str = _SEND_ALONG,
     ) -> tuple[x509.Certificate, ...]:
         """As `chain`, for a CA's certificate."""
         check_validity(certificate, at)
         _check_issuing_use(certificate)
-        return self._chain(certificate, extra, at)
+        return self._chain(certificate, extra, at, advice)
 
     def _chain(
-        self, certificate: x509.Certificate, extra: Sequence[x509.Certificate], at: datetime
+        self, certificate: x509.Certificate, extra: Sequence[x509.Certificate], at: datetime, advice: str
     ) -> tuple[x509.Certificate, ...]:
         subject = certificate.subject.rfc4514_string()
         if not self.anchors:
@@ -130,8 +144,7 @@ class TrustAnchors:
         except (verification.VerificationError, ValueError) as error:
             raise UntrustedCertificate(
                 f"The certificate {subject}, issued by {certificate.issuer.rfc4514_string()}, does not "
-                f"chain to a trust anchor at {_shown(at)} ({_reason(error)}). "
-                "Use a certificate from an accepted issuer, and send its intermediate certificates along."
+                f"chain to a trust anchor at {_shown(at)} ({_reason(error)}). {advice}"
             ) from None
         return tuple(verified.chain)
 
@@ -198,6 +211,12 @@ def _check_issuing_use(certificate: x509.Certificate) -> None:
         is_ca = False
     if not is_ca:
         raise UntrustedCertificate(f"The certificate {subject} is no CA's and may issue none: use a CA's.")
+    for extension in certificate.extensions:
+        match extension.value:
+            case x509.KeyUsage(key_cert_sign=False):
+                raise UntrustedCertificate(
+                    f"The certificate {subject} may issue none: its key usage lacks keyCertSign. Use a CA's."
+                )
 
 
 def check_commitment(certificate: x509.Certificate) -> None:

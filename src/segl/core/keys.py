@@ -72,7 +72,8 @@ class PrivateKey:
         try:
             key = load_pem_private_key(key_pem, password.encode() if password else None)
         except (ValueError, TypeError) as error:
-            raise InvalidInput(f"The private key cannot be read: {error}. Check the file and the password.") from None
+            hint = "Check the file and the password" if password else "Give a PEM file of a key that needs no password"
+            raise InvalidInput(f"The private key cannot be read: {str(error).rstrip('.')}. {hint}.") from None
         return cls(certificate, tuple(chain), _supported(key))
 
     @classmethod

@@ -8,23 +8,40 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.conf import settings
+from django.test import override_settings
 
+from builders import create
 from certificates import certificate, private_key, subject
 from segl.core.keys import PrivateKey
 from segl.sandbox.pki import SandboxPki
-from segl.service.config.checking import check_certificates
+from segl.service import sealing
+from segl.service.config.checking import check_certificates, check_surroundings, warn_of_expiry
 from segl.service.config.configuration import Api, Configuration, KeyFiles
 from segl.service.config.reading import ConfigurationError
+from segl.service.sealing import Sealer
+from segl.service.store import documents
+from segl.service.store.models import Job
 
 HOUR = timedelta(hours=1)
 
 
-def issued(name: str, issuer: str, *, ca: bool = False, binding: bool = True, hours: int = 1) -> PrivateKey:
+def issued(
+    name: str, issuer: str, *, ca: bool = False, binding: bool = True, issuing: bool = True, hours: int = 1
+) -> PrivateKey:
     """A certificate by `issuer` (its own when it has the same name) that ends in so many hours."""
     end = datetime.now(UTC) + hours * HOUR
     key, issuer_key = private_key(name, "P-256"), private_key(issuer, "P-256")
     made = certificate(
-        subject(name), key, subject(issuer), issuer_key, ca, True, end - timedelta(days=30), end, binding
+        subject(name),
+        key,
+        subject(issuer),
+        issuer_key,
+        ca,
+        True,
+        end - timedelta(days=30),
+        end,
+        binding,
+        key_cert_sign=issuing,
     )
     return PrivateKey(made, (), key)
 
@@ -35,6 +52,7 @@ class Production:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.write("root", issued("Root", "Root", ca=True))
+        self.write("seal-root", issued("Root", "Root", ca=True))
         self.write("seal", issued("Seal", "Root"))
         self.write("signer-ca", issued("Signer CA", "Root", ca=True))
         self.write("issuer", issued("Issuer", "Root", ca=True))
@@ -58,7 +76,7 @@ class Production:
             trust_anchors=(root,),
             intermediates=(self.files("issuer").certificate,),
             seal=self.files("seal"),
-            seal_root=root,
+            seal_root=self.files("seal-root").certificate,
             signer_ca=self.files("signer-ca"),
             api=Api(tls=self.files("api")),
         )
@@ -85,19 +103,29 @@ def test_what_is_right_passes(production: Production, pki: SandboxPki) -> None:
 @pytest.mark.parametrize(
     ("name", "keys", "sentence"),
     [
-        ("root", [issued("Root", "Root", ca=True, hours=-1)], "`trust_anchors` cannot be used: it holds no root"),
-        ("root", [issued("Issuer", "Root", ca=True)], "`trust_anchors` cannot be used: it holds no root"),
-        ("seal", [issued("Seal", "Root", hours=-1)], "`seal` cannot be used: The certificate CN=Seal expired"),
+        ("root", [issued("Root", "Root", ca=True, hours=-1)], "`trust_anchors` names no root certificate"),
+        ("root", [issued("Issuer", "Root", ca=True)], "`trust_anchors` names no root certificate"),
+        ("seal", [issued("Seal", "Root", hours=-1)], "seal.pem, which cannot be used: The certificate CN=Seal expired"),
         ("seal", [issued("Seal", "Root", hours=24 * 60)], "CN=Seal is not valid before"),
         ("seal", [issued("Seal", "Root", binding=False)], "CN=Seal is for authentication only"),
         ("seal", [issued("Seal", "Another Root")], "CN=Seal, issued by CN=Another Root, does not chain to a trust"),
-        ("signer-ca", [issued("Signer CA", "Root")], "`signer_ca` cannot be used: The certificate CN=Signer CA is no"),
+        (
+            "seal",
+            [issued("Seal", "Another Root")],
+            "Write its issuers after it into that file, or correct `seal.root`.",
+        ),
+        ("signer-ca", [issued("Signer CA", "Root")], "signer-ca.pem, which cannot be used: The certificate CN=Signer"),
+        (
+            "signer-ca",
+            [issued("Signer CA", "Root", ca=True, issuing=False)],
+            "may issue none: its key usage lacks keyCert",
+        ),
         ("signer-ca", [issued("Signer CA", "Root", ca=True, hours=-1)], "The certificate CN=Signer CA expired"),
         ("signer-ca", [issued("Signer CA", "Other", ca=True)], "CN=Signer CA, issued by CN=Other, does not chain to"),
         (
             "api",
             [issued("Server", "Root", hours=-1)],
-            "`api.certificate` cannot be used: The certificate CN=Server exp",
+            "api.pem, which cannot be used: The certificate CN=Server exp",
         ),
         (
             "api",
@@ -113,30 +141,44 @@ def test_a_certificate_that_cannot_be_used_is_told(
     assert any(sentence in told for told in refused(production.configuration()))
 
 
-@pytest.mark.parametrize(
-    ("name", "setting"), [("seal", "seal"), ("signer-ca", "signer_ca"), ("api", "api.certificate")]
-)
-def test_a_key_that_does_not_fit_is_told(production: Production, name: str, setting: str) -> None:
-    production.files(name).private_key.write_bytes(production.files("root").private_key.read_bytes())
+@pytest.mark.parametrize(("name", "table"), [("seal", "seal"), ("signer-ca", "signer_ca"), ("api", "api")])
+def test_a_key_that_does_not_fit_is_told(production: Production, name: str, table: str) -> None:
+    file = production.files(name).private_key
+    file.write_bytes(production.files("root").private_key.read_bytes())
     [told] = refused(production.configuration())
     assert told.startswith(
-        f"The setting `{setting}` cannot be used: The private key does not belong to the certificate"
+        f"The setting `{table}.private_key` names {file}, which cannot be used: The private key does not belong to the"
     )
+    file.write_text("nonsense")
+    [told] = refused(production.configuration())
+    assert told.startswith(f"The setting `{table}.private_key` names {file}, which cannot be used: ")
 
 
 @pytest.mark.parametrize(
     ("name", "setting"),
-    [("issuer", "intermediates"), ("seal", "seal"), ("signer-ca", "signer_ca"), ("api", "api.certificate")],
+    [
+        ("issuer", "intermediates"),
+        ("seal-root", "seal.root"),
+        ("seal", "seal.certificate"),
+        ("signer-ca", "signer_ca.certificate"),
+        ("api", "api.certificate"),
+    ],
 )
 def test_a_file_that_is_gone_or_nonsense_is_told(production: Production, name: str, setting: str) -> None:
     file = production.files(name).certificate
     file.write_text("nonsense")
     [told] = refused(production.configuration())
-    assert told.startswith(f"The setting `{setting}` cannot be used: No certificates can be read from it")
+    assert told.startswith(f"The setting `{setting}` names {file}, which cannot be used: No certificates can be read")
     file.unlink()
     assert refused(production.configuration()) == [
         f"The setting `{setting}` names {file}, which cannot be read: No such file or directory."
     ]
+
+
+def test_a_root_of_the_seal_that_is_none_is_told_once(production: Production) -> None:
+    production.write("seal-root", issued("Issuer", "Root", ca=True))
+    [told] = refused(production.configuration())
+    assert told.startswith("The setting `seal.root` names no root certificate that is valid today: name the PEM file")
 
 
 def test_the_sandboxs_keys_are_for_sandboxes_and_no_others(production: Production, pki: SandboxPki) -> None:
@@ -150,3 +192,54 @@ def test_everything_is_told_at_once(production: Production) -> None:
     for name in ("seal", "signer-ca", "api"):
         production.files(name).certificate.write_text("nonsense")
     assert len(refused(production.configuration())) == 3
+
+
+@pytest.mark.usefixtures("sealer")
+class TestSurroundings:
+    """A database with a job, and the documents of it."""
+
+    @pytest.fixture(autouse=True)
+    def job(self, store: str) -> Job:
+        return create()
+
+    def test_the_store_and_the_key_that_the_documents_were_written_with_pass(self, job: Job) -> None:
+        check_surroundings()
+
+    def test_a_certificate_that_has_expired_meanwhile_is_told(self, sealer: Sealer) -> None:
+        sealing.configure(replace(sealer, seal_key=issued("Seal", "Root", hours=-1)))
+        with pytest.raises(ConfigurationError, match="cannot be used any more: The certificate CN=Seal expired"):
+            check_surroundings()
+
+    def test_another_master_key_is_told(self) -> None:
+        with (
+            override_settings(SEGL_MASTER_KEY=bytes(32)),
+            pytest.raises(ConfigurationError, match="`master_key_file` names another key than the documents in the"),
+        ):
+            check_surroundings()
+
+    def test_a_store_without_the_documents_is_told(self) -> None:
+        with (
+            override_settings(SEGL_DOCUMENTS="blosb"),
+            pytest.raises(ConfigurationError, match="`documents` names a place that lacks the documents stored last"),
+        ):
+            documents._store.cache_clear()
+            check_surroundings()
+
+    def test_one_document_that_is_gone_stops_nothing(self, document_folder: Path) -> None:
+        (document_folder / documents.newest()[0].blob).unlink()
+        check_surroundings()
+
+    def test_documents_that_are_deleted_meanwhile_are_not_lost(self, job: Job) -> None:
+        rows = documents.newest()
+        job.documents.all().delete()
+        documents.remove(each.blob for each in rows)
+        assert not documents.are_lost(rows)
+
+
+def test_certificates_that_end_soon_are_told(sealer: Sealer, caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_expiry()
+    assert caplog.messages == []
+    sealing.configure(replace(sealer, signer_ca=issued("Signer CA", "Root", ca=True, hours=24 * 30)))
+    warn_of_expiry()
+    [told] = caplog.messages
+    assert told.startswith("The certificate CN=Signer CA in the setting `signer_ca.certificate` expires 20")

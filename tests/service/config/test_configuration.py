@@ -11,11 +11,14 @@ from django_environment import CONFIGURATION
 from segl.service.config.configuration import load
 from segl.service.config.reading import Address, ConfigurationError
 
+ORGANIZATION = '[[organizations]]\nnumber = "123456789"\nsector = "public"\n'
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """The smallest file that is complete."""
     copytree(CONFIGURATION, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "empty").touch()
     return tmp_path / "segl.toml"
 
 
@@ -105,6 +108,14 @@ def test_the_tables_of_a_file(file: Path) -> None:
         ({"SEGL_DATABASE": "mysql://h/d"}, "'mysql' is of no kind that is known"),
         ({"SEGL_DATABASE": "postgresql://h:port/d?x=%zz"}, "write postgresql://USER@HOST/NAME, with other characters"),
         ({"SEGL_DATABASE": "postgresql://segl@h"}, "write postgresql://USER@HOST/NAME, with the database's name."),
+        (
+            {"SEGL_DATABASE": "postgresql://segl@db..example.com/d"},
+            "cannot be used: write a host whose name has 1 to 63",
+        ),
+        ({"SEGL_DATABASE": f"postgresql://segl@h,{'x' * 64}/d"}, "write a host whose name has 1 to 63 characters"),
+        ({"SEGL_DATABASE": "sqlite:///a%00b"}, "cannot be used: write a text without NUL characters."),
+        ({"SEGL_MAIL_HOST": "smtp..example.com"}, "write a host whose name has 1 to 63 characters between its dots."),
+        ({"SEGL_WEB_LISTEN": "h..h:80"}, "write a host whose name has 1 to 63 characters between its dots."),
         ({"SEGL_CALLS_PER_SECOND": "ten"}, "SEGL_CALLS_PER_SECOND is 'ten': write a number from 0 to 1000."),
         ({"SEGL_CALLS_PER_SECOND": "-1"}, "is '-1': write a number from 0 to 1000."),
         ({"SEGL_CALLS_PER_SECOND": "0.5"}, "is '0.5': write a whole number from 0 to 1000."),
@@ -119,7 +130,21 @@ def test_the_tables_of_a_file(file: Path) -> None:
         ({"SEGL_WEB_TRUSTED": "10.0.0.1/8"}, "write IP addresses or networks such as 127.0.0.1 or 10.0.0.0/24."),
         ({"SEGL_POLL_INTERVAL_SECONDS": "nan"}, "write a number from 0 to"),
         ({"SEGL_REQUEUE_AFTER_SECONDS": "0"}, "write a number from 1 to"),
+        ({"SEGL_MAIL_PORT": "25.7"}, "SEGL_MAIL_PORT is '25.7': write a whole number from 1 to 65535."),
         ({"SEGL_MAIL_SENDER": " "}, "SEGL_MAIL_SENDER is ' ': write a text."),
+        ({"SEGL_MAIL_SENDER": "Segl"}, "SEGL_MAIL_SENDER is 'Segl': write one e-mail address such as"),
+        ({"SEGL_MAIL_SENDER": "Segl <segl@example>"}, "write one e-mail address such as segl@example.com or Segl <"),
+        ({"SEGL_MAIL_SENDER": "a@example.com, b@example.com"}, "write one e-mail address such as segl@example.com"),
+        ({"SEGL_MAIL_PASSWORD_FILE": "empty"}, "the file is empty; write the password into it, or remove the setting"),
+        (
+            {"SEGL_MAIL_PASSWORD_FILE": "master-key", "SEGL_MAIL_PASSWORD": "hush"},
+            "The settings `mail.password` and `mail.password_file` are both written: remove one of them.",
+        ),
+        ({"SEGL_TRUST_ANCHORS": ""}, "SEGL_TRUST_ANCHORS is '': write a list with 1 or more values."),
+        (
+            {"SEGL_API_PROXY_LISTEN": "h:1", "SEGL_API_PROXY_HEADER": "Client-Cert", "SEGL_API_PROXY_TRUSTED": ""},
+            "SEGL_API_PROXY_TRUSTED is '': write a list with 1 or more values.",
+        ),
         ({"SEGL_MAIL_PASSWORD_FILE": "gone"}, "the file cannot be read (No such file or directory)"),
         ({"SEGL_API_LISTEN": "h:1", "SEGL_API_CERTIFICATE": "c"}, "The setting `api.private_key` is missing"),
         ({"SEGL_ORGANIZATIONS_NAME": "x"}, "The environment variable SEGL_ORGANIZATIONS_NAME is no setting"),
@@ -136,11 +161,23 @@ def test_what_is_wrong_in_the_environment_is_told(file: Path, environment: dict[
         ('hots = "x"', "The setting `mail.hots` is unknown: did you mean host?"),
         ("port = true", "The setting `mail.port` is True: write a number from 1 to 65535."),
         ("user = 5", "The setting `mail.user` is 5: write a text."),
+        ('user = "se\\u0000gl"', "The setting `mail.user` is 'se\\x00gl': write a text without NUL characters."),
+        ('[web]\nlisten = "h\\u0000:80"', "write a text without NUL characters."),
         ("password = 5", "The setting `mail.password` cannot be used: write a text."),
         ('[api.proxies]\nlisten = "h:1"', "The setting `api.proxies` is unknown: did you mean proxy?"),
         ("[web]\ntrusted = 5", "The setting `web.trusted` is 5: write a list."),
         ('[[organizations]]\nnumber = "1"\nname = "x"\nsector = "public"', "write an organization number of 9 digits"),
         ('[[organizations]]\nnumber = "123456789"\nname = "x"\nsector = "state"', "write public or private."),
+        (f'{ORGANIZATION}name = "two\\nlines"', "is 'two\\nlines': write one line of 1 to 200 characters."),
+        (f'{ORGANIZATION}name = "{"x" * 201}"', "write one line of 1 to 200 characters."),
+        (
+            f'{ORGANIZATION}name = "x"\n{ORGANIZATION}name = "y"',
+            "The setting `organizations` has the number 123456789 2 times: keep one of them.",
+        ),
+        (
+            f'{ORGANIZATION}name = "x"\nbroker_for = ["123456789"]',
+            "The setting `organizations.broker_for` of 123456789 names itself: remove that number there.",
+        ),
         (
             '[[organizations]]\nnumber = "123456789"\nsector = "public"',
             "`organizations.name` is missing: write it into",
@@ -151,6 +188,14 @@ def test_what_is_wrong_in_the_file_is_told(file: Path, lines: str, sentence: str
     add(file, lines)
     [told] = refused(file)
     assert sentence in told
+
+
+def test_outside_a_sandbox_the_check_digits_of_organizations_count(file: Path) -> None:
+    add(file, f'{ORGANIZATION}name = "x"\nbroker_for = ["310248712"]')
+    assert refused(file, SEGL_SANDBOX="false") == [
+        f"The setting `organizations.{name}` is {value}: write a number with its right check digit; look it up again."
+        for name, value in (("number", "'123456789'"), ("broker_for", "['310248712']"))
+    ]
 
 
 @pytest.mark.parametrize("name", ["api_root", "database", "documents", "master_key_file", "trust_anchors"])

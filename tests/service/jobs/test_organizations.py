@@ -12,6 +12,7 @@ from segl.service.jobs.organizations import (
     block_organization,
     organization,
     organizations,
+    rename_organization,
     revoke_broker,
     unblock_organization,
 )
@@ -58,6 +59,15 @@ def test_what_no_organization_can_be_is_refused(register: None, wrong: dict[str,
 def test_a_sandbox_takes_numbers_that_nobody_has(database: str) -> None:
     add_organization(number="123456789", name="Nordvik kommune", sector="public")
     assert organization("123456789").name == "Nordvik kommune"
+
+
+def test_an_organization_is_renamed(register: None) -> None:
+    rename_organization(number=FIRST, name=" Bryggen Mobilitet AS ")
+    assert [each.name for each in organizations()] == ["Bryggen Mobilitet AS", "Formidler AS"]
+    with pytest.raises(OrganizationError, match="one line of 1 to 200 characters"):
+        rename_organization(number=FIRST, name="two\nlines")
+    with pytest.raises(OrganizationError, match="984661185 is not registered"):
+        rename_organization(number="984661185", name="Posten")
 
 
 def test_a_block_stands_since_it_was_first_made(register: None) -> None:

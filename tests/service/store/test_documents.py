@@ -85,6 +85,10 @@ class TestBothStores:
         documents.probe()
         assert blob_names() == {kept.blob}
 
+    def test_a_blob_is_there_or_not(self, key: JobKey) -> None:
+        assert documents._exists(documents.put(key, b"a document").blob)
+        assert not documents._exists("0" * 32)
+
     def test_the_largest_documents_come_back(self, key: JobKey) -> None:
         content = secrets.token_bytes(10 * 1024 * 1024)
         assert documents.read_back(key, documents.put(key, content)) == content

@@ -1,16 +1,19 @@
-"""What is looked at before a process serves: keys and certificates, the database, the document store.
+"""What is looked at before a process serves: keys and certificates, mail and SMS, the database, the document store.
 
 Everything that is wrong is told at once, with the setting's name and the fix.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from django.utils.module_loading import import_string
+from psycopg.errors import InsufficientPrivilege
 
 from segl.core.certificates import TrustAnchors, check_commitment, check_validity, load_pem
 from segl.core.errors import SeglError, UntrustedCertificate
@@ -18,8 +21,31 @@ from segl.core.keys import PrivateKey
 from segl.service.config.configuration import Configuration, KeyFiles
 from segl.service.config.reading import ConfigurationError, gathered
 
+logger = logging.getLogger(__name__)
+
 # What the subject of the root says in a sandbox's throw-away PKI, and nowhere else.
 SANDBOX_ORGANIZATION = "Segl sandbox - no legal effect"
+_SOON = timedelta(days=30)
+_CORRECT_CHAIN = "Write its issuers after it into that file, or correct `seal.root`."
+
+
+def check_all(configuration: Configuration) -> None:
+    """Make sure of all that a process needs; Django must be set up.
+
+    Raises:
+        ConfigurationError: Something is wrong.
+    """
+    mail, sms = configuration.mail.backend, configuration.sms_gateway
+    _check_all(
+        [
+            *_certificate_checks(configuration),
+            lambda: _check_class("mail.backend", mail, "send_messages", "a Django mail back end"),
+            lambda: _check_class("sms.gateway", sms, "send", "a class as segl.service.notifications.sms.SmsGateway"),
+            check_database,
+            _check_documents,
+            _check_master_key,
+        ]
+    )
 
 
 def check_certificates(configuration: Configuration) -> None:
@@ -28,24 +54,58 @@ def check_certificates(configuration: Configuration) -> None:
     Raises:
         ConfigurationError: Some cannot.
     """
-    _check_all(
-        [
-            lambda: _check_anchors(configuration.trust_anchors),
-            lambda: _check_readable("intermediates", configuration.intermediates),
-            lambda: _check_seal(configuration),
-            lambda: _check_signer_ca(configuration),
-            lambda: _check_server(configuration.api.tls),
-        ]
-    )
+    _check_all(_certificate_checks(configuration))
+
+
+def _certificate_checks(configuration: Configuration) -> Sequence[Callable[[], None]]:
+    return [
+        lambda: _check_anchors(configuration.trust_anchors),
+        lambda: _check_intermediates(configuration.intermediates),
+        lambda: _check_seal(configuration),
+        lambda: _check_signer_ca(configuration),
+        lambda: _check_server(configuration.api.tls),
+    ]
 
 
 def check_surroundings() -> None:
-    """Make sure that the database and the document store can be used; Django must be set up.
+    """Make sure that a process that was started can still do its work.
 
     Raises:
-        ConfigurationError: One cannot.
+        ConfigurationError: The database or the document store cannot be used, or a certificate has expired meanwhile.
     """
-    _check_all([check_database, _check_documents])
+    _check_all([check_database, _check_documents, _check_master_key, _check_certificates_in_use])
+
+
+def warn_of_expiry() -> None:
+    """Log which certificates of this process end soon."""
+    for setting, each in _certificates_in_use():
+        if each.not_valid_after_utc - datetime.now(UTC) <= _SOON:
+            logger.warning(
+                "The certificate %s in the setting `%s` expires %s: write a new one there, and restart every process.",
+                each.subject.rfc4514_string(),
+                setting,
+                f"{each.not_valid_after_utc:%Y-%m-%d %H:%M %Z}",
+            )
+
+
+def _check_certificates_in_use() -> None:
+    for setting, each in _certificates_in_use():
+        try:
+            check_validity(each, datetime.now(UTC))
+        except UntrustedCertificate as error:
+            raise ConfigurationError(
+                f"The setting `{setting}` cannot be used any more: {error} Write it there, and restart every process."
+            ) from None
+
+
+def _certificates_in_use() -> Iterator[tuple[str, x509.Certificate]]:
+    """What this process signs with, which may be other than what the files hold now."""
+    from segl.service import sealing
+
+    sealer = sealing.current()
+    for setting, key in (("seal.certificate", sealer.seal_key), ("signer_ca.certificate", sealer.signer_ca)):
+        for each in (key.certificate, *key.chain):
+            yield setting, each
 
 
 def check_database() -> None:
@@ -69,15 +129,49 @@ def check_database() -> None:
 
 def unusable_database(error: Exception) -> ConfigurationError:
     """What to tell of an error of the driver, whose message names host and user, never the password."""
+    if denied := _denied(error):
+        return ConfigurationError(
+            f"The role in the setting `database` lacks a right: {denied.diag.message_primary}. Let it own the "
+            "database, or GRANT CREATE ON SCHEMA public TO it; migrate and serve as the same role."
+        )
     reason = " ".join(str(error).split()).rstrip(".?")
     return ConfigurationError(f"The database cannot be used: {reason}. Correct the setting `database`.")
 
 
+def _denied(error: BaseException | None) -> InsufficientPrivilege | None:
+    """The driver's own error below those that Django makes of it, if it is that PostgreSQL denies something."""
+    while error is not None and not isinstance(error, InsufficientPrivilege):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _check_class(setting: str, name: str, method: str, kind: str) -> None:
+    """What sends messages is made anew for each, without arguments; a setting that is left out names nothing."""
+    if not name:
+        return
+    try:
+        sends = callable(getattr(import_string(name)(), method, None))
+    except Exception as error:  # whatever another's module raises
+        raise ConfigurationError(
+            f"The setting `{setting}` is {name!r}, which cannot be made: {' '.join(str(error).split()).rstrip('.')}. "
+            f"Write the dotted name of {kind}."
+        ) from None
+    if not sends:
+        raise ConfigurationError(
+            f"The setting `{setting}` is {name!r}, which has no method {method}: write the dotted name of {kind}."
+        )
+
+
 def _check_documents() -> None:
+    from django.db import Error
+
     from segl.service.store import documents
 
     try:
         documents.probe()
+        lost = documents.are_lost(documents.newest())
+    except Error:
+        return  # `check_database` tells of it
     except Exception as error:  # each kind of store raises its own
         # Object stores tell much over many lines; the first says what it is.
         reason = str(error).strip().partition("\n")[0]
@@ -85,6 +179,27 @@ def _check_documents() -> None:
             f"Nothing can be written to the setting `documents`: {reason}. Correct it, or the rights to the folder; "
             "an object store's keys are in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL."
         ) from None
+    if lost:
+        raise ConfigurationError(
+            "The setting `documents` names a place that lacks the documents stored last: write the place they are in, "
+            "or bring them back."
+        )
+
+
+def _check_master_key() -> None:
+    from django.db import Error
+
+    from segl.service.store import documents
+
+    with suppress(Error):  # `check_database` tells of it
+        try:
+            for each in documents.newest():
+                documents.unwrap(bytes(each.job.wrapped_key))
+        except documents.DocumentDamagedError:
+            raise ConfigurationError(
+                "The setting `master_key_file` names another key than the documents in the store were written with: "
+                "name the file of that one."
+            ) from None
 
 
 def _check_all(checks: Sequence[Callable[[], None]]) -> None:
@@ -94,63 +209,82 @@ def _check_all(checks: Sequence[Callable[[], None]]) -> None:
             check()
         except ConfigurationError as error:
             problems.append(str(error))
-    gathered(problems)
+    gathered(list(dict.fromkeys(problems)))  # two checks may meet the same
 
 
 @contextmanager
-def _naming(setting: str) -> Iterator[None]:
-    """What goes wrong in the block is told with the setting's name."""
+def _naming(setting: str, path: Path) -> Iterator[None]:
+    """What goes wrong in the block is told with the setting's name and the file."""
     try:
         yield
     except OSError as error:
         raise ConfigurationError(
-            f"The setting `{setting}` names {error.filename}, which cannot be read: {error.strerror}."
+            f"The setting `{setting}` names {path}, which cannot be read: {error.strerror}."
         ) from None
     except SeglError as error:
-        raise ConfigurationError(f"The setting `{setting}` cannot be used: {error}") from None
+        raise ConfigurationError(f"The setting `{setting}` names {path}, which cannot be used: {error}") from None
+
+
+def _certificates(setting: str, *paths: Path) -> Sequence[x509.Certificate]:
+    found: list[x509.Certificate] = []
+    for path in paths:
+        with _naming(setting, path):
+            found += load_pem(path.read_bytes())
+    return found
+
+
+def _roots(setting: str, *paths: Path, wanted: str) -> TrustAnchors:
+    trust, now = TrustAnchors.of(_certificates(setting, *paths)), datetime.now(UTC)
+    if not any(each.not_valid_before_utc <= now <= each.not_valid_after_utc for each in trust.anchors):
+        raise ConfigurationError(
+            f"The setting `{setting}` names no root certificate that is valid today: name {wanted}."
+        )
+    return trust
+
+
+def _key(setting: str, files: KeyFiles) -> PrivateKey:
+    _certificates(f"{setting}.certificate", files.certificate)
+    with _naming(f"{setting}.private_key", files.private_key):
+        return read_key(files)
 
 
 def _check_anchors(paths: Sequence[Path]) -> None:
-    with _naming("trust_anchors"):
-        trust = TrustAnchors.from_pem(*(path.read_bytes() for path in paths))
-        now = datetime.now(UTC)
-        if not any(each.not_valid_before_utc <= now <= each.not_valid_after_utc for each in trust.anchors):
-            raise UntrustedCertificate(
-                "it holds no root certificate that is valid today, and nobody could call: "
-                "name the PEM files of the roots that organization certificates chain to."
-            )
+    _roots("trust_anchors", *paths, wanted="the PEM files of the roots that organization certificates chain to")
 
 
-def _check_readable(setting: str, paths: Sequence[Path]) -> None:
-    with _naming(setting):
-        for path in paths:
-            load_pem(path.read_bytes())
+def _check_intermediates(paths: Sequence[Path]) -> None:
+    _certificates("intermediates", *paths)
+
+
+def _seal_root(configuration: Configuration) -> TrustAnchors:
+    wanted = "the PEM file of the root that the seal and the signers' CA chain to"
+    return _roots("seal.root", configuration.seal_root, wanted=wanted)
 
 
 def _check_seal(configuration: Configuration) -> None:
-    with _naming("seal"):
-        key, trust = read_key(configuration.seal), seal_trust(configuration)
+    key, trust = _key("seal", configuration.seal), _seal_root(configuration)
+    with _naming("seal.certificate", configuration.seal.certificate):
         check_commitment(key.certificate)
-        root = trust.chain(key.certificate, extra=key.chain, at=datetime.now(UTC))[-1]
+        root = trust.chain(key.certificate, extra=key.chain, at=datetime.now(UTC), advice=_CORRECT_CHAIN)[-1]
     if configuration.sandbox is not is_of_sandbox(root):
         raise ConfigurationError(
             "`sandbox = true` goes with the throw-away PKI that `segl sandbox` makes, and with nothing else: "
-            "correct `sandbox` or the certificate of `[seal]`."
+            "correct `sandbox`, or `seal.certificate` with its key and root."
         )
 
 
 def _check_signer_ca(configuration: Configuration) -> None:
-    with _naming("signer_ca"):
-        key = read_key(configuration.signer_ca)
-        seal_trust(configuration).chain_of_issuer(key.certificate, extra=key.chain, at=datetime.now(UTC))
+    key, trust = _key("signer_ca", configuration.signer_ca), _seal_root(configuration)
+    with _naming("signer_ca.certificate", configuration.signer_ca.certificate):
+        trust.chain_of_issuer(key.certificate, extra=key.chain, at=datetime.now(UTC), advice=_CORRECT_CHAIN)
 
 
 def _check_server(files: KeyFiles | None) -> None:
     """The clients' trust in the server is theirs to check; it must be whole, in order, and valid."""
     if files is None:
         return
-    with _naming("api.certificate"):
-        key = read_key(files)
+    key = _key("api", files)
+    with _naming("api.certificate", files.certificate):
         for each in (key.certificate, *key.chain):
             check_validity(each, datetime.now(UTC))
         for issued, issuer in pairwise([key.certificate, *key.chain]):

@@ -4,16 +4,18 @@ Every error names the setting and says what to write instead.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
+from stdnum.no import orgnr
 
 from segl.service.config import reading
 from segl.service.config.reading import REQUIRED, Address, Network, Table, address, flag, many, network, text
@@ -22,6 +24,7 @@ PROXY_HEADERS = ("Client-Cert", "X-SSL-Client-Cert")
 """What a proxy may put the client's certificate into: as RFC 9440 says, or escaped PEM as nginx writes it."""
 
 _A_YEAR = 365 * 24 * 3600
+_LONGEST_ORGANIZATION_NAME = 200  # of the database's column
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,7 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         database=table.take("database", database_url, secret=True),
         documents=table.take("documents", reading.document_store),
         master_key=table.take("master_key_file", _master_key_in(table.folder)),
-        trust_anchors=table.take("trust_anchors", many(file)),
+        trust_anchors=table.take("trust_anchors", many(file, least=1)),
         intermediates=table.take("intermediates", many(file), default=[]),
         seal=_key_files(seal),
         seal_root=seal.take("root", file),
@@ -171,7 +174,7 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         api=_api(table.table("api")),
         web=_web(table.table("web")),
         worker_listen=table.table("worker").optional("listen", address),
-        organizations=tuple(_organization(each) for each in table.tables("organizations")),
+        organizations=_organizations(table, sandbox),
         revocation=_revocation(table.table("revocation")),
         requeue_after=table.take("requeue_after_seconds", reading.seconds(1, _A_YEAR), default=600),
         poll_interval=table.take("poll_interval_seconds", reading.seconds(0, _A_YEAR), default=600),
@@ -190,12 +193,16 @@ def database_url(value: Any) -> str:
     scheme = url.partition("://")[0] if "://" in url else ""
     if scheme in {"postgresql", "postgres"}:
         try:
-            named = conninfo_to_dict(url).get("dbname")
+            given = conninfo_to_dict(url)
         except ProgrammingError:
             raise ValueError("write postgresql://USER@HOST/NAME, with other characters escaped as in URLs") from None
-        if not named:
+        if not given.get("dbname"):
             raise ValueError("write postgresql://USER@HOST/NAME, with the database's name")
-    elif scheme != "sqlite":
+        for host in filter(None, str(given.get("host", "")).split(",")):
+            reading.host(host)
+    elif scheme == "sqlite":
+        text(unquote(url))
+    else:
         raise ValueError(f"{scheme!r} is of no kind that is known; write postgresql://USER@HOST/NAME or sqlite:///FILE")
     return url
 
@@ -217,16 +224,23 @@ def _key_files(table: Table, default: Any = REQUIRED) -> KeyFiles:
 
 
 def _mail(table: Table) -> Mail:
-    password = table.take("password", text, default=None, secret=True)
     return Mail(
-        sender=table.take("sender", text),
+        sender=table.take("sender", reading.mail_sender),
         backend=table.take("backend", text, default="segl.service.notifications.smtp.EmailBackend"),
-        host=table.take("host", text, default="localhost"),
+        host=table.take("host", reading.host, default="localhost"),
         port=table.take("port", reading.port, default=25),
         encryption=table.take("encryption", reading.one_of("none", "starttls", "tls"), default="none"),
         user=table.optional("user", text) or "",
-        password=table.optional("password_file", _content_in(table.folder)) or password or "",
+        password=_mail_password(table),
     )
+
+
+def _mail_password(table: Table) -> str:
+    password = table.take("password", text, default=None, secret=True)
+    from_file = table.optional("password_file", _password_in(table.folder))
+    if password and from_file:
+        table.refuse("The settings `mail.password` and `mail.password_file` are both written: remove one of them.")
+    return password or from_file or ""
 
 
 def _api(table: Table) -> Api:
@@ -237,7 +251,7 @@ def _api(table: Table) -> Api:
 
 def _proxy(table: Table) -> ProxyListener | None:
     listen = table.optional("listen", address)
-    trusted = table.take("trusted", many(network), _default_with(listen))
+    trusted = table.take("trusted", many(network, least=1), _default_with(listen))
     header = table.take("header", reading.one_of(*PROXY_HEADERS), _default_with(listen))
     return ProxyListener(listen, trusted, header) if listen is not None else None
 
@@ -262,19 +276,40 @@ def _revocation(table: Table) -> Revocation:
     )
 
 
-def _organization(table: Table) -> ConfiguredOrganization:
+def _organizations(table: Table, sandbox: bool) -> tuple[ConfiguredOrganization, ...]:
+    number = _organization_number(sandbox)
+    found = tuple(_organization(each, number) for each in table.tables("organizations"))
+    numbers = Counter(each.number for each in found if each.number)
+    for each, times in numbers.items():
+        if times > 1:
+            table.refuse(f"The setting `organizations` has the number {each} {times} times: keep one of them.")
+    return found
+
+
+def _organization(table: Table, parse_number: reading.Parser[str]) -> ConfiguredOrganization:
+    number = table.take("number", parse_number)
+    broker_for = table.take("broker_for", many(parse_number), default=[])
+    if number and number in (broker_for or ()):
+        table.refuse(f"The setting `organizations.broker_for` of {number} names itself: remove that number there.")
     return ConfiguredOrganization(
-        number=table.take("number", _organization_number),
-        name=table.take("name", text),
+        number=number,
+        name=table.take("name", reading.line(_LONGEST_ORGANIZATION_NAME)),
         sector=table.take("sector", reading.one_of("public", "private")),
-        broker_for=table.take("broker_for", many(_organization_number), default=[]),
+        broker_for=broker_for,
     )
 
 
-def _organization_number(value: Any) -> str:
-    if not re.fullmatch("[0-9]{9}", value if isinstance(value, str) else ""):
-        raise ValueError("write an organization number of 9 digits, in quotes")
-    return str(value)
+def _organization_number(sandbox: bool) -> reading.Parser[str]:
+    """The check digit counts but in a sandbox, since tests use numbers that nobody has."""
+
+    def parse(value: Any) -> str:
+        if not re.fullmatch("[0-9]{9}", value if isinstance(value, str) else ""):
+            raise ValueError("write an organization number of 9 digits, in quotes")
+        if not sandbox and not orgnr.is_valid(value):
+            raise ValueError("write a number with its right check digit; look it up again")
+        return str(value)
+
+    return parse
 
 
 def _content_in(folder: Path) -> reading.Parser[str]:
@@ -287,6 +322,16 @@ def _content_in(folder: Path) -> reading.Parser[str]:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise ValueError(f"the file cannot be read ({reason}); name one that this user may read") from None
+
+    return parse
+
+
+def _password_in(folder: Path) -> reading.Parser[str]:
+    def parse(value: Any) -> str:
+        password = _content_in(folder)(value)
+        if not password:
+            raise ValueError("the file is empty; write the password into it, or remove the setting")
+        return password
 
     return parse
 

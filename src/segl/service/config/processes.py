@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from segl.service.worker import Worker
 
 logger = logging.getLogger(__name__)
+
+_A_DAY = 24 * 3600.0
 
 
 def serve_api(path: Path) -> None:
@@ -93,6 +96,7 @@ def work(
     for number in stopped_by:
         signal.signal(number, lambda *_: worker.stop())
     threading.Thread(target=accompanied_by, args=[worker], name="company", daemon=True).start()
+    threading.Thread(target=_warn_daily, name="expiry", daemon=True).start()
     warm_up()
     worker.run()
 
@@ -136,6 +140,12 @@ def warm_up() -> None:
     threading.Thread(target=_load, name="warm-up", daemon=True).start()
 
 
+def _warn_daily() -> None:
+    while True:
+        checking.warn_of_expiry()
+        time.sleep(_A_DAY)
+
+
 def _load() -> None:
     from segl.core import pades
 
@@ -144,8 +154,9 @@ def _load() -> None:
 
 
 def _started(path: Path) -> Configuration:
-    configuration = wiring.start(path)
-    checking.check_surroundings()
+    configuration = wiring.set_up(path)
+    checking.check_all(configuration)
+    wiring.give_keys(configuration)
     return configuration
 
 

@@ -10,10 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
+from email.utils import getaddresses
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import SplitResult, urlsplit
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 
 from segl.core.errors import SeglError
 
@@ -167,7 +171,31 @@ def text(value: Any) -> str:
     """Any text but an empty one."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError("write a text")
+    if "\0" in value:
+        raise ValueError("write a text without NUL characters")
     return value
+
+
+def line(most: int) -> Parser[str]:
+    """One line of text with at most so many characters."""
+
+    def parse(value: Any) -> str:
+        written = text(value).strip()
+        if len(written) > most or not written.isprintable():
+            raise ValueError(f"write one line of 1 to {most} characters")
+        return written
+
+    return parse
+
+
+def host(value: Any) -> str:
+    """The name or address of a machine."""
+    name = text(value)
+    try:
+        name.encode("idna")  # as everything that looks it up does
+    except UnicodeError:
+        raise ValueError("write a host whose name has 1 to 63 characters between its dots") from None
+    return name
 
 
 def flag(value: Any) -> bool:
@@ -211,9 +239,19 @@ def seconds(least: float, most: float) -> Parser[timedelta]:
     return lambda value: timedelta(seconds=number(least, most)(value))
 
 
-def port(value: Any) -> int:
-    """The number of a TCP port."""
-    return int(number(1, 65535)(value))
+port = whole(1, 65535)
+"""The number of a TCP port."""
+
+
+def mail_sender(value: Any) -> str:
+    """One e-mail address, alone or in angle brackets after a name."""
+    sender = text(value)
+    try:
+        [(_, address)] = getaddresses([sender])
+        validate_email(address)
+    except (ValueError, ValidationError):
+        raise ValueError("write one e-mail address such as segl@example.com or Segl <segl@example.com>") from None
+    return sender
 
 
 def one_of(*choices: str) -> Parser[str]:
@@ -227,13 +265,15 @@ def one_of(*choices: str) -> Parser[str]:
     return parse
 
 
-def many(parse: Parser[T]) -> Parser[tuple[T, ...]]:
-    """A list."""
+def many(parse: Parser[T], *, least: int = 0) -> Parser[tuple[T, ...]]:
+    """A list with at least so many values."""
 
     def parse_all(value: Any) -> tuple[T, ...]:
         listed = [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
         if not isinstance(listed, list):
             raise ValueError("write a list")
+        if len(listed) < least:
+            raise ValueError(f"write a list with {least} or more values")
         return tuple(parse(each) for each in listed)
 
     return parse_all
@@ -265,12 +305,10 @@ class Address:
 
 def address(value: Any) -> Address:
     """A host and a port, as `127.0.0.1:8444` or `[::1]:8444`."""
-    parts = re.fullmatch(
-        r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]]+)):([0-9]{1,5})", value if isinstance(value, str) else ""
-    )
+    parts = _ADDRESS.fullmatch(value if isinstance(value, str) else "")
     if parts is None or not 0 < int(parts[3]) < 2**16:
         raise ValueError("write an address and a port such as 127.0.0.1:8444")
-    return Address(parts[1] or parts[2], int(parts[3]))
+    return Address(host(parts[1] or parts[2]), int(parts[3]))
 
 
 def web_url(*, schemes: Sequence[str], path: str) -> Parser[str]:

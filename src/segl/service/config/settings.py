@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
-from segl.service.config import configuration
+from segl.service.config import configuration, logs
 
 SEGL = configuration.load(Path(os.environ.get("SEGL_CONFIG", "segl.toml")), os.environ)
 
@@ -46,9 +46,15 @@ def _derived_key(purpose: str) -> str:
     return hmac.new(SEGL.master_key, purpose.encode(), hashlib.sha256).hexdigest()
 
 
+def _host(url: str) -> str:
+    """The host of a URL as the Host header has it: an IPv6 address in brackets."""
+    host = urlsplit(url).hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
 SECRET_KEY = _derived_key("django")
 DEBUG = False
-ALLOWED_HOSTS = [urlsplit(SEGL.web_root).hostname, urlsplit(SEGL.api_root).hostname, "localhost"]
+ALLOWED_HOSTS = [_host(SEGL.web_root), _host(SEGL.api_root), "localhost"]
 DATABASES = {"default": database_settings(SEGL.database)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
@@ -108,7 +114,7 @@ DEFAULT_FROM_EMAIL = SEGL.mail.sender
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {"line": {"()": logs.Line, "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     # Django logs whole paths of refused requests, and a path may carry a signer's token.

@@ -1,12 +1,14 @@
 """Starts a process of the service: Django, the database, the organizations, the signing keys."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import django
 
 from segl.service.config import checking
-from segl.service.config.configuration import Configuration
+from segl.service.config.configuration import Configuration, ConfiguredOrganization
+from segl.service.config.reading import ConfigurationError
 
 
 def start(configuration: Path) -> Configuration:
@@ -15,18 +17,23 @@ def start(configuration: Path) -> Configuration:
     Raises:
         ConfigurationError: The file or a setting is wrong, or a key or certificate cannot be used.
     """
-    from segl.service import sealing
-
     settings = set_up(configuration)
     checking.check_certificates(settings)
+    give_keys(settings)
+    return settings
+
+
+def give_keys(configuration: Configuration) -> None:
+    """Give the process its keys, which were checked."""
+    from segl.service import sealing
+
     sealing.configure(
         sealing.Sealer(
-            seal_key=checking.read_key(settings.seal),
-            signer_ca=checking.read_key(settings.signer_ca),
-            trust=checking.seal_trust(settings),
+            seal_key=checking.read_key(configuration.seal),
+            signer_ca=checking.read_key(configuration.signer_ca),
+            trust=checking.seal_trust(configuration),
         )
     )
-    return settings
 
 
 def set_up(configuration: Path) -> Configuration:
@@ -44,20 +51,36 @@ def set_up(configuration: Path) -> Configuration:
 
 
 def prepare_database(configuration: Configuration) -> None:
-    """Bring the tables up to date and enter the organizations that the configuration names."""
+    """Bring the tables up to date and enter the organizations that the configuration names.
+
+    Raises:
+        ConfigurationError: One of these is to act for another that is not registered; none is entered.
+    """
     from django.core.management import call_command
 
+    from segl.service.store.transactions import migrating
+
+    with migrating():
+        call_command("migrate", verbosity=0, interactive=False)
+        _enter_organizations(configuration.organizations)
+
+
+def _enter_organizations(organizations: Sequence[ConfiguredOrganization]) -> None:
     from segl.service.store.models import Organization
     from segl.service.store.transactions import write
 
-    call_command("migrate", verbosity=0, interactive=False)
     with write():
-        for each in configuration.organizations:
+        for each in organizations:
             Organization.objects.update_or_create(
                 number=each.number, defaults={"name": each.name, "sector": each.sector}
             )
-        for each in configuration.organizations:
+        for each in organizations:
             senders = Organization.objects.filter(pk__in=each.broker_for)
+            if unknown := set(each.broker_for).difference(sender.pk for sender in senders):
+                raise ConfigurationError(
+                    f"The setting `organizations.broker_for` of {each.number} names {', '.join(sorted(unknown))}, "
+                    "not registered: write it under [[organizations]] too, or add it with `segl organization add`."
+                )
             Organization.objects.get(pk=each.number).broker_for.set(senders)
 
 

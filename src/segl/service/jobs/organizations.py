@@ -36,8 +36,7 @@ def add_organization(*, number: str, name: str, sector: str) -> None:
         OrganizationError: It is there already, or a value is none that an organization can have.
     """
     _check_number(number)
-    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise OrganizationError(f"The name has to be one line of 1 to {_LONGEST_NAME} characters.")
+    _check_name(name)
     if sector not in Sector.values:
         raise OrganizationError(f"The sector {sector!r} is unknown: write {' or '.join(Sector.values)}.")
     try:
@@ -45,6 +44,19 @@ def add_organization(*, number: str, name: str, sector: str) -> None:
             Organization.objects.create(number=number, name=name.strip(), sector=sector)
     except IntegrityError:
         raise OrganizationError(f"The organization {number} is registered already.") from None
+
+
+def rename_organization(*, number: str, name: str) -> None:
+    """Give an organization the name that signers see from now on.
+
+    Raises:
+        OrganizationError: It is not registered, or the name is none that an organization can have.
+    """
+    _check_name(name)
+    with write():
+        row = _row(number)
+        row.name = name.strip()
+        row.save(update_fields=["name"])
 
 
 def organizations() -> Sequence[RegisteredOrganization]:
@@ -124,6 +136,11 @@ def _check_number(number: str) -> None:
         raise OrganizationError(f"The organization number {number!r} has to be 9 digits.")
     if not settings.SEGL_SANDBOX and not orgnr.is_valid(number):
         raise OrganizationError(f"The organization number {number} has a wrong check digit: look it up again.")
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise OrganizationError(f"The name has to be one line of 1 to {_LONGEST_NAME} characters.")
 
 
 def _registered(row: Organization) -> RegisteredOrganization:

@@ -9,7 +9,7 @@ backups too. Blobs are written before the rows that name them; `sweep` removes t
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,6 +38,7 @@ CHUNK = 64 * 1024
 _RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
 LEAST_PART = 5 * 1024 * 1024
 """Of an upload in parts, by the rules of S3."""
+_NEWEST = 10
 _TAG = 16
 _NONCE = 12
 _KEY = 32
@@ -184,6 +185,25 @@ def probe() -> None:
     name = f"{secrets.token_hex(16)}-probe"
     obstore.put(_store(), name, b"probe")
     obstore.delete(_store(), name)
+
+
+def newest() -> Sequence[Document]:
+    """The few documents that were stored last: they show whether the store and the master key are those of then."""
+    return list(Document.objects.select_related("job").order_by("-pk")[:_NEWEST])
+
+
+def are_lost(rows: Sequence[Document]) -> bool:
+    """Whether the store has none of these, although rows still name them."""
+    keys = [each.pk for each in rows if not _exists(each.blob)]
+    return bool(keys) and len(keys) == len(rows) and Document.objects.filter(pk__in=keys).exists()
+
+
+def _exists(name: str) -> bool:
+    try:
+        obstore.head(_store(), name)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def sweep(grace: timedelta = timedelta(days=1)) -> int:

@@ -10,6 +10,8 @@ from django.db import connection, transaction
 # on a lock of our own first keeps the order.
 _sqlite_writer = threading.RLock()
 
+_MIGRATION_LOCK = int.from_bytes(b"segl")
+
 
 @contextmanager
 def write() -> Iterator[None]:
@@ -20,3 +22,17 @@ def write() -> Iterator[None]:
         return
     with _sqlite_writer, transaction.atomic():
         yield
+
+
+@contextmanager
+def migrating() -> Iterator[None]:
+    """While one process changes the tables, others that want to wait. Over SQLite, for one machine, nobody waits."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [_MIGRATION_LOCK])
+        yield
+    finally:
+        connection.close()  # The lock ends with the session, whatever state that is in.

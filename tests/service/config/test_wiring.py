@@ -1,0 +1,46 @@
+"""What `segl migrate` does with the database that it finds."""
+
+from dataclasses import replace
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import DatabaseError
+
+from builders import in_threads
+from django_environment import use_database
+from segl.service.config.checking import check_database, unusable_database
+from segl.service.config.configuration import ConfiguredOrganization
+from segl.service.config.reading import ConfigurationError
+from segl.service.config.wiring import prepare_database
+from segl.service.jobs.organizations import add_organization, organization, organizations
+
+
+def test_of_several_that_migrate_an_empty_database_one_does_and_the_others_wait(postgresql_url: str) -> None:
+    with use_database(postgresql_url):
+        assert in_threads(*[lambda: prepare_database(settings.SEGL)] * 3) == [None] * 3
+        check_database()
+
+
+def test_a_role_that_may_make_no_tables_is_told_what_it_lacks(postgresql_url: str) -> None:
+    with psycopg.connect(postgresql_url) as connection:
+        connection.execute("CREATE ROLE guest LOGIN")
+    with (
+        use_database(postgresql_url.replace("//postgres:", "//guest:")),
+        pytest.raises(DatabaseError) as error,
+    ):
+        prepare_database(settings.SEGL)
+    assert str(unusable_database(error.value)) == (
+        "The role in the setting `database` lacks a right: permission denied for schema public. Let it own the "
+        "database, or GRANT CREATE ON SCHEMA public TO it; migrate and serve as the same role."
+    )
+
+
+def test_an_organization_that_would_act_for_an_unknown_one_is_told(sqlite: None) -> None:
+    broker = ConfiguredOrganization("318602352", "Formidler AS", "private", ("310248711",))
+    with pytest.raises(ConfigurationError, match="of 318602352 names 310248711, not registered: write it"):
+        prepare_database(replace(settings.SEGL, organizations=(broker,)))
+    assert organizations() == []
+    add_organization(number="310248711", name="Bryggen Bil AS", sector="private")
+    prepare_database(replace(settings.SEGL, organizations=(broker,)))
+    assert organization("318602352").broker_for == ("310248711",)
