@@ -7,7 +7,9 @@ import sys
 def loaded() -> set[str]:
     """The modules that a program has when it has imported the SDK and done nothing yet."""
     program = "import sys, segl.sdk; print('\\n'.join(sys.modules))"
-    return set(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split())
+    return set(
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    )
 
 
 def test_the_sdk_loads_neither_the_service_nor_the_command_line() -> None:
