@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from segl import sdk
 
 PROGRAM = Path(__file__).with_name("typed_program.py")
@@ -15,7 +13,6 @@ PROGRAM = Path(__file__).with_name("typed_program.py")
 
 def test_strict_mypy_takes_right_uses_and_refuses_wrong_ones(tmp_path: Path) -> None:
     """In a folder of its own, so that it finds the installed package with its py.typed, and none of our settings."""
-    pytest.importorskip("mypy", reason="mypy is not installed: make lint")
     program = tmp_path / "program.py"
     program.write_bytes(PROGRAM.read_bytes())
 
