@@ -7,7 +7,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test interop check lint locks clean
+.PHONY: help demo test interop wheel check lint locks clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: $(VENV)/.test ## install what the tests need and run them all: TESTS="-k n
 
 interop: $(VENV)/.test ## drive the service with the official Java client (needs maven and default-jdk-headless)
 	$(PYTHON) -m pytest tests/interop $(TESTS)
+
+wheel: $(VENV)/.service ## build the wheel and run the SDK's tests on it, installed without extras
+	scripts/test_wheel.sh $(TESTS)
 
 # mypy's Django plugin loads the settings.
 lint: export SEGL_CONFIG := tests/configuration/segl.toml

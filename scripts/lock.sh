@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes requirements/{service,test,check}.txt anew from pyproject.toml and the .in files: `make locks`.
+# Writes requirements/{service,test,check,wheel}.txt anew from pyproject.toml and the .in files: `make locks`.
 # Arguments go to pip-compile, such as --upgrade.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,9 +12,10 @@ python3.11 -m venv "$tools"
 # The locks say what is installed, never where it came from.
 lock() {
     CUSTOM_COMPILE_COMMAND='make locks' "$tools/bin/pip-compile" --quiet --generate-hashes --strip-extras --allow-unsafe \
-        --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra service "$@" \
-        pyproject.toml requirements/build.in
+        --no-emit-index-url --no-emit-find-links --no-emit-trusted-host pyproject.toml "$@"
 }
-lock "$@" --output-file requirements/service.txt
-lock "$@" --output-file requirements/test.txt requirements/test.in
-lock "$@" --output-file requirements/check.txt requirements/check.in
+service=(--extra service requirements/build.in)
+lock "$@" --output-file requirements/service.txt "${service[@]}"
+lock "$@" --output-file requirements/test.txt "${service[@]}" requirements/test.in
+lock "$@" --output-file requirements/check.txt "${service[@]}" requirements/check.in
+lock "$@" --output-file requirements/wheel.txt requirements/wheel.in

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 
@@ -66,6 +65,8 @@ def postgresql_url(new_postgresql_database: Callable[..., str]) -> str:
 
 
 def _administer(server: str, statement: str) -> None:
+    import psycopg
+
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(statement)
 

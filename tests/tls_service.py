@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -51,7 +51,7 @@ class Authority:
 def pem_files(key: PrivateKey, folder: Path) -> tuple[Path, Path]:
     """The certificate and the unencrypted private key as PEM files."""
     certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
-    certificate_file.write_bytes(key.certificate.public_bytes(Encoding.PEM))
+    certificate_file.write_bytes(b"".join(each.public_bytes(Encoding.PEM) for each in (key.certificate, *key.chain)))
     key_file.write_bytes(key.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return certificate_file, key_file
 
@@ -83,8 +83,14 @@ def reply(handler: BaseHTTPRequestHandler, status: int, body: bytes, **headers: 
     handler.wfile.write(body)
 
 
+class Roots(Protocol):
+    """Who is trusted."""
+
+    def pem(self) -> bytes: ...
+
+
 @contextmanager
-def serving(key: PrivateKey, clients: Authority, folder: Path) -> Iterator[Service]:
+def serving(key: PrivateKey, clients: Roots, folder: Path) -> Iterator[Service]:
     """A `Service` with this certificate, accepting client certificates of that authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*pem_files(key, folder))
@@ -136,12 +142,20 @@ class _Handler(BaseHTTPRequestHandler):
         super().handle()
 
     def do_GET(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        chunked = self.headers.get("Transfer-Encoding") == "chunked"
+        body = b"".join(self._chunks()) if chunked else self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.service.requests.append((self.command, self.path, dict(self.headers), body))
         self.server.service.answer(self)
 
     def do_POST(self) -> None:
         self.do_GET()
+
+    def _chunks(self) -> Iterator[bytes]:
+        """The pieces of a chunked body (RFC 9112, 7.1) without trailers, as clients send it."""
+        while size := int(self.rfile.readline(), 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
 
     def finish(self) -> None:
         super().finish()

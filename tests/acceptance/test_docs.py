@@ -155,7 +155,9 @@ def test_a_django_program_handles_changes_in_transactions(folder: Path, sign: Ca
     (folder / "shop" / "settings.py").write_text(DJANGO_SETTINGS + pieces("handling-changes.md")[2])
     jobs: list[int] = []
     preamble = HANDLING_PREAMBLE.replace('"first", "second"', '"poison", "good"')
-    exec(preamble, {"QUEUE": "shop", "print": lambda job, flush: jobs.append(job)})
+    names: dict[str, Any] = {"QUEUE": "shop", "print": lambda job, flush: jobs.append(job)}
+    exec(preamble, names)
+    names["client"].close()
     poison, good = jobs
     for job in jobs:
         sign(job, "11111111111")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import re
 import socket
 import threading
@@ -21,24 +22,34 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 import segl
 from connect_proxy import connect_proxy
 from segl.core.certificates import organization_number
+from segl.core.protocol import PortalJobResponse
 from segl.sdk import (
     AsyncPortalClient,
     ClientCertificate,
     ClientCertificateError,
     ClientConfiguration,
+    ContactInformation,
+    Document,
+    Email,
+    FileType,
+    Job,
+    JobResponse,
     NoAnswerError,
     NotReachedError,
     PadesReference,
     PortalClient,
     Proxy,
+    Signer,
     Timeouts,
     UnexpectedResponseError,
     UntrustedServerError,
     exchange,
+    transport,
 )
 from tls_service import CUSTOMER, SERVICE, Authority, Service, configured, reply, serving
 
 WhoAmI = Callable[[ClientConfiguration], str]
+Create = Callable[[ClientConfiguration, Job], JobResponse]
 Fetch = Callable[[ClientConfiguration, str, Path], Path]
 
 
@@ -80,6 +91,26 @@ def save(request: pytest.FixtureRequest) -> Fetch:
     """A PAdES to a file through one of the two clients."""
     fetch: Fetch = request.param
     return fetch
+
+
+def _create(configuration: ClientConfiguration, job: Job) -> JobResponse:
+    with PortalClient(configuration) as client:
+        return client.create(job)
+
+
+def _create_async(configuration: ClientConfiguration, job: Job) -> JobResponse:
+    async def send() -> JobResponse:
+        async with AsyncPortalClient(configuration) as client:
+            return await client.create(job)
+
+    return asyncio.run(send())
+
+
+@pytest.fixture(params=[_create, _create_async], ids=["sync", "async"])
+def create(request: pytest.FixtureRequest) -> Create:
+    """A job sent through one of the two clients."""
+    send: Create = request.param
+    return send
 
 
 def test_the_call_arrives_with_the_client_certificate_and_the_user_agent(
@@ -287,6 +318,34 @@ def test_what_is_safe_is_asked_again_when_the_service_is_overloaded(
 
     assert who_am_i(configuration) == "You are welcome"
     assert len(service.requests) == 3
+
+
+def test_a_large_creation_arrives_whole_each_time_it_is_sent(
+    configuration: ClientConfiguration, service: Service, create: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes out in pieces, with its length told: proxies and servers may refuse chunked requests."""
+    monkeypatch.setattr(exchange, "backoff", lambda _failures: 0)
+    answers, created = iter([503]), PortalJobResponse(7, f"{service.api_root}/7/cancel").to_xml()
+    service.answer = lambda handler: reply(handler, next(answers, 200), created)
+    content = random.Random(7).randbytes(300_000)
+    job = Job(Document("Title", None, FileType.PDF, content), [Signer(ContactInformation(Email("a@example.com")))])
+    environment = replace(configuration.environment, keeps_idempotency_keys=True)
+
+    assert create(replace(configuration, environment=environment), job).signature_job_id == 7
+
+    [(_, _, headers, first), (_, _, _, second)] = service.requests
+    assert "Transfer-Encoding" not in headers
+    assert int(headers["Content-Length"]) == len(first)
+    assert content in first
+    assert first.endswith(b"--\r\n")
+    assert second == first
+
+
+def test_a_body_goes_out_in_pieces_of_one_size_and_small_ones_together() -> None:
+    body = transport._Body([b"a" * 10, b"b" * 150_000, b"c" * 10])
+
+    assert [len(piece) for piece in body] == [65536, 65536, 18948]
+    assert b"".join(body) == b"a" * 10 + b"b" * 150_000 + b"c" * 10
 
 
 def test_a_download_is_asked_for_again_before_its_first_byte(

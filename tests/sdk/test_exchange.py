@@ -11,7 +11,7 @@ from segl.sdk import ClientCertificateError, NoAnswerError, NotReachedError, Unt
 from segl.sdk.exchange import Request, Response, Wait, backoff, clock_lead, sent
 
 CALL = Request("GET", "https://api.example.org/api/1", {})
-CREATION = Request("POST", "https://api.example.org/api/1", {}, b"package", repeatable=False)
+CREATION = Request("POST", "https://api.example.org/api/1", {}, (b"package",), repeatable=False)
 GOOD, BUSY = Response(200, {}, b""), Response(503, {}, b"")
 Happening = Response | Exception
 

@@ -101,7 +101,7 @@ def refused(operation: Operation[Any], status: int, content: bytes = b"", **head
 def parts(request: Request) -> list[tuple[str, bytes]]:
     """The parts of a multipart request as another parser sees them."""
     head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
-    message = email.message_from_bytes(head + request.content, policy=email.policy.HTTP)
+    message = email.message_from_bytes(b"".join([head, *request.content]), policy=email.policy.HTTP)
     assert message.get_content_type() == "multipart/mixed"
     return [(part.get_content_type(), part.get_payload(decode=True)) for part in message.iter_parts()]
 
@@ -223,7 +223,7 @@ def test_confirm_posts_nothing_to_the_reference(calls: PortalOperations) -> None
     url = f"{ROOT}/123456789/portal/signature-jobs/7/complete"
 
     request = asked(calls.confirm(ConfirmationReference(url)))
-    assert (request.method, request.url, request.content) == ("POST", url, b"")
+    assert (request.method, request.url, request.content) == ("POST", url, ())
     answered(calls.confirm(ConfirmationReference(url)), 204)
 
 
@@ -231,7 +231,7 @@ def test_cancel_posts_nothing_to_the_reference(calls: PortalOperations) -> None:
     url = f"{ROOT}/123456789/portal/signature-jobs/7/cancel"
 
     request = asked(calls.cancel(CancellationReference(url)))
-    assert (request.method, request.url, request.content) == ("POST", url, b"")
+    assert (request.method, request.url, request.content) == ("POST", url, ())
     answered(calls.cancel(CancellationReference(url)), 200)
 
 

@@ -1,10 +1,9 @@
 """The portal clients: PortalClient, and AsyncPortalClient for asyncio, with the same calls."""
 
-import asyncio
 import platform
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -26,6 +25,9 @@ from segl.sdk.operations import PortalOperations
 from segl.sdk.pacing import Pace
 from segl.sdk.tls import client_context
 from segl.sdk.transport import run, run_async
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class PortalClient:
@@ -130,10 +132,10 @@ class AsyncPortalClient:
         handler: Callable[[JobStatusChange], Awaitable[object]],
         sender: Sender | None = None,
         *,
-        stop: asyncio.Event | None = None,
+        stop: "asyncio.Event | None" = None,
     ) -> None:
         """See `PortalClient.handle_status_changes`; the handler is awaited."""
-        await handle_async(self._http, handling(self._calls, sender), handler, stop or asyncio.Event())
+        await handle_async(self._http, handling(self._calls, sender), handler, stop)
 
     async def confirm(self, reference: ConfirmationReference) -> None:
         """See `PortalClient.confirm`."""

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -30,7 +31,10 @@ class Download:
         return stream(self._http, downloaded(self._request, self._retries))
 
     def read(self) -> bytes:
-        return b"".join(self)
+        """The whole result."""
+        whole = BytesIO()
+        whole.writelines(self)
+        return whole.getvalue()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to a file, which is there whole or not at all."""
@@ -53,7 +57,11 @@ class AsyncDownload:
         return stream_async(self._http, downloaded(self._request, self._retries))
 
     async def read(self) -> bytes:
-        return b"".join([chunk async for chunk in self])
+        """The whole result."""
+        whole = BytesIO()
+        async for chunk in self:
+            whole.write(chunk)
+        return whole.getvalue()
 
     async def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to a file, which is there whole or not at all."""

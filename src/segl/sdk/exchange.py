@@ -5,7 +5,7 @@ nothing of sockets or of sync and async: transport.py drives them.
 """
 
 import random
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -34,6 +34,8 @@ _SAME_TIME = timedelta(seconds=2)  # a Date header has whole seconds, and was wr
 class Request:
     """An HTTP request.
 
+    content:
+        The pieces of the body, in their order; they are never joined, as packages are large.
     wait:
         Seconds that each piece of the answer may take; None: the client's default.
     repeatable:
@@ -43,7 +45,7 @@ class Request:
     method: str
     url: str
     headers: Mapping[str, str]
-    content: bytes = field(default=b"", repr=False)
+    content: Sequence[bytes] = field(default=(), repr=False)
     wait: float | None = None
     repeatable: bool = True
 

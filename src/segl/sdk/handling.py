@@ -3,7 +3,6 @@
 Each change is handled at least once: one whose handler failed, or that could not be confirmed, is told again later.
 """
 
-import asyncio
 import logging
 import signal
 import threading
@@ -11,7 +10,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -28,6 +27,9 @@ from segl.sdk.exchange import Request, Wait, backoff
 from segl.sdk.jobs import Sender
 from segl.sdk.operations import PortalOperations
 from segl.sdk.transport import do, do_async, resume
+
+if TYPE_CHECKING:
+    import asyncio
 
 logger = logging.getLogger("segl.sdk")
 
@@ -118,9 +120,12 @@ async def handle_async(
     http: httpx.AsyncClient,
     loop: Generator[Request | Wait | Handle, Any, None],
     handler: Callable[[JobStatusChange], Awaitable[object]],
-    stop: asyncio.Event,
+    stop: "asyncio.Event | None",
 ) -> None:
     """Drive the loop until it is to stop, by the event or by a signal."""
+    import asyncio
+
+    stop = stop or asyncio.Event()
     running = asyncio.get_running_loop()
     with _told_by_signals(lambda: running.call_soon_threadsafe(stop.set)):
         step = next(loop)
@@ -156,8 +161,10 @@ async def _succeeds_async(handler: Callable[[JobStatusChange], Awaitable[object]
 _FAILED = "The change of job %s was not handled and is not confirmed; it will be told again"
 
 
-async def _comes(event: asyncio.Event, seconds: float) -> bool:
+async def _comes(event: "asyncio.Event", seconds: float) -> bool:
     """Whether the event comes within so many seconds."""
+    import asyncio
+
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

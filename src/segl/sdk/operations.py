@@ -1,13 +1,12 @@
 """The portal API's calls as operations: what is sent, and what is made of the answers."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
-from segl.core.asice import PackageFile, build
 from segl.core.errors import InvalidDocument, InvalidInput
 from segl.core.keys import SigningKey
 from segl.core.kinds import check_kind
@@ -115,7 +114,7 @@ class PortalOperations:
         sender = self._sender(job.sender)
         package = self._package(job, sender, signing_time)
         if self.see_package:
-            self.see_package(job, package)
+            self.see_package(job, b"".join(package))
         content_type, content = _multipart(_request(job, sender), package)
         headers = {"Accept": XML, "Content-Type": content_type}
         if key:
@@ -148,15 +147,17 @@ class PortalOperations:
             raise ForeignUrlError(f"{url!r} does not lie below the API root {self.api_root!r}; nothing was sent there.")
         return url
 
-    def _package(self, job: Job, sender: Sender, signing_time: datetime) -> bytes:
-        manifest = _manifest(job, sender).to_xml()
+    def _package(self, job: Job, sender: Sender, signing_time: datetime) -> list[bytes]:
+        from segl.core.asice import PackageFile, build_pieces  # a program that sends no jobs does without
+
+        manifest = _manifest(job, sender)
         files = [
-            PackageFile(name, document.file_type.value, document.read())
-            for name, document in zip(job.file_names, job.documents, strict=True)
+            PackageFile(entry.href, entry.media_type, document.read())
+            for entry, document in zip(manifest.documents, job.documents, strict=True)
         ]
         if (size := sum(len(each.content) for each in files)) > MAX_BYTES:
             raise InvalidDocument(f"The documents are {size} bytes together; at most {MAX_BYTES} are accepted.")
-        return build(manifest=manifest, documents=files, key=self.key, signing_time=signing_time)
+        return build_pieces(manifest=manifest.to_xml(), documents=files, key=self.key, signing_time=signing_time)
 
 
 def _origin(scheme: str, netloc: str) -> tuple[str, str]:
@@ -193,10 +194,9 @@ def _request(job: Job, sender: Sender) -> bytes:
     return PortalJobRequest(reference=job.reference, polling_queue=sender.polling_queue.name or None).to_xml()
 
 
-def _multipart(request: bytes, package: bytes) -> tuple[str, bytes]:
-    """The content type and body of a create request: multipart/mixed (RFC 2046)."""
+def _multipart(request: bytes, package: Sequence[bytes]) -> tuple[str, list[bytes]]:
+    """The content type and the body's pieces of a create request: multipart/mixed (RFC 2046)."""
     boundary = secrets.token_hex(16)
-    parts = [(XML, request), (BINARY, package)]
-    head = [f"--{boundary}\r\nContent-Type: {kind}\r\n\r\n".encode() for kind, _ in parts]
-    content = b"".join(b"".join((start, body, b"\r\n")) for start, (_, body) in zip(head, parts, strict=True))
-    return f"multipart/mixed; boundary={boundary}", content + f"--{boundary}--\r\n".encode()
+    first, second = (f"--{boundary}\r\nContent-Type: {kind}\r\n\r\n".encode() for kind in (XML, BINARY))
+    last = f"\r\n--{boundary}--\r\n".encode()
+    return f"multipart/mixed; boundary={boundary}", [first, request, b"\r\n", second, *package, last]

@@ -1,6 +1,5 @@
 """Spreads a client's calls, so that the service's limit of calls a second is not reached."""
 
-import asyncio
 import threading
 import time
 
@@ -19,6 +18,8 @@ class Pace:
 
     async def wait_async(self, _request: object) -> None:
         """Let a call's turn come."""
+        import asyncio
+
         await asyncio.sleep(self.turn(time.monotonic()))
 
     def turn(self, now: float) -> float:

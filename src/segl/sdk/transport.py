@@ -1,11 +1,14 @@
-"""Drives operations over httpx, sync and async; the only place where requests meet the network."""
+"""Drives operations over httpx, sync and async; the only place where requests meet the network.
 
-import asyncio
+asyncio is loaded where it is needed, here as in the other modules: sync programs do without.
+"""
+
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
@@ -18,6 +21,7 @@ logger = logging.getLogger("segl.sdk")
 
 T = TypeVar("T")
 Step = TypeVar("Step")
+_PIECE = 64 * 1024
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
@@ -68,11 +72,13 @@ def do(http: httpx.Client, step: Request | Wait) -> Outcome:
 async def do_async(http: httpx.AsyncClient, step: Request | Wait) -> Outcome:
     """Do one step."""
     if isinstance(step, Wait):
+        import asyncio
+
         await asyncio.sleep(step.seconds)
         return None
     try:
         with _exchange(step) as answered:
-            answer = await http.request(**_arguments(step, http.timeout))
+            answer = await http.request(**_arguments(step, http.timeout, _AsyncBody))
             answered(answer)
             return _response(answer, answer.content)
     except NoAnswerError as error:
@@ -110,7 +116,7 @@ async def stream_async(http: httpx.AsyncClient, operation: Operation[Response]) 
             continue
         try:
             with _exchange(step) as answered:
-                async with http.stream(**_arguments(step, http.timeout)) as answer:
+                async with http.stream(**_arguments(step, http.timeout, _AsyncBody)) as answer:
                     answered(answer)
                     try:
                         step = operation.send(_response(answer, b"" if answer.is_success else await answer.aread()))
@@ -122,13 +128,50 @@ async def stream_async(http: httpx.AsyncClient, operation: Operation[Response]) 
             step = operation.throw(error)
 
 
-def _arguments(request: Request, timeout: httpx.Timeout) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A request's body as httpx sends it: in pieces of one size, any number of times.
+
+    Large contents are cut, so that the time-out is for each piece and little waits in TLS; small ones go out together.
+    """
+
+    content: Sequence[bytes]
+
+    def __iter__(self) -> Iterator[bytes]:
+        piece = bytearray()
+        for each in self.content:
+            rest = memoryview(each)
+            while rest:
+                room = _PIECE - len(piece)
+                piece += rest[:room]
+                rest = rest[room:]
+                if len(piece) == _PIECE:
+                    yield bytes(piece)
+                    piece.clear()
+        yield bytes(piece)
+
+
+@dataclass(frozen=True, slots=True)
+class _AsyncBody:
+    """See `_Body`; httpx takes what can be iterated in both ways for a sync body."""
+
+    content: Sequence[bytes]
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in _Body(self.content):
+            yield piece
+
+
+def _arguments(
+    request: Request, timeout: httpx.Timeout, body: type[_Body] | type[_AsyncBody] = _Body
+) -> dict[str, Any]:
     """How httpx is called for a request."""
+    length = {"Content-Length": str(sum(map(len, request.content)))} if request.content else {}
     return {
         "method": request.method,
         "url": request.url,
-        "headers": dict(request.headers),
-        "content": request.content,
+        "headers": {**request.headers, **length},
+        "content": body(request.content) if request.content else None,
         "timeout": httpx.Timeout(request.wait or timeout.read, connect=timeout.connect),
     }
 

@@ -1,10 +1,12 @@
 """ZIP archives: what ordinary programs write is read, what is ambiguous or too much is refused."""
 
+import shutil
 import struct
 import zipfile
 import zlib
 from io import BytesIO
 from mmap import mmap
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -29,11 +31,26 @@ def _archive(*members: tuple[str, bytes], compression: int = zipfile.ZIP_STORED)
 
 
 def test_what_is_written_is_read_back_in_its_order() -> None:
-    data = archive.write(list(FILES.items()), NOW)
+    data = b"".join(archive.write(list(FILES.items()), NOW))
     assert list(archive.read(data, LIMITS).items()) == list(FILES.items())
     with zipfile.ZipFile(BytesIO(data)) as other:
         assert other.testzip() is None
         assert {each.compress_type for each in other.infolist()} == {zipfile.ZIP_STORED}
+        assert {each.date_time for each in other.infolist()} == {NOW.timetuple()[:6]}
+
+
+def test_contents_are_written_without_a_copy() -> None:
+    written = {id(piece) for piece in archive.write(list(FILES.items()), NOW)}
+    assert {id(content) for content in FILES.values()} <= written
+
+
+def test_what_is_written_unpacks_into_files_that_can_be_read(tmp_path: Path) -> None:
+    """Rights would be taken from the archive if it said that it came from Unix."""
+    (tmp_path / "a.zip").write_bytes(b"".join(archive.write([("a", b"content")], NOW)))
+    shutil.unpack_archive(tmp_path / "a.zip", tmp_path)
+    assert (tmp_path / "a").read_bytes() == b"content"
+    with zipfile.ZipFile(tmp_path / "a.zip") as other:
+        assert other.getinfo("a").create_system == 0
 
 
 @pytest.mark.parametrize("deflated", [True, False])

@@ -11,13 +11,11 @@ into a temporary file that is mapped.
 import mmap
 import re
 import unicodedata
-import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
-from struct import Struct
+from struct import Struct, pack
 from tempfile import TemporaryFile
 from typing import NoReturn
 
@@ -34,10 +32,12 @@ class Limits:
     """Unpacked bytes per packed byte; looked at above 1 MiB only."""
 
 
-# The fields that matter: signature, flags, method, time, CRC, sizes, lengths, disk, offset. The rest is skipped.
+# The fields that matter: signature, versions, flags, method, time, CRC, sizes, lengths, disk, offset. Others are 0.
 _END = Struct("<4s4H2LH")
-_CENTRAL = Struct("<4s4x2H4s3L4H6xL")
-_LOCAL = Struct("<4s2x2H4s3L2H")
+_CENTRAL = Struct("<4s4s2H4s3L4H6xL")
+_LOCAL = Struct("<4s2s2H4s3L2H")
+_VERSION = b"\x14\0"
+"""2.0, and in the directory MS-DOS: programs unpack the files with rights of their own choice."""
 _UTF8, _DESCRIPTOR, _ENCRYPTED = 0x800, 0x8, 0x1
 _EXTRA = Struct("<2H")
 _UNICODE_PATH = 0x7075
@@ -64,14 +64,28 @@ class _Member:
     offset: int
 
 
-def write(members: Sequence[tuple[str, bytes]], time: datetime) -> bytes:
-    """An archive of these members, stored as they are, in their order."""
+def write(members: Sequence[tuple[str, bytes]], time: datetime) -> list[bytes]:
+    """An archive of these members, stored, in their order: its pieces, the contents themselves among them."""
     check_names([name for name, _ in members])
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in members:
-            archive.writestr(zipfile.ZipInfo(name, time.timetuple()[:6]), content)
-    return buffer.getvalue()
+    pieces: list[bytes] = []
+    directory = b""
+    offset = 0
+    for name, content in members:
+        raw_name, flags = name.encode(), 0 if name.isascii() else _UTF8
+        size = len(content)
+        facts = (flags, _STORED, _dos_time(time), zlib.crc32(content), size, size, len(raw_name), 0)
+        header = _LOCAL.pack(b"PK\x03\x04", _VERSION, *facts) + raw_name
+        pieces += (header, content)
+        directory += _CENTRAL.pack(b"PK\x01\x02", _VERSION * 2, *facts, 0, 0, offset) + raw_name
+        offset += len(header) + size
+    count = len(members)
+    return [*pieces, directory, _END.pack(b"PK\x05\x06", 0, 0, count, count, len(directory), offset, 0)]
+
+
+def _dos_time(time: datetime) -> bytes:
+    """To two seconds, without a time zone (APPNOTE.TXT, 4.4.6)."""
+    clock = time.hour << 11 | time.minute << 5 | time.second // 2
+    return pack("<2H", clock, (time.year - 1980) << 9 | time.month << 5 | time.day)
 
 
 def read(archive: bytes | memoryview, limits: Limits) -> dict[str, memoryview]:
@@ -138,8 +152,8 @@ def _central_header(data: memoryview, position: int, end: int) -> tuple[_Member,
     """The member that the header at `position` tells of, and where the next one begins."""
     if position + _CENTRAL.size > end:
         _broken("its directory is cut off")
-    signature, flags, method, time, crc, packed, size, name_length, extra, comment, disk, offset = _CENTRAL.unpack_from(
-        data, position
+    signature, _, flags, method, time, crc, packed, size, name_length, extra, comment, disk, offset = (
+        _CENTRAL.unpack_from(data, position)
     )
     name_at = position + _CENTRAL.size
     after = name_at + name_length + extra + comment
@@ -192,7 +206,7 @@ def _start(data: memoryview, member: _Member) -> int:
     """Where the member's packed bytes start; its local header says the same as the directory."""
     if member.offset + _LOCAL.size > len(data):
         _broken(f"{member.name} is cut off")
-    signature, flags, method, time, crc, packed, size, name_length, extra = _LOCAL.unpack_from(data, member.offset)
+    signature, _, flags, method, time, crc, packed, size, name_length, extra = _LOCAL.unpack_from(data, member.offset)
     name_at = member.offset + _LOCAL.size
     told = (crc, packed, size)
     facts = (member.crc, member.packed, member.size)

@@ -29,8 +29,16 @@ class PackageFile:
 
 
 def build(*, manifest: bytes, documents: Sequence[PackageFile], key: SigningKey, signing_time: datetime) -> bytes:
+    """The package whole; see `build_pieces`."""
+    return b"".join(build_pieces(manifest=manifest, documents=documents, key=key, signing_time=signing_time))
+
+
+def build_pieces(
+    *, manifest: bytes, documents: Sequence[PackageFile], key: SigningKey, signing_time: datetime
+) -> list[bytes]:
     """The package: documents, manifest and signature, stored in a ZIP (PDFs do not shrink).
 
+    Its pieces in their order; the documents' contents are pieces themselves and so are not copied.
     `signing_time` must be now: the service accepts packages for seconds only. Raises `InvalidPackage`.
     """
     files = [*documents, PackageFile(MANIFEST, "application/xml", manifest)]

@@ -4,7 +4,6 @@ import re
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from segl.core.errors import InvalidMessage
 from segl.core.kinds import check_kind
@@ -81,6 +80,8 @@ def integer(name: str, value: str) -> int:
 
 def date_time(name: str, value: str) -> datetime:
     """An xs:dateTime; without an offset it is Norwegian time, the time of those who send them."""
+    from zoneinfo import ZoneInfo  # a program that sends jobs does without
+
     try:
         return parse_date_time(value, without_offset=ZoneInfo("Europe/Oslo"))
     except ValueError as error:
