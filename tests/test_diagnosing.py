@@ -1,0 +1,186 @@
+"""The commands `segl doctor` and `segl explain`: what they say and with which status they end."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from typer.testing import CliRunner, Result
+
+from connect_proxy import connect_proxy
+from segl import diagnosing
+from segl.cli import app
+from segl.sdk import Environment
+from segl.sdk.doctor import CHECKS
+from tls_service import CUSTOMER, SERVICE, Authority, Service, pem_files, serving
+
+ROOT = Authority("Trusted Root")
+
+
+def run(*arguments: str | Path, typed: str | None = None, **variables: str) -> Result:
+    runner = CliRunner(env={"NO_COLOR": "1", **variables})
+    return runner.invoke(app, [str(each) for each in arguments], input=typed)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a person stands who has a certificate, in both forms, and the service's root."""
+    key = ROOT.organization(CUSTOMER)
+    encryption = BestAvailableEncryption(b"s3cret")
+    (tmp_path / "mine.p12").write_bytes(
+        pkcs12.serialize_key_and_certificates(b"o", key.key, key.certificate, key.chain, encryption)
+    )
+    pem_files(key, tmp_path)
+    (tmp_path / "password").write_text("s3cret\n")
+    (tmp_path / "wrong").write_text("wr0ng\n")
+    (tmp_path / "root.pem").write_bytes(ROOT.pem())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def service(folder: Path) -> Iterator[Service]:
+    own = folder / "service"
+    own.mkdir()
+    with serving(ROOT.organization(SERVICE), ROOT, own) as running:
+        yield running
+
+
+def at(service: Service) -> list[str]:
+    return ["--api-root", service.api_root, "--trust-anchors", "root.pem", "--organization", SERVICE]
+
+
+MINE = ["--pkcs12", "mine.p12", "--password-file", "password"]
+PEM = ["--certificate", "certificate.pem", "--private-key", "key.pem"]
+
+
+@pytest.mark.parametrize("mine", [MINE, PEM], ids=["PKCS#12", "PEM"])
+def test_the_doctor_finds_nothing_wrong(folder: Path, service: Service, mine: list[str]) -> None:
+    result = run("doctor", *at(service), *mine)
+
+    assert f"{service.api_root}\n  ✓ certificate  It is that of Organization 123456789, organization" in result.output
+    assert "  ✓ access       The service says: You are welcome\n" in result.output
+    assert "✗" not in result.output
+    # Test certificates are valid for an hour, and roots need not be sent along.
+    assert result.output.endswith("\n\n1 warning.\n")
+    assert result.exit_code == 0
+
+
+def test_the_doctor_says_what_is_wrong(folder: Path, service: Service) -> None:
+    result = run("doctor", *at(service), "--pkcs12", "mine.p12", "--password-file", "wrong")
+
+    assert "  ✗ certificate  'mine.p12': The PKCS#12 file cannot be read: Invalid password" in result.output
+    assert "  – access       Not checked: what is told above kept it from being asked." in result.output
+    assert "  ✓ network      127.0.0.1 accepts connections at port" in result.output
+    assert result.output.endswith("\n\n1 fault.\n")
+    assert "wr0ng" not in result.output
+    assert result.exit_code == 1
+
+
+def test_the_doctors_findings_as_json_keep_their_keys(folder: Path, service: Service) -> None:
+    result = run("doctor", *at(service), *MINE, "--sender", "987654321", "--json")
+
+    told = json.loads(result.stdout)
+    assert list(told) == ["passed", "checked_at", "api_root", "checks"]
+    assert (told["passed"], told["api_root"]) == (True, service.api_root)
+    assert datetime.fromisoformat(told["checked_at"]) <= datetime.now(UTC)
+    assert [each["check"] for each in told["checks"]] == [each for each in CHECKS if each != "proxy"]
+    assert told["checks"][0] == {
+        "check": "certificate",
+        "state": "ok",
+        "sentence": "It is that of Organization 123456789, organization number 123456789.",
+    }
+    assert told["checks"][-2]["sentence"] == "123456789 is authorized as broker of 987654321."
+    assert result.exit_code == 0
+
+
+def test_passwords_come_from_files_or_variables(folder: Path, service: Service) -> None:
+    with connect_proxy("segl:s3cret") as proxy:
+        through = ["--proxy", proxy.url, "--proxy-user", "segl"]
+        well = run(
+            "doctor",
+            *at(service),
+            "--pkcs12",
+            "mine.p12",
+            *through,
+            SEGL_PASSWORD="s3cret",
+            SEGL_PROXY_PASSWORD="s3cret",
+        )
+        refused = run("doctor", *at(service), *MINE, *through, "--proxy-password-file", "wrong")
+
+    assert (well.exit_code, refused.exit_code) == (0, 1)
+    assert "  ✓ proxy        127.0.0.1 accepts connections" in well.output
+    assert "  ✗ proxy        The proxy refused (407 Proxy Authentication Required)" in refused.output
+    assert not {"s3cret", "wr0ng"} & {*(well.output + refused.output).split()}
+
+
+def test_a_password_is_asked_for_at_a_terminal(folder: Path, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosing, "_at_terminal", lambda: True)
+
+    result = run("doctor", *at(service), "--pkcs12", "mine.p12", typed="s3cret\n")
+
+    assert "Password (SEGL_PASSWORD)" in result.stderr
+    assert "  ✓ certificate" in result.stdout
+    assert "s3cret" not in result.output
+    assert result.exit_code == 0
+
+
+def test_a_sandboxs_own_organizations_need_no_files(folder: Path, service: Service) -> None:
+    ready = {
+        "api_root": service.api_root,
+        "server": {"trust_anchors": "root.pem", "organization_number": SERVICE},
+        "organizations": [{"number": CUSTOMER, "pkcs12": "mine.p12", "password": "s3cret"}],
+    }
+    (folder / "ready.json").write_text(json.dumps(ready))
+
+    result = run("doctor", "--sandbox", "ready.json", "--sender", CUSTOMER)
+
+    assert "You are welcome" in result.output
+    assert result.exit_code == 0
+
+
+def test_the_official_environments_have_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Environment, "DIFIQA", Environment("https://127.0.0.1:1/api", folder / "root.pem", SERVICE))
+
+    result = run("doctor", "--environment", "difiqa", *MINE)
+
+    assert "  ✗ network      https://127.0.0.1:1/api accepts no connection" in result.output
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "segl: Say which service: --environment, --sandbox, or --api-root with"),
+        (["--environment", "difitest", "--sandbox", "ready.json"], "segl: Say which service"),
+        (["--api-root", "https://localhost/api", *MINE], "--organization belong together: give all three."),
+        (["--environment", "difitest"], "segl: Say which certificate is yours: --pkcs12, or"),
+        (["--environment", "difitest", *MINE, *PEM], "segl: Give your certificate as --pkcs12, or as"),
+        (["--environment", "difitest", "--certificate", "certificate.pem"], "segl: Give your certificate as"),
+        (["--environment", "difitest", *MINE, "--sender", "12"], "segl: An organization number is 9 digits; '12' is"),
+        (["--environment", "difitest", *MINE, "--proxy", "x:y@z"], 'Proxy.url must be "http://host:port"'),
+        (["--sandbox", "password", *MINE], "segl: 'password' is no ready file"),
+        (["--environment", "difitest", "--pkcs12", "mine.p12", "--password-file", "no"], "segl: no: Cannot be read"),
+        (["--environment", "elsewhere"], "Invalid value for '--environment'"),
+    ],
+)
+def test_wrong_use_of_the_doctor_is_said_clearly(folder: Path, arguments: list[str], sentence: str) -> None:
+    result = run("doctor", *arguments)
+
+    assert sentence in result.output
+    assert result.exit_code == 2
+
+
+def test_the_doctor_works_with_the_sdk_alone(folder: Path, service: Service) -> None:
+    heavy = "django", "pyhanko", "pikepdf", "typst", "pypdfium2", "obstore", "uvicorn"
+    program = f"import sys; sys.modules.update(dict.fromkeys({heavy})); from segl.cli import main; main()"
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "doctor", *at(service), *MINE], capture_output=True, text=True, check=False
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
