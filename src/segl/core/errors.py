@@ -2,6 +2,7 @@
 
     SeglError
     ├── InvalidInput              something handed to us is wrong
+    │   ├── InvalidRequest        the body of a create request: not the two parts that it must have
     │   ├── InvalidMessage        a message of the API: bad or forbidden XML, or not what the schema says
     │   ├── InvalidPackage        a document package (ASiC-E)
     │   ├── InvalidDocument       a document: not a PDF, encrypted, broken, too large
@@ -18,6 +19,10 @@ class SeglError(Exception):
 
 class InvalidInput(SeglError):  # noqa: N818 - the name says what is wrong, and its subclasses follow it
     """Something handed to us is wrong."""
+
+
+class InvalidRequest(InvalidInput):
+    """A body that is not multipart as it must be, or has other parts than a create request."""
 
 
 class InvalidMessage(InvalidInput):

@@ -11,6 +11,7 @@ from django.conf import settings
 from segl.core import asice
 from segl.core.asice import Package
 from segl.core.errors import InvalidPackage
+from segl.core.multipart import request_and_package
 from segl.core.protocol import ManifestDocument, PortalJobRequest, PortalManifest
 from segl.service import rendering
 from segl.service.jobs import rules
@@ -19,7 +20,6 @@ from segl.service.jobs.errors import NotAllowedError
 from segl.service.sender_api.authentication import Caller, trust
 from segl.service.sender_api.errors import RefusedError
 from segl.service.sender_api.inspection import inspect
-from segl.service.sender_api.multipart import parts
 from segl.service.sender_api.revocation import check_revocation
 from segl.service.store.models import Job
 
@@ -38,7 +38,7 @@ def create(caller: Caller, content_type: str, body: memoryview, *, received_at: 
     idempotency = Idempotency(_plain(key), sha256(body).digest()) if key is not None else None
     if job := retried_job(sender=caller.sender, idempotency=idempotency):
         return job
-    request_xml, package_bytes = _two_parts(content_type, body)
+    request_xml, package_bytes = request_and_package(content_type, body)
     request = PortalJobRequest.from_xml(request_xml)
     package = asice.open_package(
         package_bytes,
@@ -71,20 +71,6 @@ def _plain(key: str) -> str:
             "The Idempotency-Key must be 1 to 255 visible ASCII characters without quotes, such as a UUID.",
         )
     return match[1] or match[2]
-
-
-def _two_parts(content_type: str, body: memoryview) -> tuple[memoryview, memoryview]:
-    found = parts(content_type, body)
-    if [media_type for media_type, _ in found] != ["application/xml", "application/octet-stream"]:
-        kinds = ", ".join(media_type for media_type, _ in found) or "none"
-        raise RefusedError(
-            HTTPStatus.BAD_REQUEST,
-            "INVALID_REQUEST",
-            "The request needs two parts, application/xml and then application/octet-stream; the parts that came are: "
-            f"{kinds}.",
-        )
-    (_, request_xml), (_, package) = found
-    return request_xml, package
 
 
 def _check_sender(manifest: PortalManifest, caller: Caller) -> None:

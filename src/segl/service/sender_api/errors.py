@@ -8,7 +8,14 @@ from http import HTTPStatus
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpResponse
 
-from segl.core.errors import InvalidDocument, InvalidMessage, InvalidPackage, SeglError, UntrustedCertificate
+from segl.core.errors import (
+    InvalidDocument,
+    InvalidMessage,
+    InvalidPackage,
+    InvalidRequest,
+    SeglError,
+    UntrustedCertificate,
+)
 from segl.core.lifecycle import IllegalStepError
 from segl.core.protocol import ErrorMessage
 from segl.core.xml import NOT_XML
@@ -32,6 +39,7 @@ class BlockedError(SeglError):
 
 # In this order: the first class that fits counts.
 _WORDS: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
+    (InvalidRequest, HTTPStatus.BAD_REQUEST, "INVALID_REQUEST"),
     (InvalidMessage, HTTPStatus.BAD_REQUEST, "SCHEMA_VALIDATION_ERROR"),
     (InvalidPackage, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
     (UntrustedCertificate, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
