@@ -81,15 +81,8 @@ def _check_sender(manifest: PortalManifest, caller: Caller) -> None:
 
 
 def _accepted(asked: Sequence[ManifestDocument], package: Package, sender: str) -> list[AcceptedDocument]:
-    names = [each.href for each in asked]
-    missing = set(names) - package.documents.keys()
-    unknown = package.documents.keys() - set(names)
-    if missing or unknown or len(set(names)) != len(names):
-        raise InvalidPackage(
-            "The manifest and the package must name the same files, each once; "
-            f"missing from the package: {', '.join(sorted(missing)) or 'none'}; "
-            f"missing from the manifest: {', '.join(sorted(unknown)) or 'none'}."
-        )
+    for fault in asice.misnamed([each.href for each in asked], package.documents):
+        raise InvalidPackage(fault)
     rules.check_size(sum(map(len, package.documents.values())))  # before anything spends time on them
     typeset = rendering.typeset_texts({each.href: package.documents[each.href] for each in asked if _is_text(each)})
     facts = inspect(sender, {each.href: typeset.get(each.href, package.documents[each.href]) for each in asked})
