@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,18 @@ from typer.testing import CliRunner, Result
 from connect_proxy import connect_proxy
 from segl import diagnosing
 from segl.cli import app
-from segl.sdk import Environment
+from segl.core import asice
+from segl.core.asice import PackageFile
+from segl.core.protocol import ManifestDocument, PortalManifest
+from segl.sdk import (
+    ContactInformation,
+    Email,
+    Environment,
+    Notifications,
+    PersonalIdentificationNumber,
+    Signer,
+    Sms,
+)
 from segl.sdk.doctor import CHECKS
 from tls_service import CUSTOMER, SERVICE, Authority, Service, pem_files, serving
 
@@ -181,6 +193,125 @@ def test_the_doctor_works_with_the_sdk_alone(folder: Path, service: Service) -> 
 
     ended = subprocess.run(
         [sys.executable, "-c", program, "doctor", *at(service), *MINE], capture_output=True, text=True, check=False
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+SIGNED_AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
+CONTRACT = b"%PDF-1.7 the contract"
+
+
+@pytest.fixture
+def package(folder: Path) -> Path:
+    """A document package for two people, whose title names one."""
+    signers = (
+        Signer(PersonalIdentificationNumber("01017012345"), Notifications(Email("kari@example.com"))),
+        Signer(ContactInformation(sms=Sms("99999999"))),
+    )
+    document = ManifestDocument("Contract", "contract.pdf", "application/pdf")
+    manifest = PortalManifest(signers, CUSTOMER, "Contract with 01017012345", (document,))
+    file = folder / "package.zip"
+    file.write_bytes(
+        asice.build(
+            manifest=manifest.to_xml(),
+            documents=[PackageFile("contract.pdf", "application/pdf", CONTRACT)],
+            key=LASTING.organization(CUSTOMER),
+            signing_time=SIGNED_AT,
+        )
+    )
+    return file
+
+
+LASTING = Authority("Lasting Root", (SIGNED_AT.replace(year=2020), SIGNED_AT.replace(year=2030)))
+
+
+def test_a_good_package_is_told_what_it_is(package: Path) -> None:
+    Path("root.pem").write_bytes(LASTING.pem())
+
+    result = run("explain", "package.zip", "--trust", "root.pem", "--at", "2026-11-25T13:00:04+01:00")
+
+    assert result.output.startswith(
+        """package.zip
+    Title       Contract with 010170*****
+    Sender      123456789
+    Document    contract.pdf: Contract, application/pdf, 21 bytes
+    Signer      010170*****, kari@example.com
+    Signer      99999999
+    Signed      2026-11-25T12:00:00+00:00 by Organization 123456789, organization number 123456789
+  ✓ archive      It is a ZIP file of 3 files.
+  ✓ signature    It holds for what stands in its XML.
+"""
+    )
+    assert "  ✓ chain        It leads to CN=Lasting Root.\n" in result.output
+    assert result.output.endswith("\n\nNothing is wrong.\n")
+    assert result.exit_code == 0
+
+
+def test_each_rule_that_a_package_breaks_is_told(package: Path) -> None:
+    with zipfile.ZipFile(package) as good, zipfile.ZipFile("broken.zip", "w") as broken:
+        for name in good.namelist():
+            broken.writestr(name, b"no PDF" if name == "contract.pdf" else good.read(name))
+
+    result = run("explain", "broken.zip", "--at", "2026-11-25T12:00:06Z")
+
+    assert "  ✗ files        The file contract.pdf was changed after the package was signed.\n" in result.output
+    assert "  ✗ signing-time The package was signed at 2026-11-25T12:00:00+00:00, more than 5 seconds" in result.output
+    assert "  – chain        Not checked: no trust anchors were given.\n" in result.output
+    assert "  ✗ documents    contract.pdf: The document is not a PDF; send one" in result.output
+    assert result.output.endswith("\n\n3 faults.\n")
+    assert result.exit_code == 1
+
+
+def test_what_is_told_of_a_package_as_json_keeps_its_keys(package: Path) -> None:
+    result = run("explain", "package.zip", "--at", "2026-11-25T12:00:06Z", "--json")
+
+    told = json.loads(result.stdout)
+    assert list(told) == [
+        "passed",
+        "file",
+        "reference",
+        "polling_queue",
+        "title",
+        "sender",
+        "signers",
+        "documents",
+        "signed_by",
+        "signed_at",
+        "checks",
+    ]
+    assert (told["passed"], told["title"]) == (False, "Contract with 010170*****")
+    assert told["signers"][0]["identity_number"] == "010170*****"
+    assert "01017012345" not in result.output
+    assert [each["check"] for each in told["checks"] if each["state"] == "fault"] == ["signing-time"]
+    assert {each["check"] for each in told["checks"] if each["state"] == "skipped"} == {"chain"}
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["missing.zip"], "segl: missing.zip: Cannot be read: No such file or directory."),
+        (["key.pem"], "segl: key.pem: It is neither a document package (a ZIP file) nor a create request"),
+        (["package.zip", "--at", "yesterday"], "segl: --at yesterday is not a date-time such as 2026-01-31T12:00"),
+        (["package.zip", "--at", "2026-11-25T12:00:06"], "has no offset; write it with one"),
+        (["package.zip", "--trust", "key.pem"], "segl: --trust key.pem: No certificates can be read from it"),
+        ([], "Missing argument 'FILE'"),
+    ],
+)
+def test_wrong_use_of_explain_is_said_clearly(package: Path, arguments: list[str], sentence: str) -> None:
+    result = run("explain", *arguments)
+
+    assert sentence in result.output
+    assert result.exit_code == 2
+
+
+def test_explain_works_with_the_sdk_alone(package: Path) -> None:
+    heavy = "django", "pyhanko", "pikepdf", "typst", "pypdfium2", "obstore", "uvicorn"
+    program = f"import sys; sys.modules.update(dict.fromkeys({heavy})); from segl.cli import main; main()"
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "explain", "package.zip"], capture_output=True, text=True, check=False
     )
 
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""The command `segl`: run the sandbox, verify what was signed; `operating` has what runs a service."""
+"""The command `segl`: run the sandbox, verify what was signed; `operating` and `diagnosing` have the others."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence

@@ -6,14 +6,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from segl.terminal import all_well, console, fail, file_content, findings_told, print_findings, print_json, safe
+from segl.terminal import (
+    all_well,
+    console,
+    fail,
+    file_content,
+    findings_told,
+    masked,
+    print_findings,
+    print_json,
+    safe,
+    trusted,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from segl.sdk import ClientCertificate, Environment, Proxy
     from segl.sdk.doctor import CertificateFiles
@@ -85,6 +96,69 @@ def doctor(
         fail(str(error))
     _tell(findings, service.api_root, as_json=as_json)
     raise typer.Exit(0 if all_well(findings) else 1)
+
+
+@app.command()
+def explain(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A document package (ZIP), or a create request's body as sent.")
+    ],
+    *,
+    trust: Annotated[list[Path] | None, typer.Option(metavar="PEM", help="Root certificates that you trust.")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When it arrives, such as 2026-01-31T12:00:00+01:00.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a document package or a whole create request is, and each rule of the API that it breaks.
+
+    Exits with 0 when it breaks none, 1 when it breaks some, 2 when it could not be read.
+    """
+    from segl.core.errors import InvalidInput
+    from segl.sdk import explaining
+
+    anchors, moment = trusted(trust) if trust else None, _moment(at)
+    try:
+        found = explaining.explain(file_content(file), trust=anchors, at=moment)
+    except InvalidInput as error:
+        fail(f"{file}: {error}")
+    if as_json:
+        passed, checks = all_well(found.findings), findings_told(found.findings)
+        print_json({"passed": passed, "file": str(file), **found.to_dict(), "checks": checks}, mask=True)
+    else:
+        _tell_package(file, found.to_dict())
+        print_findings(console(), found.findings)
+    raise typer.Exit(0 if all_well(found.findings) else 1)
+
+
+def _moment(text: str | None) -> datetime | None:
+    from segl.core.xml import parse_date_time
+
+    try:
+        return parse_date_time(text) if text else None
+    except ValueError as error:
+        fail(f"--at {text} {error}.")
+
+
+def _tell_package(file: Path, facts: "Mapping[str, Any]") -> None:
+    to = console()
+    to.print(safe(str(file)), style="bold")
+    for name, value in _facts(facts):
+        to.print(f"    {name:<12}{safe(masked(value))}")
+
+
+def _facts(facts: "Mapping[str, Any]") -> "Iterator[tuple[str, str]]":
+    for name, key in (("Reference", "reference"), ("Queue", "polling_queue"), ("Title", "title"), ("Sender", "sender")):
+        if facts[key]:
+            yield name, facts[key]
+    for document in facts["documents"]:
+        about = [document["title"], document["media_type"], f"{document['size']} bytes"]
+        yield "Document", f"{document['name']}: {', '.join(each for each in about if each)}"
+    for signer in facts["signers"]:
+        about = [signer["identity_number"], signer["email"], signer["sms"], signer["signature_type"]]
+        yield "Signer", ", ".join(each for each in about if each)
+    if owner := facts["signed_by"]:
+        yield "Signed", f"{facts['signed_at']} by {owner['name']}, organization number {owner['organization_number']}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +260,8 @@ def _at_terminal() -> bool:
 def _tell(findings: "Sequence[Finding]", api_root: str, *, as_json: bool) -> None:
     if as_json:
         passed, now = all_well(findings), datetime.now(UTC).isoformat()
-        print_json({"passed": passed, "checked_at": now, "api_root": api_root, "checks": findings_told(findings)})
+        told = {"passed": passed, "checked_at": now, "api_root": api_root, "checks": findings_told(findings)}
+        print_json(told, mask=True)
         return
     to = console()
     to.print(safe(api_root), style="bold")

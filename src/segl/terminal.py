@@ -38,8 +38,10 @@ def masked(text: str) -> str:
     return _IDENTITY_NUMBER.sub(r"\1*****", text)
 
 
-def print_json(told: Any) -> None:
-    typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+def print_json(told: Any, *, mask: bool = False) -> None:
+    """Print for a program; with `mask`, without what could be national identity numbers."""
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    typer.echo(masked(text) if mask else text)
 
 
 def print_findings(to: "Console", findings: Sequence["Finding"]) -> None:
@@ -56,7 +58,7 @@ def print_findings(to: "Console", findings: Sequence["Finding"]) -> None:
 
 def findings_told(findings: Iterable["Finding"]) -> list[dict[str, str]]:
     """The findings for JSON."""
-    return [{"check": each.check, "state": each.state, "sentence": masked(each.sentence)} for each in findings]
+    return [{"check": each.check, "state": each.state, "sentence": each.sentence} for each in findings]
 
 
 def all_well(findings: Iterable["Finding"]) -> bool:

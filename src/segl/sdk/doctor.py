@@ -39,7 +39,7 @@ from segl.sdk.errors import (
     UntrustedServerError,
 )
 from segl.sdk.exchange import Request, Response, clock_lead, require
-from segl.sdk.findings import Finding, State
+from segl.sdk.findings import SKIPPED, Finding, State
 from segl.sdk.jobs import Sender
 from segl.sdk.transport import do
 
@@ -63,7 +63,6 @@ CLOCK_TOLERANCE = timedelta(seconds=5)
 _LEAST_RSA_BITS = 2048
 _FOR_CLIENTS = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _PORTS = {"http": 80, "https": 443}
-_SKIPPED = "Not checked: what is told above kept it from being asked."
 _OFFICIAL = {
     "production": Environment.PRODUCTION,
     "test": Environment.DIFITEST,  # whose trust anchors DIFIQA has too
@@ -112,7 +111,7 @@ def examine(
         # A service's own trust anchors need not be those that it wants of its clients.
         found["chain"] = _warning("chain", f"{chain.sentence} This service took it all the same.")
     checks = [each for each in CHECKS if each != ("network" if proxy else "proxy")]
-    return [found.get(each) or Finding(each, State.SKIPPED, _SKIPPED) for each in checks]
+    return [found.get(each) or Finding(each, State.SKIPPED, SKIPPED) for each in checks]
 
 
 def _findings(

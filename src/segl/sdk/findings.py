@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+SKIPPED = "Not checked: what is told above kept it from being asked."
+
 
 class State(StrEnum):
     """How a check ended."""

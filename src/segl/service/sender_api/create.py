@@ -49,7 +49,8 @@ def create(caller: Caller, content_type: str, body: memoryview, *, received_at: 
     )
     check_revocation(package.chain)
     manifest = PortalManifest.from_xml(package.manifest)
-    _check_sender(manifest, caller)
+    for fault in manifest.wrong_sender(caller.sender.number):
+        raise InvalidPackage(fault)
     return create_job(
         sender=caller.sender,
         broker=caller.organization,
@@ -71,13 +72,6 @@ def _plain(key: str) -> str:
             "The Idempotency-Key must be 1 to 255 visible ASCII characters without quotes, such as a UUID.",
         )
     return match[1] or match[2]
-
-
-def _check_sender(manifest: PortalManifest, caller: Caller) -> None:
-    if manifest.sender != caller.sender.number:
-        raise InvalidPackage(
-            f"The manifest names {manifest.sender} as sender, the URL {caller.sender.number}: they must be the same."
-        )
 
 
 def _accepted(asked: Sequence[ManifestDocument], package: Package, sender: str) -> list[AcceptedDocument]:
