@@ -9,14 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat, pkcs12
 from typer.testing import CliRunner, Result
 
+from certificates import certificate, private_key, subject
 from connect_proxy import connect_proxy
 from segl import diagnosing
 from segl.cli import app
 from segl.core import asice
 from segl.core.asice import PackageFile
+from segl.core.keys import PrivateKey
 from segl.core.protocol import ManifestDocument, PortalManifest
 from segl.sdk import (
     ContactInformation,
@@ -110,6 +112,18 @@ def test_the_doctors_findings_as_json_keep_their_keys(folder: Path, service: Ser
     assert result.exit_code == 0
 
 
+def test_a_persons_certificate_is_shown_without_the_identity_number(folder: Path, service: Service) -> None:
+    name, key = subject("Kari Nordmann", serial_number="UN:NO-01017012345"), private_key("Kari")
+    issuer = private_key(ROOT.name, "P-256")
+    persons = certificate(name, key, ROOT.root.subject, issuer, False, True, *ROOT.dates)
+    pem_files(PrivateKey(persons, (ROOT.root,), key), folder)
+
+    for result in (run("doctor", *at(service), *PEM), run("doctor", *at(service), *PEM, "--json")):
+        assert "CN=Kari Nordmann,2.5.4.5=UN:NO-010170*****, has no organization number." in result.output
+        assert "01017012345" not in result.output
+        assert result.exit_code == 1
+
+
 def test_passwords_come_from_files_or_variables(folder: Path, service: Service) -> None:
     with connect_proxy("segl:s3cret") as proxy:
         through = ["--proxy", proxy.url, "--proxy-user", "segl"]
@@ -139,6 +153,18 @@ def test_a_password_is_asked_for_at_a_terminal(folder: Path, service: Service, m
     assert "  ✓ certificate" in result.stdout
     assert "s3cret" not in result.output
     assert result.exit_code == 0
+
+
+def test_the_password_of_a_key_is_asked_for_when_it_has_one(
+    folder: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagnosing, "_at_terminal", lambda: True)
+
+    assert "Password" not in run("doctor", *at(service), *PEM).output
+    key, encryption = private_key(CUSTOMER), BestAvailableEncryption(b"s3cret")
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+    assert run("doctor", *at(service), *PEM, typed="s3cret\n").exit_code == 0
+    assert run("doctor", *at(service), *PEM, typed="wr0ng\n").exit_code == 1
 
 
 def test_a_sandboxs_own_organizations_need_no_files(folder: Path, service: Service) -> None:

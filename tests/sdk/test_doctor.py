@@ -50,8 +50,9 @@ def issued(
     authentication: bool = True,
     purposes: list[x509.ObjectIdentifier] | None = None,
     chain: bool = True,
+    root: bool = True,
 ) -> PrivateKey:
-    """An organization's certificate, good but for what is asked for; `chain` says whether the issuers come with it."""
+    """An organization's certificate, good but for what is asked for; `chain` and `root` say who comes with it."""
     identifier = {"organization_identifier": f"NTRNO-{number}"} if number else {}
     key = key or private_key("customer")
     root_key = private_key(by.name, "P-256")
@@ -63,7 +64,7 @@ def issued(
     name = subject("Kunde", organization="Kunde AS", **identifier)
     usages = [x509.ExtendedKeyUsage(purposes)] if purposes else []
     signed = certificate(name, key, issuer, issuer_key, ca, authentication, *dates, extensions=usages)
-    return PrivateKey(signed, above if chain else (), key)
+    return PrivateKey(signed, (above if root else above[:-1]) if chain else (), key)
 
 
 def pkcs12_file(key: PrivateKey, folder: Path) -> Path:
@@ -255,6 +256,11 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
     "expired": (lambda it: it.show(dates=(YEAR[0], YESTERDAY)), "validity", r"expired \d{4}-.*; use a new one"),
     "not yet": (lambda it: it.show(dates=(TOMORROW, YEAR[1])), "validity", "is not valid before .*; the time is"),
     "from elsewhere": (lambda it: it.show(by=STRANGER), "chain", "does not lead to .* but to CN=Another Root"),
+    "from elsewhere, without the root": (
+        lambda it: it.show(by=STRANGER, intermediate=True, root=False),
+        "chain",
+        "does not lead to .* but to CN=Another Root",
+    ),
     "chain left out": (
         lambda it: it.show(intermediate=True, chain=False),
         "chain",
@@ -323,6 +329,12 @@ def test_several_faults_are_found_at_once(set_up: SetUp) -> None:
     set_up.api_root("https://nowhere.invalid/api")
 
     assert states(set_up.examined(), State.FAULT) == {"certificate", "key-usage", "validity", "chain", "network"}
+
+
+def test_a_certificate_that_tls_does_not_take_is_told(set_up: SetUp) -> None:
+    _weak_key(set_up)
+
+    assert_says(set_up.examined()["access"], "TLS on this machine does not take the certificate .*KEY_TOO_SMALL")
 
 
 def test_a_certificate_for_another_environment_is_called_that(set_up: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:

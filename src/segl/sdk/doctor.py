@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from segl.core.asice import SIGNING_TIME_TOLERANCE
 from segl.core.certificates import (
     TrustAnchors,
     check_signing_use,
@@ -58,8 +59,6 @@ CHECKS = (
 )
 """In the order in which they are found. With a proxy the network is its own affair, and without there is none."""
 EXPIRES_SOON = timedelta(days=30)
-CLOCK_TOLERANCE = timedelta(seconds=5)
-"""How far from the service's clock a package's signing time may lie."""
 _LEAST_RSA_BITS = 2048
 _FOR_CLIENTS = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _PORTS = {"http": 80, "https": 443}
@@ -252,11 +251,11 @@ def _chain(chain: Sequence[x509.Certificate], trust: TrustAnchors, environment: 
                 f"Wrong environment: it is a certificate for {name}, such as {official.api_root}, and "
                 f"{environment.api_root} is none. Use that environment, or a certificate for this one.",
             )
-    if top.issuer not in {each.subject for each in (*chain, *trust.anchors)}:
+    if top is chain[0] and top.issuer not in {each.subject for each in (top, *trust.anchors)}:
         return _fault(
             "chain",
-            f"It is incomplete: the certificate of {top.issuer.rfc4514_string()} is neither in the file nor among the "
-            "environment's trust anchors. Export it with its whole chain, or use a certificate for this environment.",
+            f"It is incomplete: the certificate of {issuer} is neither in the file nor among the environment's trust "
+            "anchors. Export it with its whole chain, or use a certificate for this environment.",
         )
     return _fault(
         "chain",
@@ -357,11 +356,11 @@ def _clock(answer: Response) -> Finding:
         return Finding("clock", State.SKIPPED, "Not checked: the service's answer does not say what time it is.")
     lead = clock_lead(answer)
     seconds, where = abs(lead.total_seconds()), "behind" if lead > timedelta() else "ahead of"
-    if abs(lead) > CLOCK_TOLERANCE:
+    if abs(lead) > SIGNING_TIME_TOLERANCE:
         return _fault(
             "clock",
             f"Our clock is {seconds:.0f} s {where} the service's, and packages signed more than "
-            f"{CLOCK_TOLERANCE.seconds} s from its time are refused: have this machine set its clock by NTP.",
+            f"{SIGNING_TIME_TOLERANCE.seconds} s from its time are refused: have this machine set its clock by NTP.",
         )
     if lead:
         return _warning("clock", f"Our clock is {seconds:.0f} s {where} the service's: set it by NTP before it is 5 s.")

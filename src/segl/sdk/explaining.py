@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.parser import BytesHeaderParser
 from typing import Any
 
@@ -49,8 +49,6 @@ CHECKS = (
     "sender",
 )
 """In this order, one that finds several faults several times; `request` is for create requests only."""
-TOLERANCE = timedelta(seconds=5)
-"""How far from its arrival a package's signing time may lie."""
 _SENDER = re.compile(rb"\S+ \S*/([0-9]{9})/portal/signature-jobs\b")
 _BOUNDARY = re.compile(rb"\s*--([^\r\n\"]{1,70}?)[ \t]*\r\n")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
@@ -173,9 +171,10 @@ def _signature(
 def _signing_time(signing_time: datetime, at: datetime | None) -> list[Finding]:
     when = f"It was signed at {signing_time.isoformat()}"
     if at is None:
-        told = f"{when}; not judged, because no time of arrival was given, which it may be {TOLERANCE.seconds} s from."
+        most = asice.SIGNING_TIME_TOLERANCE.seconds
+        told = f"{when}; not judged, since nothing says when it arrives, which must be within {most} s."
         return [Finding("signing-time", State.SKIPPED, told)]
-    return _findings("signing-time", opening.wrong_time(signing_time, at, TOLERANCE), f"{when}.")
+    return _findings("signing-time", opening.wrong_time(signing_time, at, asice.SIGNING_TIME_TOLERANCE), f"{when}.")
 
 
 def _certificate_faults(signature: XmlSignature, at: datetime | None) -> Iterator[str]:

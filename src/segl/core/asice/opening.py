@@ -19,6 +19,8 @@ from segl.core.errors import InvalidMessage, InvalidPackage, InvalidSignature
 from segl.core.xml import parse
 from segl.core.xmldsig import Reference, XmlSignature
 
+SIGNING_TIME_TOLERANCE = timedelta(seconds=5)
+"""How far from its arrival the official service lets a package's signing time lie."""
 _MEDIA_TYPE = b"application/vnd.etsi.asic-e+zip"
 # What ASiC says about itself is not signed. All else must be, in META-INF too: nothing unsigned gets in.
 _UNSIGNED = {"mimetype", SIGNATURES, "META-INF/manifest.xml"}
