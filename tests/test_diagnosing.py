@@ -289,6 +289,18 @@ def test_each_rule_that_a_package_breaks_is_told(package: Path) -> None:
     assert result.exit_code == 1
 
 
+@pytest.mark.parametrize("number", ["01017012345", "010170 12345", "010170-12345"])
+def test_a_strangers_package_shows_no_identity_number_and_steers_no_terminal(package: Path, number: str) -> None:
+    with zipfile.ZipFile(package, "a") as odd:
+        odd.writestr(f"Kari {number}\u202e.pdf", b"")
+
+    result = run("explain", "package.zip")
+
+    assert "  ✗ files        The file Kari 010170*****�.pdf is not signed" in result.output
+    assert number not in result.output
+    assert "\u202e" not in result.output
+
+
 def test_what_is_told_of_a_package_as_json_keeps_its_keys(package: Path) -> None:
     result = run("explain", "package.zip", "--at", "2026-11-25T12:00:06Z", "--json")
 

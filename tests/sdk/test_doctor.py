@@ -268,6 +268,7 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
     ),
     "no such host": (lambda it: it.api_root("https://nowhere.invalid/api"), "network", "host of .* is not found"),
     "no host": (lambda it: it.api_root("https:///api"), "network", "host of .* is not found"),
+    "no such port": (lambda it: it.api_root("https://127.0.0.1:99999/api"), "network", "not found .*Port out of range"),
     "nobody there": (lambda it: it.api_root("https://127.0.0.1:1/api"), "network", "accepts no connection .*refused"),
     "proxy down": (_proxy_down, "proxy", "http://127.0.0.1:1 accepts no connection .*refused"),
     "proxy refuses": (lambda it: it.through_proxy("wr0ng"), "proxy", "proxy refused .*407.*check the Proxy and its"),
@@ -378,6 +379,19 @@ def test_a_certificate_that_expires_soon_is_a_warning(set_up: SetUp) -> None:
 
     assert states(found, State.WARNING) == {"validity"}
     assert_says(found["validity"], "expires .*, in 29 days: order a new one now")
+
+
+@pytest.mark.parametrize("dates", [(YEAR[0], YESTERDAY), (TOMORROW, YEAR[1])])
+def test_the_chain_of_a_certificate_is_judged_apart_from_its_validity(
+    set_up: SetUp, dates: tuple[datetime, datetime]
+) -> None:
+    lasting = Authority(ROOT.name, YEAR)
+    set_up.environment = replace(set_up.environment, trust_anchors=lasting.pem())
+    set_up.show(by=lasting, dates=dates)
+
+    found = set_up.examined()
+
+    assert (found["validity"].state, found["chain"].state) == (State.FAULT, State.OK)
 
 
 def test_an_authorized_broker_is_told(set_up: SetUp) -> None:

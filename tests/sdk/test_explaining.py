@@ -239,6 +239,11 @@ FAULTS: dict[str, tuple[bytes, str, str]] = {
         "files, documents",
         "refers to 'terms.txt', which is no file",
     ),
+    "missing files": (
+        damaged(dict.fromkeys(DOCUMENTS)),
+        "files, files, documents",
+        "refers to 'contract.pdf', which is no file",
+    ),
     "signed too early": (
         packed(shape=replace(JAVA, signing_time=NOW - timedelta(seconds=6))),
         "signing-time",

@@ -251,7 +251,7 @@ def _signer(signer: Signer) -> dict[str, Any]:
     contact = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
     told = contact if isinstance(contact, Notifications) else None
     return {
-        "identity_number": _masked(signer.identifier) if signer.identifier is not contact else None,
+        "identity_number": _masked(signer.identifier),
         "email": told.email.address if told and told.email else None,
         "sms": told.sms.number if told and told.sms else None,
         "order": signer.order,

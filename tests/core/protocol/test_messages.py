@@ -306,6 +306,7 @@ def test_all_faults_of_a_manifest_can_be_told_at_once() -> None:
         PortalManifest.from_xml(broken)
     assert PortalManifest.with_faults(MANIFEST.to_xml()) == (MANIFEST, ())
     assert PortalManifest.with_faults(b"<other/>")[0] is None
+    assert len(PortalManifest.with_faults(broken.replace(b"documents>", b"papers>"))[1]) == 2
 
 
 def test_a_signer_without_identity_number_cannot_be_looked_up() -> None:
