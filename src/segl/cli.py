@@ -1,21 +1,20 @@
-"""The command `segl`: run the sandbox, verify what was signed; `operating` has what runs a service."""
+"""The command `segl`: run the sandbox, verify what was signed; `operating` and `diagnosing` have the others."""
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import segl
-from segl import operating
+from segl import diagnosing, operating
+from segl.terminal import WRONG_USAGE, console, fail, file_content, print_json, safe, trusted
 
 if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
     from rich.console import Console
 
     from segl.core.certificates import TrustAnchors
@@ -27,8 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(diagnosing.app)
 app.add_typer(operating.app)
-UNREADABLE = 2
 NO_DOCUMENT = "A signature holds for documents only beside them: give those that are missing with --document FILE."
 NO_TRUST = (
     "Nothing is trusted: no trust anchors were given. Give the root certificates that you trust "
@@ -98,11 +97,11 @@ def sandbox(
             on_ready=_tell_ready,
         )
     except ModuleNotFoundError as error:
-        _fail(f"The sandbox needs {error.name}, which is not installed; install segl[sandbox].")
+        fail(f"The sandbox needs {error.name}, which is not installed; install segl[sandbox].")
     except SeglError as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"The sandbox cannot use {error.filename}: {error.strerror}; choose another place with --folder.")
+        fail(f"The sandbox cannot use {error.filename}: {error.strerror}; choose another place with --folder.")
 
 
 def _tell_ready(ready: Mapping[str, Any]) -> None:
@@ -144,7 +143,7 @@ def verify(
 
     Exits with 0 when every signature passed, 1 when one did not, 2 when a file could not be read.
     """
-    anchors, documents, at = _anchors(trust or []), _documents(document or []), datetime.now(UTC)
+    anchors, documents, at = trusted(trust or []), _documents(document or []), datetime.now(UTC)
     findings = [_examine(file, anchors, documents, at) for file in files]
     if as_json:
         passed = all(each.passed for each in findings)
@@ -153,7 +152,7 @@ def verify(
             "checked_at": at.isoformat(),
             "files": [each.to_dict() for each in findings],
         }
-        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        print_json(told)
     else:
         _tell(findings, anchors)
     raise typer.Exit(_exit_code(findings))
@@ -161,7 +160,7 @@ def verify(
 
 def _exit_code(findings: Sequence[Finding]) -> int:
     if any(each.error for each in findings):
-        return UNREADABLE
+        return WRONG_USAGE
     return 0 if all(each.passed for each in findings) else 1
 
 
@@ -193,75 +192,42 @@ def _signatures(
     raise InvalidSignature("It is neither a PDF nor XML; give a signed PDF (PAdES) or a XAdES file.")
 
 
-def _anchors(files: Sequence[Path]) -> "TrustAnchors":
-    from segl.core.certificates import TrustAnchors
-
-    anchors = TrustAnchors.of([certificate for file in files for certificate in _certificates(file)])
-    if files and not anchors.anchors:
-        _fail("--trust: no root certificate among those given; a root is one that issued itself.")
-    return anchors
-
-
-def _certificates(file: Path) -> "Sequence[Certificate]":
-    from segl.core.certificates import load_pem
-    from segl.core.errors import InvalidInput
-
-    try:
-        return load_pem(_content(file))
-    except InvalidInput as error:
-        _fail(f"--trust {file}: {error}")
-
-
 def _documents(files: Sequence[Path]) -> dict[str, bytes] | None:
     """The originals by name: the file's own, or its whole path where two have the same."""
     if not files:
         return None
     names = [file.name for file in files]
-    return {file.name if names.count(file.name) == 1 else str(file): _content(file) for file in files}
-
-
-def _content(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        _fail(f"{file}: Cannot be read: {error.strerror}.")
-
-
-def _fail(sentence: str) -> NoReturn:
-    typer.echo(f"segl: {sentence}", err=True)
-    raise typer.Exit(UNREADABLE)
+    return {file.name if names.count(file.name) == 1 else str(file): file_content(file) for file in files}
 
 
 def _tell(findings: Sequence[Finding], trust: "TrustAnchors") -> None:
     """The findings for a person: per file, per signature, who, when, intact or not, trusted or not."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    to = console()
     for finding in findings:
-        console.print(_safe(str(finding.file)), style="bold")
+        to.print(safe(str(finding.file)), style="bold")
         if finding.error:
-            console.print(f"  {_safe(finding.error)}", style="red")
+            to.print(f"  {safe(finding.error)}", style="red")
         for signature in finding.signatures:
-            _tell_signature(console, signature)
-        console.print()
+            _tell_signature(to, signature)
+        to.print()
     signatures = [each for finding in findings for each in finding.signatures]
     passed, total = sum(each.verdict == "TOTAL-PASSED" for each in signatures), len(signatures)
     plural = "" if total == 1 else "s"
-    console.print(f"{passed} of {total} signature{plural} passed.", style=_style(passed == total > 0))
+    to.print(f"{passed} of {total} signature{plural} passed.", style=_style(passed == total > 0))
     if signatures and not trust.anchors:
-        console.print(NO_TRUST)
+        to.print(NO_TRUST)
     if any(document.state == "missing" for signature in signatures for document in signature.documents):
-        console.print(NO_DOCUMENT)
+        to.print(NO_DOCUMENT)
 
 
-def _tell_signature(console: "Console", signature: "SignatureReport") -> None:
+def _tell_signature(to: "Console", signature: "SignatureReport") -> None:
     where = f" in {signature.name}" if signature.name else ""
-    console.print(_safe(f"  {signature.kind}{where}: {signature.signer}"), style="bold")
+    to.print(safe(f"  {signature.kind}{where}: {signature.signer}"), style="bold")
     for name, value in _facts(signature):
-        console.print(f"    {name:<12}{_safe(value)}")
+        to.print(f"    {name:<12}{safe(value)}")
     for reason in signature.reasons:
-        console.print(f"    {'Because':<12}{_safe(reason)}", style="yellow")
-    console.print(f"    {'Result':<12}{signature.verdict}", style=_style(signature.verdict == "TOTAL-PASSED"))
+        to.print(f"    {'Because':<12}{safe(reason)}", style="yellow")
+    to.print(f"    {'Result':<12}{signature.verdict}", style=_style(signature.verdict == "TOTAL-PASSED"))
 
 
 def _facts(signature: "SignatureReport") -> Iterator[tuple[str, str]]:
@@ -292,11 +258,6 @@ def _state(document: "DocumentReport") -> str:
 
 def _style(good: bool) -> str:
     return "green" if good else "red"
-
-
-def _safe(text: str) -> str:
-    """Text from a stranger's file, without characters that could steer the terminal."""
-    return "".join(each if each.isprintable() else "�" for each in text)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The commands of those who run the service: `segl serve`, `segl migrate` and `segl organization`."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from segl.terminal import print_json
 
 if TYPE_CHECKING:
     from segl.service.jobs.organizations import RegisteredOrganization
@@ -126,7 +127,7 @@ def list_all(as_json: AsJson = False, config: Configuration = DEFAULT_CONFIGURAT
 
         found = organizations()
     if as_json:
-        _print_json([_told(each) for each in found])
+        print_json([_told(each) for each in found])
         return
     for each in found:
         typer.echo(f"{each.number}  {each.sector:7}  {'blocked' if each.blocked_at else '       '}  {each.name}")
@@ -140,7 +141,7 @@ def show(number: Number, as_json: AsJson = False, config: Configuration = DEFAUL
 
         found = registered(number)
     if as_json:
-        _print_json(_told(found))
+        print_json(_told(found))
         return
     blocked = f"since {found.blocked_at:%Y-%m-%d %H:%M %Z}" if found.blocked_at else "no"
     typer.echo(f"{found.number} {found.name}\n  Sector   {found.sector}\n  Blocked  {blocked}")
@@ -200,7 +201,3 @@ def revoke(broker: Broker, sender: Sender, config: Configuration = DEFAULT_CONFI
 def _told(registered: "RegisteredOrganization") -> dict[str, Any]:
     blocked_at = registered.blocked_at
     return asdict(registered) | {"blocked_at": blocked_at.isoformat() if blocked_at else None}
-
-
-def _print_json(told: Any) -> None:
-    typer.echo(json.dumps(told, indent=2, ensure_ascii=False))

@@ -117,8 +117,8 @@ class TrustAnchors:
         `UntrustedCertificate`.
         """
         check_validity(certificate, at)
-        _check_signing_use(certificate, certificate.subject.rfc4514_string())
-        return self._chain(certificate, extra, at, advice)
+        check_signing_use(certificate)
+        return self.path(certificate, extra=extra, at=at, advice=advice)
 
     def chain_of_issuer(
         self,
@@ -131,11 +131,17 @@ class TrustAnchors:
         """As `chain`, for a CA's certificate."""
         check_validity(certificate, at)
         _check_issuing_use(certificate)
-        return self._chain(certificate, extra, at, advice)
+        return self.path(certificate, extra=extra, at=at, advice=advice)
 
-    def _chain(
-        self, certificate: x509.Certificate, extra: Sequence[x509.Certificate], at: datetime, advice: str
+    def path(
+        self,
+        certificate: x509.Certificate,
+        *,
+        extra: Sequence[x509.Certificate] = (),
+        at: datetime,
+        advice: str = _SEND_ALONG,
     ) -> tuple[x509.Certificate, ...]:
+        """As `chain`, whatever the certificate may be used for (RFC 5280, 6)."""
         subject = certificate.subject.rfc4514_string()
         if not self.anchors:
             raise UntrustedCertificate(f"The certificate {subject} cannot be trusted: no trust anchors are configured.")
@@ -191,8 +197,13 @@ def check_validity(certificate: x509.Certificate, at: datetime) -> None:
         )
 
 
-def _check_signing_use(certificate: x509.Certificate, subject: str) -> None:
-    """KeyUsage and BasicConstraints, where they are there (RFC 5280, 4.2.1.3 and 4.2.1.9)."""
+def check_signing_use(certificate: x509.Certificate) -> None:
+    """Make sure that a certificate is for signatures (KeyUsage and BasicConstraints: RFC 5280, 4.2.1.3 and 4.2.1.9).
+
+    Raises:
+        UntrustedCertificate: One of them is there and says otherwise.
+    """
+    subject = certificate.subject.rfc4514_string()
     for extension in certificate.extensions:
         match extension.value:
             case x509.BasicConstraints(ca=True):

@@ -2,6 +2,7 @@
 
     SeglError
     ├── InvalidInput              something handed to us is wrong
+    │   ├── InvalidRequest        the body of a create request: not the two parts that it must have
     │   ├── InvalidMessage        a message of the API: bad or forbidden XML, or not what the schema says
     │   │   └── InvalidLookup     a signer to be looked up who has nothing to be looked up by
     │   ├── InvalidPackage        a document package (ASiC-E)
@@ -20,6 +21,10 @@ class SeglError(Exception):
 
 class InvalidInput(SeglError):  # noqa: N818 - the name says what is wrong, and its subclasses follow it
     """Something handed to us is wrong."""
+
+
+class InvalidRequest(InvalidInput):
+    """A body that is not multipart as it must be, or has other parts than a create request."""
 
 
 class InvalidMessage(InvalidInput):

@@ -39,7 +39,7 @@ class PortalClient:
 
     def __init__(self, configuration: ClientConfiguration) -> None:
         self._calls = _operations(configuration)
-        self._http = httpx.Client(**_connection(configuration))
+        self._http = httpx.Client(**connection(configuration))
         if configuration.calls_per_second is not None:
             self._http.event_hooks["request"].append(Pace(configuration.calls_per_second).wait)
 
@@ -115,7 +115,7 @@ class AsyncPortalClient:
 
     def __init__(self, configuration: ClientConfiguration) -> None:
         self._calls = _operations(configuration)
-        self._http = httpx.AsyncClient(**_connection(configuration))
+        self._http = httpx.AsyncClient(**connection(configuration))
         if configuration.calls_per_second is not None:
             self._http.event_hooks["request"].append(Pace(configuration.calls_per_second).wait_async)
 
@@ -183,7 +183,7 @@ def _operations(configuration: ClientConfiguration) -> PortalOperations:
     )
 
 
-def _connection(configuration: ClientConfiguration) -> dict[str, Any]:
+def connection(configuration: ClientConfiguration) -> dict[str, Any]:
     """What both httpx clients are made with; nothing is taken from the environment's variables."""
     environment, timeouts, proxy = configuration.environment, configuration.timeouts, configuration.proxy
     system = f"Python {platform.python_version()}; {platform.system()}"

@@ -54,7 +54,7 @@ class Environment:
 
     def anchors(self) -> tuple[x509.Certificate, ...]:
         """The trust anchors; InvalidInput when there are none or they cannot be read."""
-        return _certificates(self.trust_anchors)
+        return read_certificates(self.trust_anchors)
 
     @classmethod
     def sandbox(cls, ready_file: str | os.PathLike[str]) -> Self:
@@ -89,7 +89,7 @@ class ClientCertificate(PrivateKey):
         """From PEM (paths, or contents as bytes): the certificate followed by its chain, and the key."""
         if password is not None:
             check_kind("The private key's password", password, str, write="it as a text (str)", secret=True)
-        _certificates(certificate_pem)  # says more of what is no certificate
+        read_certificates(certificate_pem)  # says more of what is no certificate
         key = _content(key_pem)
         if b"PRIVATE KEY-----" not in key:
             raise InvalidInput(
@@ -216,7 +216,7 @@ def _content(source: Source) -> bytes:
         raise InvalidInput(f"Cannot read {os.fspath(source)!r}: {error.strerror}.") from None
 
 
-def _certificates(source: Source) -> tuple[x509.Certificate, ...]:
+def read_certificates(source: Source) -> tuple[x509.Certificate, ...]:
     """The certificates in a PEM file; what is none is told with its name and what it seems to be."""
     content = _content(source)
     try:

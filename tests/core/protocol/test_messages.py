@@ -278,6 +278,37 @@ def test_the_sentence_names_element_value_and_limit(name: str, sentence: str) ->
         PortalManifest.from_xml(BROKEN[name].encode())
 
 
+def test_all_faults_of_a_manifest_can_be_told_at_once() -> None:
+    xml = replace(MANIFEST, title="Contract").to_xml().decode()
+    broken = (
+        xml.replace("00000000000", "0000000000")
+        .replace("<title>Contract</title>", f"<title>{81 * 'x'}</title>")
+        .replace(f"<organization-number>{MANIFEST.sender}<", "<organization-number>12<")
+        .replace("</portal-signature-job-manifest>", "<extra/></portal-signature-job-manifest>")
+    ).encode()
+
+    manifest, faults = PortalManifest.with_faults(broken)
+
+    assert manifest
+    assert (manifest.sender, len(manifest.title)) == ("12", 81)
+    for fault, sentence in zip(
+        faults,
+        [
+            "personal-identification-number must be exactly 11 digits",
+            "sender organization-number must be exactly 9 digits; '12' is not",
+            "title is 81 characters",
+            "extra is not expected there",
+        ],
+        strict=True,
+    ):
+        assert sentence in fault
+    with pytest.raises(InvalidMessage, match="exactly 11 digits"):
+        PortalManifest.from_xml(broken)
+    assert PortalManifest.with_faults(MANIFEST.to_xml()) == (MANIFEST, ())
+    assert PortalManifest.with_faults(b"<other/>")[0] is None
+    assert len(PortalManifest.with_faults(broken.replace(b"documents>", b"papers>"))[1]) == 2
+
+
 def test_a_signer_without_identity_number_cannot_be_looked_up() -> None:
     with pytest.raises(InvalidLookup, match=r"Signer 1 is .*: the contact register is asked by identity number"):
         PortalManifest.from_xml(_signer(f"<identified-by-contact-information/>{LOOKUP}").encode())

@@ -2,6 +2,15 @@
 
 from segl.core.asice.archive import Limits
 from segl.core.asice.building import PackageFile, build, build_pieces
-from segl.core.asice.opening import Package, open_package
+from segl.core.asice.opening import SIGNING_TIME_TOLERANCE, Package, misnamed, open_package
 
-__all__ = ["Limits", "Package", "PackageFile", "build", "build_pieces", "open_package"]
+__all__ = [
+    "SIGNING_TIME_TOLERANCE",
+    "Limits",
+    "Package",
+    "PackageFile",
+    "build",
+    "build_pieces",
+    "misnamed",
+    "open_package",
+]

@@ -1,6 +1,10 @@
-"""Opening a document package: only what a trusted organization signed, whole and just now, comes out."""
+"""Opening a document package: only what a trusted organization signed, whole and just now, comes out.
 
-from collections.abc import Mapping, Sequence
+Its rules are steps of their own, most of which say all that breaks them: opening stops at the first, others go on.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import unquote, unquote_plus
@@ -16,6 +20,8 @@ from segl.core.errors import InvalidMessage, InvalidPackage, InvalidSignature
 from segl.core.xml import parse
 from segl.core.xmldsig import Reference, XmlSignature
 
+SIGNING_TIME_TOLERANCE = timedelta(seconds=5)
+"""How far from its arrival the official service lets a package's signing time lie."""
 _MEDIA_TYPE = b"application/vnd.etsi.asic-e+zip"
 # What ASiC says about itself is not signed. All else must be, in META-INF too: nothing unsigned gets in.
 _UNSIGNED = {"mimetype", SIGNATURES, "META-INF/manifest.xml"}
@@ -55,48 +61,65 @@ def open_package(
         UntrustedCertificate: the signing certificate does not chain to `trust` (revocation apart).
     """
     files = archive.read(data, limits)
-    signature = _signature(files)
-    _check_covered(files, signature.files)
+    _refuse(missing(files))
+    signature = signature_of(files)
+    _refuse(signature_faults(signature))
+    _refuse(uncovered(files, signature.files))
     chain = trust.chain(signature.certificate, extra=signature.other_certificates, at=now)
-    _check_signer(signature.certificate, expected_signer)
-    _check_signing_time(signature.signing_time, now, tolerance)
-    documents = {name: content for name, content in files.items() if name not in _UNSIGNED | {MANIFEST}}
-    return Package(files[MANIFEST], documents, chain, signature.signing_time)
+    _refuse(wrong_signer(signature.certificate, expected_signer))
+    _refuse(wrong_time(signature.signing_time, now, tolerance))
+    return Package(files[MANIFEST], documents_of(files), chain, signature.signing_time)
 
 
-def _signature(files: Mapping[str, memoryview]) -> XmlSignature:
-    """The one signature, holding for what stands in its XML."""
+def _refuse(faults: Iterable[str]) -> None:
+    for fault in faults:
+        raise InvalidPackage(fault)
+
+
+def documents_of(files: Mapping[str, memoryview]) -> dict[str, memoryview]:
+    """What is to be signed by people, in the order of the ZIP."""
+    return {name: content for name, content in files.items() if name not in _UNSIGNED | {MANIFEST}}
+
+
+def missing(files: Mapping[str, memoryview]) -> Iterator[str]:
+    """Says what a package lacks."""
     for name in (MANIFEST, SIGNATURES):
         if name not in files:
-            raise InvalidPackage(f"The package has no {name}; add it.")
+            yield f"The package has no {name}; add it."
     if bytes(files.get("mimetype", _MEDIA_TYPE)).strip() != _MEDIA_TYPE:
-        raise InvalidPackage(f"The file mimetype must say {_MEDIA_TYPE.decode()}.")
+        yield f"The file mimetype must say {_MEDIA_TYPE.decode()}."
+
+
+def signature_of(files: Mapping[str, memoryview]) -> XmlSignature:
+    """The one signature, whether it holds or not. Raises `InvalidPackage` when it is none that we accept."""
     try:
         root = parse(files[SIGNATURES], keep_pis=True)
         if root.tag != f"{{{ASIC}}}XAdESSignatures" or [each.tag for each in root] != [f"{{{xmldsig.DS}}}Signature"]:
             raise InvalidSignature("It must be one XAdESSignatures element with exactly one Signature in it")
-        signature = xmldsig.read(root[0])
+        return xmldsig.read(root[0])
     except (InvalidMessage, InvalidSignature) as error:
         raise InvalidPackage(f"{SIGNATURES} is not accepted. {error}") from None
-    if signature.faults:
-        raise InvalidPackage(f"The signature in {SIGNATURES} does not hold. {signature.faults[0]}")
-    return signature
 
 
-def _check_covered(files: Mapping[str, memoryview], references: Sequence[Reference]) -> None:
-    """Each file is signed exactly once, and each reference is to a file."""
+def signature_faults(signature: XmlSignature) -> Iterator[str]:
+    """Says why it does not hold for what stands in its XML."""
+    for fault in signature.faults:
+        yield f"The signature in {SIGNATURES} does not hold. {fault}"
+
+
+def uncovered(files: Mapping[str, memoryview], references: Sequence[Reference]) -> Iterator[str]:
+    """Says what keeps each file from being signed exactly once, and each reference from being to a file."""
     unsigned = files.keys() - _UNSIGNED
     for reference in references:
         name = _file_name(reference.uri, files)
         if name not in unsigned:
-            raise InvalidPackage(
-                f"The signature refers to {reference.uri!r}, which is no file of its own in the package."
-            )
+            yield f"The signature refers to {reference.uri!r}, which is no file of its own in the package."
+            continue
         if not reference.matches(files[name]):
-            raise InvalidPackage(f"The file {name} was changed after the package was signed.")
+            yield f"The file {name} was changed after the package was signed."
         unsigned.remove(name)
-    if unsigned:
-        raise InvalidPackage(f"The file {min(unsigned)} is not signed; sign every file in the package.")
+    for name in sorted(unsigned):
+        yield f"The file {name} is not signed; sign every file in the package."
 
 
 def _file_name(uri: str, files: Mapping[str, memoryview]) -> str | None:
@@ -104,20 +127,35 @@ def _file_name(uri: str, files: Mapping[str, memoryview]) -> str | None:
     return next((name for name in (uri, unquote(uri), unquote_plus(uri)) if name in files), None)
 
 
-def _check_signer(certificate: x509.Certificate, expected: x509.Certificate | None) -> None:
+def wrong_signer(certificate: x509.Certificate, expected: x509.Certificate | None) -> Iterator[str]:
+    """Says that another organization signed than the one that is expected, if any is."""
     if expected is None:
         return
     signed_by, sent_by = organization_number(certificate), organization_number(expected)
     if signed_by is None or signed_by != sent_by:
-        raise InvalidPackage(
+        yield (
             f"The package is signed by organization {signed_by}, but sent by {sent_by}; "
             "sign it with the certificate that is used for the connection."
         )
 
 
-def _check_signing_time(signing_time: datetime, now: datetime, tolerance: timedelta) -> None:
+def wrong_time(signing_time: datetime, now: datetime, tolerance: timedelta) -> Iterator[str]:
+    """Says that it was signed too long before or after."""
     if abs(signing_time - now) > tolerance:
-        raise InvalidPackage(
+        yield (
             f"The package was signed at {signing_time.isoformat()}, more than {tolerance.total_seconds():g} "
             f"seconds from {now.isoformat()} when it arrived; set the clock right and send packages at once."
+        )
+
+
+def misnamed(hrefs: Sequence[str], documents: Collection[str]) -> Iterator[str]:
+    """Says that the manifest (its `hrefs`) and the package do not name the same documents, each once."""
+    absent, unknown = {*hrefs} - {*documents}, {*documents} - {*hrefs}
+    repeated = [name for name, count in Counter(hrefs).items() if count > 1]
+    if absent or unknown or repeated:
+        yield (
+            "The manifest and the package must name the same files, each once; "
+            f"missing from the package: {', '.join(sorted(absent)) or 'none'}; "
+            f"missing from the manifest: {', '.join(sorted(unknown)) or 'none'}; "
+            f"more than once in the manifest: {', '.join(repeated) or 'none'}."
         )

@@ -38,6 +38,15 @@ class Message(ABC):
         with Reader(root, cls.strict) as reader:
             return cls._read(reader)
 
+    @classmethod
+    def with_faults(cls, data: bytes | memoryview) -> tuple[Self | None, tuple[str, ...]]:
+        """The message and every rule that it breaks, as far as it can be read: to be told of, never to be acted on."""
+        with _rules.listing() as faults:
+            try:
+                return cls.from_xml(data), tuple(faults)
+            except InvalidMessage as error:
+                return None, (*faults, str(error))
+
     @abstractmethod
     def _write(self, root: etree._Element) -> None: ...
 
@@ -115,11 +124,11 @@ class Reader:
         if not self._strict:
             return
         if self._children:
-            raise InvalidMessage(f"In {self.name}, {_shown(self._children[0])} is not expected there; check the order.")
+            _rules.refuse(f"In {self.name}, {_shown(self._children[0])} is not expected there; check the order.")
         if self._text.strip(" \t\r\n"):
-            raise InvalidMessage(f"{self.name} has text of its own, {self._text.strip()[:40]!r}; it may not.")
+            _rules.refuse(f"{self.name} has text of its own, {self._text.strip()[:40]!r}; it may not.")
         if unknown := self._attributes.keys() - _ALWAYS_ALLOWED:
-            raise InvalidMessage(f"{self.name} has an attribute it may not have: {sorted(unknown)[0]}.")
+            _rules.refuse(f"{self.name} has an attribute it may not have: {sorted(unknown)[0]}.")
 
     def _pass_over(self, names: tuple[str, ...]) -> None:
         """When reading leniently, skips children that are not known here if a wanted one comes after them."""

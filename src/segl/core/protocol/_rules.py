@@ -1,6 +1,9 @@
 """The schema's rules for single values: each checks or converts one, and names the element when broken."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -12,6 +15,28 @@ from segl.core.xml import NOT_XML, parse_date_time
 URL_LENGTH = 500
 LONG = 2**63
 Word = TypeVar("Word", bound=StrEnum)
+
+
+_listed: ContextVar[list[str] | None] = ContextVar("_listed", default=None)
+
+
+@contextmanager
+def listing() -> Iterator[list[str]]:
+    """In the block, a value that breaks a rule is listed and kept instead of refused, so that all can be told."""
+    faults: list[str] = []
+    token = _listed.set(faults)
+    try:
+        yield faults
+    finally:
+        _listed.reset(token)
+
+
+def refuse(sentence: str) -> None:
+    """Raise `InvalidMessage`, or list the sentence where faults are listed."""
+    faults = _listed.get()
+    if faults is None:
+        raise InvalidMessage(sentence)
+    faults.append(sentence)
 
 
 def kind(
@@ -34,34 +59,34 @@ def text(name: str, value: str | None, *, least: int = 0, most: int | None = Non
         return
     kind(name, value, str, write="a text (str)")
     if bad := NOT_XML.search(value):
-        raise InvalidMessage(f"{name} has the character U+{ord(bad[0]):04X}, which XML cannot carry; remove it.")
+        refuse(f"{name} has the character U+{ord(bad[0]):04X}, which XML cannot carry; remove it.")
     if len(value) < least:
-        raise InvalidMessage(f"{name} is {len(value)} characters; it must be at least {least}.")
+        refuse(f"{name} is {len(value)} characters; it must be at least {least}.")
     if most is not None and len(value) > most:
-        raise InvalidMessage(f"{name} is {len(value)} characters ({value[:40]!r}…); at most {most} are accepted.")
+        refuse(f"{name} is {len(value)} characters ({value[:40]!r}…); at most {most} are accepted.")
 
 
 def digits(name: str, value: str, count: int, *, secret: bool = False) -> None:
     kind(name, value, str, write=f'its {count} digits as a text, "…"', secret=secret)
     if not re.fullmatch(rf"[0-9]{{{count}}}", value):
         shown = "the value given" if secret else repr(value)
-        raise InvalidMessage(f"{name} must be exactly {count} digits; {shown} is not.")
+        refuse(f"{name} must be exactly {count} digits; {shown} is not.")
 
 
 def between(name: str, value: int | None, least: int, most: int) -> None:
     kind(name, value, int, write="a whole number (int)", optional=True)
     if value is not None and not least <= value <= most:
-        raise InvalidMessage(f"{name} is {value}; it must be from {least} to {most}.")
+        refuse(f"{name} is {value}; it must be from {least} to {most}.")
 
 
 def count(name: str, number: int, least: int, most: int) -> None:
     if not least <= number <= most:
-        raise InvalidMessage(f"There are {number} {name}; there must be from {least} to {most}.")
+        refuse(f"There are {number} {name}; there must be from {least} to {most}.")
 
 
 def aware(name: str, value: datetime | None) -> None:
     if value is not None and value.tzinfo is None:
-        raise InvalidMessage(f"{name} is {value}, without a time zone; give it one.")
+        refuse(f"{name} is {value}, without a time zone; give it one.")
 
 
 def word(name: str, value: str, words: type[Word]) -> Word:

@@ -1,5 +1,6 @@
 """The manifest of a portal job: what is to be signed, by whom and until when."""
 
+from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import ClassVar, Self
@@ -123,6 +124,11 @@ class PortalManifest(Message):
         _rules.text("nonsensitive-title", self.nonsensitive_title, least=1, most=80)
         _rules.text("description", self.description, most=220)
         _rules.count("documents", len(self.documents), 1, 20)
+
+    def wrong_sender(self, number: str) -> Iterator[str]:
+        """Says that it names another sender than the URL it was sent to."""
+        if self.sender != number:
+            yield f"The manifest names {self.sender} as sender, the URL {number}: they must be the same."
 
     def _write(self, root: etree._Element) -> None:
         signers = add(root, "signers")

@@ -5,7 +5,6 @@ from enum import StrEnum
 
 from lxml import etree
 
-from segl.core.errors import InvalidMessage
 from segl.core.protocol import _rules
 from segl.core.protocol._message import Reader, add
 
@@ -83,7 +82,7 @@ class Notifications:
         _rules.kind("notifications email", self.email, Email, write='Email("name@example.com")', optional=True)
         _rules.kind("notifications sms", self.sms, Sms, write='Sms("99999999")', optional=True)
         if self.email is None and self.sms is None:
-            raise InvalidMessage("notifications has neither email nor sms; give at least one of them.")
+            _rules.refuse("notifications has neither email nor sms; give at least one of them.")
 
 
 @dataclass(frozen=True, slots=True)

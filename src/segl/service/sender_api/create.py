@@ -1,7 +1,6 @@
 """POST of a portal job: from the multipart request to an accepted job, or to one clear refusal."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -12,6 +11,7 @@ from django.conf import settings
 from segl.core import asice
 from segl.core.asice import Package
 from segl.core.errors import InvalidPackage
+from segl.core.multipart import request_and_package
 from segl.core.protocol import ManifestDocument, PortalJobRequest, PortalManifest
 from segl.service import rendering
 from segl.service.jobs import rules
@@ -20,7 +20,6 @@ from segl.service.jobs.errors import NotAllowedError
 from segl.service.sender_api.authentication import Caller, trust
 from segl.service.sender_api.errors import RefusedError
 from segl.service.sender_api.inspection import inspect
-from segl.service.sender_api.multipart import parts
 from segl.service.sender_api.revocation import check_revocation
 from segl.service.store.models import Job
 
@@ -40,7 +39,7 @@ def create(caller: Caller, content_type: str, body: memoryview, *, received_at: 
     idempotency = Idempotency(_plain(key), sha256(body).digest()) if key is not None else None
     if job := retried_job(sender=caller.sender, idempotency=idempotency):
         return job
-    request_xml, package_bytes = _two_parts(content_type, body)
+    request_xml, package_bytes = request_and_package(content_type, body)
     request = PortalJobRequest.from_xml(request_xml)
     package = asice.open_package(
         package_bytes,
@@ -51,7 +50,8 @@ def create(caller: Caller, content_type: str, body: memoryview, *, received_at: 
     )
     check_revocation(package.chain)
     manifest = PortalManifest.from_xml(package.manifest)
-    _check_sender(manifest, caller)
+    for fault in manifest.wrong_sender(caller.sender.number):
+        raise InvalidPackage(fault)
     return create_job(
         sender=caller.sender,
         broker=caller.organization,
@@ -80,39 +80,9 @@ def _plain(key: str) -> str:
     )
 
 
-def _two_parts(content_type: str, body: memoryview) -> tuple[memoryview, memoryview]:
-    found = parts(content_type, body)
-    if [media_type for media_type, _ in found] != ["application/xml", "application/octet-stream"]:
-        kinds = ", ".join(media_type for media_type, _ in found) or "none"
-        raise RefusedError(
-            HTTPStatus.BAD_REQUEST,
-            "INVALID_REQUEST",
-            "The request needs two parts, application/xml and then application/octet-stream; the parts that came are: "
-            f"{kinds}.",
-        )
-    (_, request_xml), (_, package) = found
-    return request_xml, package
-
-
-def _check_sender(manifest: PortalManifest, caller: Caller) -> None:
-    if manifest.sender != caller.sender.number:
-        raise InvalidPackage(
-            f"The manifest names {manifest.sender} as sender, the URL {caller.sender.number}: they must be the same."
-        )
-
-
 def _accepted(asked: Sequence[ManifestDocument], package: Package, sender: str) -> list[AcceptedDocument]:
-    names = Counter(each.href for each in asked)
-    missing = names.keys() - package.documents.keys()
-    unknown = package.documents.keys() - names.keys()
-    repeated = [name for name, count in names.items() if count > 1]
-    if missing or unknown or repeated:
-        raise InvalidPackage(
-            "The manifest and the package must name the same files, each once; "
-            f"missing from the package: {', '.join(sorted(missing)) or 'none'}; "
-            f"missing from the manifest: {', '.join(sorted(unknown)) or 'none'}; "
-            f"more than once in the manifest: {', '.join(repeated) or 'none'}."
-        )
+    for fault in asice.misnamed([each.href for each in asked], package.documents):
+        raise InvalidPackage(fault)
     rules.check_size(sum(map(len, package.documents.values())))  # before anything spends time on them
     typeset = rendering.typeset_texts({each.href: package.documents[each.href] for each in asked if _is_text(each)})
     facts = inspect(sender, {each.href: typeset.get(each.href, package.documents[each.href]) for each in asked})

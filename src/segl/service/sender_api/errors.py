@@ -13,6 +13,7 @@ from segl.core.errors import (
     InvalidLookup,
     InvalidMessage,
     InvalidPackage,
+    InvalidRequest,
     SeglError,
     TooManyPages,
     UntrustedCertificate,
@@ -41,6 +42,7 @@ class BlockedError(SeglError):
 # In this order: the first class that fits counts.
 _WORDS: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
     (InvalidLookup, HTTPStatus.BAD_REQUEST, "LOOKUP_NOT_ALLOWED_WITHOUT_IDENTITY_NUMBER"),
+    (InvalidRequest, HTTPStatus.BAD_REQUEST, "INVALID_REQUEST"),
     (InvalidMessage, HTTPStatus.BAD_REQUEST, "SCHEMA_VALIDATION_ERROR"),
     (InvalidPackage, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
     (UntrustedCertificate, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segl.service.sender_api.errors import RefusedError
-from segl.service.sender_api.multipart import MOST_PARTS, parts
+from segl.core.errors import InvalidRequest
+from segl.core.multipart import MOST_PARTS, parts, request_and_package
 
 XML, ZIP = b"<request/>", b"PK\x03\x04 \r\n--not the boundary\r\n\0\xff"
 JAVA = "multipart/mixed; charset=ISO-8859-1; boundary=Ab_12-xyz.()+"
@@ -54,6 +54,12 @@ def test_a_line_that_begins_like_the_boundary_is_content() -> None:
     assert parts(JAVA, java(("Content-Type: application/xml", content))) == [("application/xml", content)]
 
 
+def test_a_create_request_has_its_xml_and_then_the_package() -> None:
+    assert request_and_package(JAVA, java(REQUEST, PACKAGE)) == (XML, ZIP)
+    with pytest.raises(InvalidRequest, match=r"needs two parts, .*: application/octet-stream, application/xml"):
+        request_and_package(JAVA, java(PACKAGE, REQUEST))
+
+
 @pytest.mark.parametrize("content", [b"", b"\r\n", b"\r\n\r\n", b"--", bytes(range(256)) * 300])
 def test_any_content_comes_out_as_it_went_in(content: bytes) -> None:
     assert parts(JAVA, java(REQUEST, ("Content-Type: a/b", content)))[1] == ("a/b", content)
@@ -72,33 +78,32 @@ def test_any_content_comes_out_as_it_went_in(content: bytes) -> None:
     ],
 )
 def test_another_content_type_is_refused(content_type: str) -> None:
-    with pytest.raises(RefusedError, match="send multipart/mixed with a boundary") as refused:
+    with pytest.raises(InvalidRequest, match="send multipart/mixed with a boundary"):
         parts(content_type, java(REQUEST, PACKAGE))
-    assert (refused.value.status, refused.value.code) == (400, "INVALID_REQUEST")
 
 
 def test_a_body_cut_off_anywhere_is_refused() -> None:
     whole = java(REQUEST, PACKAGE).rstrip(b"\r\n")
     for length in range(len(whole)):
-        with pytest.raises(RefusedError):
+        with pytest.raises(InvalidRequest):
             parts(JAVA, whole[:length])
 
 
 def test_another_boundary_than_was_named_is_refused() -> None:
-    with pytest.raises(RefusedError, match="before its closing boundary"):
+    with pytest.raises(InvalidRequest, match="before its closing boundary"):
         parts(JAVA, body("other", REQUEST, PACKAGE))
 
 
 def test_too_many_parts_are_refused_at_once() -> None:
     assert len(parts(JAVA, java(*[REQUEST] * MOST_PARTS))) == MOST_PARTS
-    with pytest.raises(RefusedError, match=f"more than {MOST_PARTS} parts"):
+    with pytest.raises(InvalidRequest, match=f"more than {MOST_PARTS} parts"):
         parts(JAVA, java(*[("X: y", b"")] * 500_000))
 
 
 @pytest.mark.parametrize("headers", ["X: " + "y" * 10_000, "no end"])
 def test_a_part_without_an_end_to_its_headers_is_refused(headers: str) -> None:
     sent = java((headers, b"")).replace(b"no end\r\n\r\n", b"no end")
-    with pytest.raises(RefusedError, match="headers"):
+    with pytest.raises(InvalidRequest, match="headers"):
         parts(JAVA, sent)
 
 
@@ -111,7 +116,7 @@ def test_garbage_is_refused_and_nothing_else(content_type: str, sent: bytes) -> 
     ):
         try:
             parts(kind, sent)
-        except RefusedError:
+        except InvalidRequest:
             continue
 
 
@@ -126,5 +131,5 @@ def test_the_headers_of_a_part_may_be_garbage(headers: bytes) -> None:
     sent = b"--b\r\n" + headers + b"\r\n\r\ncontent\r\n--b--"
     try:
         parts("multipart/mixed; boundary=b", sent)
-    except RefusedError:
+    except InvalidRequest:
         return

@@ -1,0 +1,367 @@
+"""Says what is wrong with a client's set-up and how to mend it: from the certificate's file to the service's answer."""
+
+import socket
+import ssl
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from segl.core.asice import SIGNING_TIME_TOLERANCE
+from segl.core.certificates import (
+    TrustAnchors,
+    check_signing_use,
+    check_validity,
+    organization_name,
+    organization_number,
+)
+from segl.core.errors import InvalidInput, UntrustedCertificate
+from segl.core.keys import PrivateKey
+from segl.sdk.client import connection
+from segl.sdk.configuration import (
+    ClientCertificate,
+    ClientConfiguration,
+    Environment,
+    Proxy,
+    Source,
+    Timeouts,
+    read_certificates,
+)
+from segl.sdk.errors import (
+    BrokerNotAuthorizedError,
+    NoAnswerError,
+    NotReachedError,
+    UnexpectedResponseError,
+    UntrustedServerError,
+)
+from segl.sdk.exchange import Request, Response, clock_lead, require
+from segl.sdk.findings import SKIPPED, Finding, State
+from segl.sdk.jobs import Sender
+from segl.sdk.transport import do
+
+CHECKS = (
+    "certificate",
+    "private-key",
+    "key-usage",
+    "validity",
+    "chain",
+    "network",
+    "proxy",
+    "server",
+    "access",
+    "sender",
+    "clock",
+)
+"""In the order in which they are found. With a proxy the network is its own affair, and without there is none."""
+EXPIRES_SOON = timedelta(days=30)
+_LEAST_RSA_BITS = 2048
+_FOR_CLIENTS = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+_PORTS = {"http": 80, "https": 443}
+_OFFICIAL = {
+    "production": Environment.PRODUCTION,
+    "test": Environment.DIFITEST,  # whose trust anchors DIFIQA has too
+}
+
+_ASK = "Ask those who run the service."
+_MENDING = {
+    403: "Ask those who run the service to let the certificate's organization in.",
+    404: "Check the API root.",
+    429: "Run this again after half a minute.",
+}
+
+Found = Iterator[Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFiles:
+    """An organization certificate and its private key as files: one PKCS#12 file, or two PEM files."""
+
+    certificate: Source
+    private_key: Source | None = None
+    """None: the certificate's file is a PKCS#12 file, which has both."""
+    password: str | None = field(default=None, repr=False)
+
+
+def examine(
+    environment: Environment,
+    certificate: ClientCertificate | CertificateFiles,
+    sender: Sender | None = None,
+    *,
+    proxy: Proxy | None = None,
+    timeouts: Timeouts | None = None,
+) -> list[Finding]:
+    """What is right and wrong with a set-up, one finding for each of `CHECKS`; calls the service once (who am I).
+
+    Args:
+        sender: on whose behalf jobs will be sent; the certificate's organization without.
+
+    Raises:
+        InvalidInput: the environment's trust anchors cannot be read.
+    """
+    findings = _findings(environment, certificate, sender, proxy, timeouts or Timeouts())
+    found = {each.check: each for each in findings}  # of one check, the last: what the service's answer taught us
+    chain = found.get("chain")
+    if chain and chain.state is State.FAULT and "access" in found and found["access"].state is State.OK:
+        # A service's own trust anchors need not be those that it wants of its clients.
+        found["chain"] = _warning("chain", f"{chain.sentence} This service took it all the same.")
+    checks = [each for each in CHECKS if each != ("network" if proxy else "proxy")]
+    return [found.get(each) or Finding(each, State.SKIPPED, SKIPPED) for each in checks]
+
+
+def _findings(
+    environment: Environment,
+    files: ClientCertificate | CertificateFiles,
+    sender: Sender | None,
+    proxy: Proxy | None,
+    timeouts: Timeouts,
+) -> Found:
+    anchors = environment.anchors()
+    chain, key = yield from _read(files)
+    own = organization_number(chain[0]) if chain else None
+    yield from _certificate_findings(chain, anchors, environment, datetime.now(UTC)) if chain else ()
+    sender = sender or (Sender(own) if own else None)
+    if own and sender:
+        yield _sender(own, sender.organization_number)
+    network = _network(proxy, environment, timeouts)
+    yield network
+    if network.state is State.OK and key and own and sender:
+        configuration = ClientConfiguration(environment, key, sender, timeouts, proxy=proxy)
+        yield from _service_findings(configuration, own, sender.organization_number)
+
+
+def _ok(check: str, sentence: str) -> Finding:
+    return Finding(check, State.OK, sentence)
+
+
+def _warning(check: str, sentence: str) -> Finding:
+    return Finding(check, State.WARNING, sentence)
+
+
+def _fault(check: str, sentence: str) -> Finding:
+    return Finding(check, State.FAULT, sentence)
+
+
+def _read(
+    files: ClientCertificate | CertificateFiles,
+) -> Generator[Finding, None, tuple[Sequence[x509.Certificate], ClientCertificate | None]]:
+    """The certificate and those above it, and the two with their key; as much of it as can be read."""
+    chain: Sequence[x509.Certificate] = ()
+    try:
+        if isinstance(files, ClientCertificate):
+            key = files
+        elif files.private_key is None:
+            key = ClientCertificate.from_pkcs12(files.certificate, files.password or "")
+        else:
+            chain = read_certificates(files.certificate)
+            key = ClientCertificate.from_pem(files.certificate, files.private_key, files.password)
+    except InvalidInput as error:
+        yield _fault("private-key" if chain else "certificate", str(error))
+        return chain, None
+    yield _key_type(key)
+    return (key.certificate, *key.chain), key
+
+
+def _key_type(key: PrivateKey) -> Finding:
+    if not isinstance(key.key, rsa.RSAPrivateKey):
+        return _fault("private-key", "The key is an elliptic curve's, and the API wants RSA: order an RSA certificate.")
+    if key.key.key_size < _LEAST_RSA_BITS:
+        return _fault(
+            "private-key",
+            f"The RSA key has {key.key.key_size} bits, and {_LEAST_RSA_BITS} are needed: order a new one.",
+        )
+    return _ok("private-key", f"It belongs to the certificate and is RSA with {key.key.key_size} bits.")
+
+
+def _certificate_findings(
+    chain: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate], environment: Environment, now: datetime
+) -> Found:
+    certificate = chain[0]
+    yield _organization(certificate)
+    yield _key_usage(certificate)
+    yield _validity(certificate, now)
+    # Whether it is valid now is told already.
+    at = min(max(now, certificate.not_valid_before_utc), certificate.not_valid_after_utc)
+    yield _chain(chain, TrustAnchors.of(anchors), environment, at)
+
+
+def _organization(certificate: x509.Certificate) -> Finding:
+    name, number = organization_name(certificate), organization_number(certificate)
+    if number is None:
+        return _fault(
+            "certificate",
+            f"It is no organization certificate: its subject, {certificate.subject.rfc4514_string()}, has no "
+            "organization number. Use an organization certificate (virksomhetssertifikat).",
+        )
+    return _ok("certificate", f"It is that of {name}, organization number {number}.")
+
+
+def _key_usage(certificate: x509.Certificate) -> Finding:
+    try:
+        check_signing_use(certificate)
+    except UntrustedCertificate as error:
+        return _fault("key-usage", f"{error} Use an organization certificate for authentication.")
+    for extension in certificate.extensions:
+        match extension.value:
+            case x509.KeyUsage(digital_signature=False):
+                return _fault(
+                    "key-usage",
+                    "Its key usage lacks digitalSignature, which the TLS connection needs: of the certificates that "
+                    "were issued to you, use the one for authentication.",
+                )
+            case x509.ExtendedKeyUsage() as purposes if not _FOR_CLIENTS & {*purposes}:
+                return _fault(
+                    "key-usage",
+                    "Its extended key usage lacks clientAuth, so it is not for connecting to servers: use an "
+                    "organization certificate for authentication.",
+                )
+    return _ok("key-usage", "It may be used for the TLS connection and for signing packages.")
+
+
+def _validity(certificate: x509.Certificate, now: datetime) -> Finding:
+    try:
+        check_validity(certificate, now)
+    except UntrustedCertificate as error:
+        return _fault("validity", str(error))
+    end, left = certificate.not_valid_after_utc, certificate.not_valid_after_utc - now
+    if left < EXPIRES_SOON:
+        return _warning("validity", f"It expires {end:%Y-%m-%d}, in {left.days} days: order a new one now.")
+    return _ok("validity", f"It is valid until {end:%Y-%m-%d}.")
+
+
+def _chain(chain: Sequence[x509.Certificate], trust: TrustAnchors, environment: Environment, at: datetime) -> Finding:
+    root = _root(chain, replace(trust, intermediates=()), at)
+    if root:
+        return _ok("chain", f"It is complete, up to {root.subject.rfc4514_string()}.")
+    issuer, top = chain[0].issuer.rfc4514_string(), chain[-1]
+    if _root(chain, trust, at):
+        return _warning(
+            "chain",
+            f"It is incomplete: the certificate of {issuer} is not in the file, so it is up to the service to know it. "
+            "Export the certificate with its whole chain.",
+        )
+    for name, official in _OFFICIAL.items():
+        if _root(chain, TrustAnchors.of(official.anchors()), at):
+            return _fault(
+                "chain",
+                f"Wrong environment: it is a certificate for {name}, such as {official.api_root}, and "
+                f"{environment.api_root} is none. Use that environment, or a certificate for this one.",
+            )
+    if top is chain[0] and top.issuer not in {each.subject for each in (top, *trust.anchors)}:
+        return _fault(
+            "chain",
+            f"It is incomplete: the certificate of {issuer} is neither in the file nor among the environment's trust "
+            "anchors. Export it with its whole chain, or use a certificate for this environment.",
+        )
+    return _fault(
+        "chain",
+        f"It does not lead to the environment's trust anchors, but to {top.issuer.rfc4514_string()}, at "
+        f"{at:%Y-%m-%d}. Use a certificate for this environment, or the environment that it is for.",
+    )
+
+
+def _root(chain: Sequence[x509.Certificate], trust: TrustAnchors, at: datetime) -> x509.Certificate | None:
+    try:
+        return trust.path(chain[0], extra=chain[1:], at=at)[-1]
+    except UntrustedCertificate:
+        return None
+
+
+def _sender(own: str, sender: str) -> Finding:
+    if own == sender:
+        return _ok("sender", "The certificate is the sender's own.")
+    return _warning(
+        "sender",
+        f"The certificate is {own}'s and the sender is {sender}, so {own} must be authorized as its broker; the "
+        "service could not be asked whether it is.",
+    )
+
+
+def _network(proxy: Proxy | None, environment: Environment, timeouts: Timeouts) -> Finding:
+    """Whether the proxy, or the service itself where there is none, accepts connections."""
+    check, address = ("proxy", proxy.url) if proxy else ("network", environment.api_root)
+    try:
+        url = urlsplit(address)
+        host, port = url.hostname or "", url.port or _PORTS[url.scheme]
+        socket.create_connection((host, port), timeouts.connect).close()
+    except (socket.gaierror, ValueError) as error:
+        return _fault(
+            check,
+            f"The host of {address} is not found ({error.args[-1]}): check how it is spelled, and the DNS server that "
+            "this machine asks.",
+        )
+    except TimeoutError:
+        return _fault(
+            check,
+            f"{address} did not answer within {timeouts.connect:g} s: check it, and whether a firewall is in between "
+            "or calls must go through a proxy.",
+        )
+    except OSError as error:
+        return _fault(
+            check, f"{address} accepts no connection ({error.strerror}): check the address, and that it is up."
+        )
+    return _ok(check, f"{host} accepts connections at port {port}.")
+
+
+def _service_findings(configuration: ClientConfiguration, own: str, sender: str) -> Found:
+    """What one call teaches us: who the server is, whether it takes us, and what time it is there."""
+    environment, through_proxy = configuration.environment, configuration.proxy is not None
+    request = Request("GET", f"{environment.api_root.rstrip('/')}/{sender}", {})
+    try:
+        with httpx.Client(**connection(configuration)) as http:
+            answer = do(http, request)
+    except ssl.SSLError as error:  # while the connection is prepared, from a certificate that OpenSSL finds too weak
+        yield _fault("access", f"TLS on this machine does not take the certificate ({error.reason}): order a new one.")
+        return
+    if isinstance(answer, UntrustedServerError | NotReachedError):
+        in_between = through_proxy and isinstance(answer, NotReachedError)
+        yield _fault("proxy" if in_between else "server", _without_call(answer, request))
+        return
+    yield _ok("server", f"It is that of organization {environment.organization_number}, as it should be.")
+    if isinstance(answer, NoAnswerError):
+        yield _fault("access", _without_call(answer, request))
+    elif answer is not None:
+        yield from _admission(answer, own, sender)
+        yield _clock(answer)
+
+
+def _without_call(error: NoAnswerError, request: Request) -> str:
+    return str(error).removeprefix(f"{request.method} {request.url}: ")
+
+
+def _admission(answer: Response, own: str, sender: str) -> Found:
+    try:
+        require(answer, 200)
+    except BrokerNotAuthorizedError as error:
+        yield _ok("access", "The service knows the certificate's organization.")
+        yield _fault(
+            "sender",
+            f"{own} is not authorized as broker of {sender}: have {sender} authorize it, or send as {own}. "
+            f"The service says: {error}",
+        )
+    except UnexpectedResponseError as error:
+        yield _fault("access", f"{error} {_MENDING.get(error.status, _ASK)}")
+    else:
+        yield _ok("access", f"The service says: {answer.content[:200].decode(errors='replace')}")
+        if own != sender:
+            yield _ok("sender", f"{own} is authorized as broker of {sender}.")
+
+
+def _clock(answer: Response) -> Finding:
+    if "date" not in answer.headers:
+        return Finding("clock", State.SKIPPED, "Not checked: the service's answer does not say what time it is.")
+    lead = clock_lead(answer)
+    seconds, where = abs(lead.total_seconds()), "behind" if lead > timedelta() else "ahead of"
+    if abs(lead) > SIGNING_TIME_TOLERANCE:
+        return _fault(
+            "clock",
+            f"Our clock is {seconds:.0f} s {where} the service's, and packages signed more than "
+            f"{SIGNING_TIME_TOLERANCE.seconds} s from its time are refused: have this machine set its clock by NTP.",
+        )
+    if lead:
+        return _warning("clock", f"Our clock is {seconds:.0f} s {where} the service's: set it by NTP before it is 5 s.")
+    return _ok("clock", "It agrees with the service's.")

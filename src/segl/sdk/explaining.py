@@ -1,0 +1,307 @@
+"""Says what a document package or a whole create request is, and each rule of the API that it breaks."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from email.parser import BytesHeaderParser
+from typing import Any
+
+from cryptography import x509
+
+from segl.core import asice
+from segl.core.asice import archive, opening
+from segl.core.asice.archive import Limits
+from segl.core.asice.building import MANIFEST, SIGNATURES
+from segl.core.certificates import (
+    TrustAnchors,
+    check_signing_use,
+    check_validity,
+    organization_name,
+    organization_number,
+)
+from segl.core.errors import InvalidInput, InvalidPackage, InvalidRequest, UntrustedCertificate
+from segl.core.multipart import request_and_package
+from segl.core.protocol import (
+    ContactInformation,
+    ManifestDocument,
+    Notifications,
+    PersonalIdentificationNumber,
+    PortalJobRequest,
+    PortalManifest,
+    Signer,
+)
+from segl.core.xmldsig import XmlSignature
+from segl.sdk.findings import SKIPPED, Finding, State
+from segl.sdk.jobs import FileType
+from segl.sdk.operations import MAX_BYTES
+
+CHECKS = (
+    "request",
+    "archive",
+    "signature",
+    "files",
+    "signing-time",
+    "certificate",
+    "chain",
+    "manifest",
+    "documents",
+    "sender",
+)
+"""In this order, one that finds several faults several times; `request` is for create requests only."""
+_SENDER = re.compile(rb"\S+ \S*/([0-9]{9})/portal/signature-jobs\b")
+_BOUNDARY = re.compile(rb"\s*--([^\r\n\"]{1,70}?)[ \t]*\r\n")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_NEITHER = (
+    "It is neither a document package (a ZIP file) nor a create request (the multipart body as sent, with its head or "
+    "without); give one of these."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What was found. Of what could not be read, nothing is here; of what breaks a rule, what it says."""
+
+    findings: tuple[Finding, ...]
+    request: PortalJobRequest | None = None
+    manifest: PortalManifest | None = None
+    sizes: Mapping[str, int] | None = None
+    """Of the documents in the package, in bytes."""
+    signature: XmlSignature | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it is, in what JSON knows; identity numbers masked."""
+        manifest, signature = self.manifest, self.signature
+        return {
+            "reference": self.request.reference if self.request else None,
+            "polling_queue": self.request.polling_queue if self.request else None,
+            "title": manifest.title if manifest else None,
+            "sender": manifest.sender if manifest else None,
+            "signers": [_signer(each) for each in manifest.signers] if manifest else [],
+            "documents": [
+                {"name": name, "size": size, **_asked(name, manifest)} for name, size in (self.sizes or {}).items()
+            ],
+            "signed_by": _owner(signature.certificate) if signature else None,
+            "signed_at": signature.signing_time.isoformat() if signature else None,
+        }
+
+
+def explain(data: bytes, *, trust: TrustAnchors | None = None, at: datetime | None = None) -> Explanation:
+    """What a package (ZIP) or create request (multipart body, with its head or without) is, and all that is wrong.
+
+    What only the service knows is left to it: pages of PDFs, revocation, who may ask for what.
+
+    Args:
+        trust: what the signing certificate must chain to; None: that is not checked.
+        at: when it arrives (aware), for its signing time and the certificate. None: the signing time is not judged.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    if data.startswith(b"PK"):
+        explained = _package(memoryview(data), trust, at, None)
+        return replace(explained, findings=_complete(explained.findings, CHECKS[1:]))
+    explained = _request(_sent(data), trust, at)
+    return replace(explained, findings=_complete(explained.findings, CHECKS))
+
+
+def _complete(findings: Sequence[Finding], checks: Sequence[str]) -> tuple[Finding, ...]:
+    """The findings in the order of the checks, with those that could not be made."""
+    skipped = [Finding(each, State.SKIPPED, SKIPPED) for each in {*checks} - {each.check for each in findings}]
+    return tuple(sorted([*findings, *skipped], key=lambda each: checks.index(each.check)))
+
+
+def _request(sent: "_Sent", trust: TrustAnchors | None, at: datetime | None) -> Explanation:
+    try:
+        request_xml, package = request_and_package(sent.content_type, sent.body)
+    except InvalidRequest as error:
+        return Explanation((Finding("request", State.FAULT, str(error)),))
+    request, faults = PortalJobRequest.with_faults(request_xml)
+    found = _package(package, trust, at, sent.sender)
+    own = _findings("request", faults, "It has its two parts, and its XML is as the schema says.")
+    return replace(found, findings=(*own, *found.findings), request=request)
+
+
+def _package(
+    package: memoryview, trust: TrustAnchors | None, at: datetime | None, url_sender: str | None
+) -> Explanation:
+    try:
+        files = archive.read(package, Limits())
+    except InvalidPackage as error:
+        return Explanation((Finding("archive", State.FAULT, str(error)),))
+    findings = _findings("archive", opening.missing(files), f"It is a ZIP file of {len(files)} files.")
+    signature = None
+    if SIGNATURES in files:
+        signature, found = _signature(files, trust, at)
+        findings += found
+    manifest, documents = None, opening.documents_of(files)
+    if MANIFEST in files:
+        manifest, faults = PortalManifest.with_faults(files[MANIFEST])
+        findings += _findings("manifest", faults, "It is as the schema says.")
+    if manifest:
+        well = "They are those that the manifest names."
+        findings += _findings("documents", _document_faults(manifest, documents), well)
+        findings += _sender(manifest, signature, url_sender)
+    sizes = {name: len(content) for name, content in documents.items()}
+    return Explanation(tuple(findings), None, manifest, sizes, signature)
+
+
+def _findings(check: str, faults: Iterable[str], well: str) -> list[Finding]:
+    """A finding for each fault, or one that all is well."""
+    return [Finding(check, State.FAULT, each) for each in faults] or [Finding(check, State.OK, well)]
+
+
+def _signature(
+    files: Mapping[str, memoryview], trust: TrustAnchors | None, at: datetime | None
+) -> tuple[XmlSignature | None, list[Finding]]:
+    try:
+        signature = opening.signature_of(files)
+    except InvalidPackage as error:
+        return None, [Finding("signature", State.FAULT, str(error))]
+    return signature, [
+        *_findings("signature", opening.signature_faults(signature), "It holds for what stands in its XML."),
+        *_findings("files", opening.uncovered(files, signature.files), "Each is signed, and none was changed since."),
+        *_signing_time(signature.signing_time, at),
+        *_findings("certificate", _certificate_faults(signature, at), _described(signature.certificate)),
+        *_chain(signature, trust, at),
+    ]
+
+
+def _signing_time(signing_time: datetime, at: datetime | None) -> list[Finding]:
+    when = f"It was signed at {signing_time.isoformat()}"
+    if at is None:
+        most = asice.SIGNING_TIME_TOLERANCE.seconds
+        told = f"{when}; not judged, since nothing says when it arrives, which must be within {most} s."
+        return [Finding("signing-time", State.SKIPPED, told)]
+    return _findings("signing-time", opening.wrong_time(signing_time, at, asice.SIGNING_TIME_TOLERANCE), f"{when}.")
+
+
+def _certificate_faults(signature: XmlSignature, at: datetime | None) -> Iterator[str]:
+    certificate = signature.certificate
+    if organization_number(certificate) is None:
+        yield (
+            f"The certificate {certificate.subject.rfc4514_string()} has no organization number: sign with an "
+            "organization certificate."
+        )
+    try:
+        check_validity(certificate, at or signature.signing_time)
+    except UntrustedCertificate as error:
+        yield str(error)
+    try:
+        check_signing_use(certificate)
+    except UntrustedCertificate as error:
+        yield str(error)
+
+
+def _described(certificate: x509.Certificate) -> str:
+    name, number = organization_name(certificate), organization_number(certificate)
+    return (
+        f"It is that of {name}, organization number {number}, valid until {certificate.not_valid_after_utc:%Y-%m-%d}."
+    )
+
+
+def _chain(signature: XmlSignature, trust: TrustAnchors | None, at: datetime | None) -> list[Finding]:
+    if trust is None:
+        return [Finding("chain", State.SKIPPED, "Not checked: no trust anchors were given.")]
+    certificate = signature.certificate
+    # Whether it is valid then is told already.
+    valid = min(max(at or signature.signing_time, certificate.not_valid_before_utc), certificate.not_valid_after_utc)
+    try:
+        root = trust.path(certificate, extra=signature.other_certificates, at=valid)[-1]
+    except UntrustedCertificate as error:
+        return [Finding("chain", State.FAULT, str(error))]
+    return [Finding("chain", State.OK, f"It leads to {root.subject.rfc4514_string()}.")]
+
+
+def _document_faults(manifest: PortalManifest, documents: Mapping[str, memoryview]) -> Iterator[str]:
+    yield from asice.misnamed([each.href for each in manifest.documents], documents)
+    for asked in manifest.documents:
+        if asked.href in documents:
+            yield from _content_faults(asked, documents[asked.href])
+    size = sum(map(len, documents.values()))
+    if size > MAX_BYTES:
+        yield f"The documents hold {size} bytes together: at most {MAX_BYTES} can be signed."
+
+
+def _content_faults(asked: ManifestDocument, content: memoryview) -> Iterator[str]:
+    if asked.media_type == FileType.PDF:
+        if b"%PDF-" not in bytes(content[:1024]):
+            yield f"{asked.href}: The document is not a PDF; send one, or text as {FileType.TXT}."
+    elif asked.media_type == FileType.TXT:
+        try:
+            str(content, "utf-8")
+        except UnicodeDecodeError as error:
+            yield f"{asked.href}: The text is not UTF-8 at byte {error.start}: save it as UTF-8 and send that."
+    else:
+        yield f"{asked.href} has the media type {asked.media_type!r}: send {FileType.PDF} or {FileType.TXT}."
+
+
+def _sender(manifest: PortalManifest, signature: XmlSignature | None, url_sender: str | None) -> list[Finding]:
+    if url_sender and (faults := [*manifest.wrong_sender(url_sender)]):
+        return _findings("sender", faults, "")
+    signer = organization_number(signature.certificate) if signature else None
+    if signer in (None, manifest.sender):
+        return [Finding("sender", State.OK, f"It is {manifest.sender}.")]
+    told = f"{signer} signed for {manifest.sender}, which must have authorized it as its broker."
+    return [Finding("sender", State.WARNING, told)]
+
+
+def _signer(signer: Signer) -> dict[str, Any]:
+    contact = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
+    told = contact if isinstance(contact, Notifications) else None
+    return {
+        "identity_number": _masked(signer.identifier),
+        "email": told.email.address if told and told.email else None,
+        "sms": told.sms.number if told and told.sms else None,
+        "order": signer.order,
+        "signature_type": signer.signature_type,
+    }
+
+
+def _masked(identifier: PersonalIdentificationNumber | ContactInformation) -> str | None:
+    return f"{identifier.value[:6]}*****" if isinstance(identifier, PersonalIdentificationNumber) else None
+
+
+def _asked(name: str, manifest: PortalManifest | None) -> dict[str, str | None]:
+    asked = next((each for each in manifest.documents if each.href == name), None) if manifest else None
+    return {"title": asked.title if asked else None, "media_type": asked.media_type if asked else None}
+
+
+def _owner(certificate: x509.Certificate) -> dict[str, str | None]:
+    return {"name": organization_name(certificate), "organization_number": organization_number(certificate)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A create request's body and what its head says; the sender is that of the URL."""
+
+    content_type: str
+    body: bytes
+    sender: str | None = None
+
+
+def _sent(data: bytes) -> _Sent:
+    if alone := _BOUNDARY.match(data):
+        return _Sent(f'multipart/mixed; boundary="{alone[1].decode("latin-1")}"', data)
+    end = _HEAD_END.search(data)
+    if end is None:
+        raise InvalidInput(_NEITHER)
+    head, body = data[: end.start()], data[end.end() :]
+    first, _, rest = head.partition(b"\n")
+    headers = BytesHeaderParser().parsebytes(rest if b" HTTP/" in first else head)
+    if "Content-Type" not in headers:
+        raise InvalidInput(_NEITHER)
+    if "chunked" in headers.get("Transfer-Encoding", "").lower():
+        body = _joined(body)
+    sender = _SENDER.match(first)
+    return _Sent(str(headers["Content-Type"]), body, sender[1].decode() if sender else None)
+
+
+def _joined(chunks: bytes) -> bytes:
+    """The body that was sent in chunks (RFC 9112, 7.1); as it stands when what recorded it has joined them already."""
+    joined, position = [], 0
+    while size := _CHUNK.match(chunks, position):
+        position = size.end() + int(size[1], 16) + 2
+        joined.append(chunks[size.end() : position - 2])
+    return b"".join(joined) if joined else chunks

@@ -1,0 +1,100 @@
+"""What commands have in common: reading files, telling a person at a terminal or a program, ending."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+    from rich.console import Console
+
+    from segl.core.certificates import TrustAnchors
+    from segl.sdk.findings import Finding
+
+WRONG_USAGE = 2
+_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "fault": ("✗", "red"), "skipped": ("–", "bright_black")}
+_IDENTITY_NUMBER = re.compile(r"(?<!\d)(\d{6})[ .-]?\d{5}(?!\d)")
+
+
+def console() -> "Console":
+    """Where text is printed as it is, in whole lines."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, soft_wrap=True)
+
+
+def safe(text: str) -> str:
+    """Text from a stranger's file, without characters that could steer the terminal."""
+    return "".join(each if each.isprintable() else "�" for each in text)
+
+
+def masked(text: str) -> str:
+    """Text without the last five digits of what could be a national identity number."""
+    return _IDENTITY_NUMBER.sub(r"\1*****", text)
+
+
+def print_json(told: Any, *, mask: bool = False) -> None:
+    """Print for a program; with `mask`, without what could be national identity numbers."""
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    typer.echo(masked(text) if mask else text)
+
+
+def print_findings(to: "Console", findings: Sequence["Finding"]) -> None:
+    """A line for each finding, and one for all together."""
+    for each in findings:
+        mark, color = _MARKS[each.state]
+        to.print(f"  {mark} {each.check:<13}", style=color, end="")
+        to.print(safe(masked(each.sentence)))
+    count = Counter(str(each.state) for each in findings)
+    told = [f"{number} {word}{'' if number == 1 else 's'}" for word in ("fault", "warning") if (number := count[word])]
+    to.print()
+    to.print(f"{' and '.join(told).capitalize() or 'Nothing is wrong'}.", style="red" if count["fault"] else "green")
+
+
+def findings_told(findings: Iterable["Finding"]) -> list[dict[str, str]]:
+    """The findings for JSON."""
+    return [{"check": each.check, "state": each.state, "sentence": each.sentence} for each in findings]
+
+
+def all_well(findings: Iterable["Finding"]) -> bool:
+    """Whether no finding is a fault."""
+    return all(each.state != "fault" for each in findings)
+
+
+def file_content(file: Path) -> bytes:
+    """The file's bytes; the command ends when it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        fail(f"{file}: Cannot be read: {error.strerror}.")
+
+
+def trusted(files: Sequence[Path]) -> "TrustAnchors":
+    """The root certificates that were given with --trust, and the intermediates among them."""
+    from segl.core.certificates import TrustAnchors
+
+    anchors = TrustAnchors.of([certificate for file in files for certificate in _certificates(file)])
+    if files and not anchors.anchors:
+        fail("--trust: no root certificate among those given; a root is one that issued itself.")
+    return anchors
+
+
+def _certificates(file: Path) -> "Sequence[Certificate]":
+    from segl.core.certificates import load_pem
+    from segl.core.errors import InvalidInput
+
+    try:
+        return load_pem(file_content(file))
+    except InvalidInput as error:
+        fail(f"--trust {file}: {error}")
+
+
+def fail(sentence: str) -> NoReturn:
+    """End the command, which was used in a wrong way."""
+    typer.echo(f"segl: {sentence}", err=True)
+    raise typer.Exit(WRONG_USAGE)

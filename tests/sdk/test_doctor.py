@@ -1,0 +1,439 @@
+"""What the doctor finds in set-ups with one fault each, over real TLS and a real proxy."""
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from certificates import certificate, private_key, subject
+from connect_proxy import connect_proxy
+from segl.core.keys import PrivateKey
+from segl.sdk import ClientCertificate, Environment, InvalidInput, Proxy, Sender, doctor
+from segl.sdk.doctor import CHECKS, CertificateFiles, examine
+from segl.sdk.findings import Finding, State
+from tls_service import CUSTOMER, SERVICE, Authority, Service, reply, serving
+
+ROOT = Authority("Trusted Root")
+STRANGER = Authority("Another Root")
+OFFICIAL = Authority("Official Production Root")
+NOW = datetime.now(UTC)
+YEAR = (NOW - timedelta(days=30), NOW + timedelta(days=335))
+INTERMEDIATE = subject("Intermediate")
+
+
+def issued(
+    *,
+    by: Authority = ROOT,
+    number: str | None = CUSTOMER,
+    key: Any = None,
+    dates: tuple[datetime, datetime] = YEAR,
+    intermediate: bool = False,
+    ca: bool = False,
+    authentication: bool = True,
+    purposes: list[x509.ObjectIdentifier] | None = None,
+    chain: bool = True,
+    root: bool = True,
+) -> PrivateKey:
+    """An organization's certificate, good but for what is asked for; `chain` and `root` say who comes with it."""
+    identifier = {"organization_identifier": f"NTRNO-{number}"} if number else {}
+    key = key or private_key("customer")
+    root_key = private_key(by.name, "P-256")
+    issuer, issuer_key, above = subject(by.name), root_key, (by.root,)
+    if intermediate:
+        issuer_key = private_key("intermediate", "P-256")
+        above = (certificate(INTERMEDIATE, issuer_key, issuer, root_key, True, True, *YEAR), by.root)
+        issuer = INTERMEDIATE
+    name = subject("Kunde", organization="Kunde AS", **identifier)
+    usages = [x509.ExtendedKeyUsage(purposes)] if purposes else []
+    signed = certificate(name, key, issuer, issuer_key, ca, authentication, *dates, extensions=usages)
+    return PrivateKey(signed, (above if root else above[:-1]) if chain else (), key)
+
+
+def pkcs12_file(key: PrivateKey, folder: Path) -> Path:
+    """A PKCS#12 file whose password is `s3cret`."""
+    file = folder / "organization.p12"
+    encryption = BestAvailableEncryption(b"s3cret")
+    file.write_bytes(pkcs12.serialize_key_and_certificates(b"o", key.key, key.certificate, key.chain, encryption))
+    return file
+
+
+def pem_files(key: PrivateKey, folder: Path, private: Any = None) -> CertificateFiles:
+    """The certificate with its chain, and its private key or another one, as two PEM files."""
+    certificates = b"".join(each.public_bytes(Encoding.PEM) for each in (key.certificate, *key.chain))
+    (folder / "customer.pem").write_bytes(certificates)
+    pem = (private or key.key).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "customer.key").write_bytes(pem)
+    return CertificateFiles(folder / "customer.pem", folder / "customer.key")
+
+
+@dataclass
+class SetUp:
+    """A set-up that is as it should be until a test changes it."""
+
+    folder: Path
+    service: Service
+    environment: Environment
+    certificate: ClientCertificate | CertificateFiles
+    sender: Sender | None = None
+    proxy: Proxy | None = None
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    def examined(self) -> dict[str, Finding]:
+        found = examine(self.environment, self.certificate, self.sender, proxy=self.proxy)
+        return {each.check: each for each in found}
+
+    def show(self, **unlike: Any) -> None:
+        """Have a certificate of another kind."""
+        self.certificate = pem_files(issued(**unlike), self.folder)
+
+    def api_root(self, api_root: str) -> None:
+        self.environment = replace(self.environment, api_root=api_root)
+
+    def serve(self, owner: Authority, number: str, clients: Authority) -> None:
+        """Have another server."""
+        self.service = self.stack.enter_context(serving(owner.organization(number), clients, self.folder))
+        self.api_root(self.service.api_root)
+
+    def refuse(self, status: int, code: str, message: str) -> None:
+        """Have the service answer with an error."""
+        body = (
+            f'<error xmlns="http://signering.posten.no/schema/v1"><error-code>{code}</error-code>'
+            f"<error-message>{message}</error-message><error-type>CLIENT</error-type></error>"
+        ).encode()
+        self.service.answer = lambda handler: reply(handler, status, body, Content_Type="application/xml")
+
+    def clock(self, lead: timedelta) -> None:
+        """Have the service's clock so far ahead of ours."""
+
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            handler.date_time_string = lambda *_: format_datetime(datetime.now(UTC) + lead, usegmt=True)  # type: ignore[method-assign]
+            reply(handler, 200, b"You are welcome")
+
+        self.service.answer = answer
+
+    def through_proxy(self, password: str = "s3cret") -> None:
+        proxy = self.stack.enter_context(connect_proxy("segl:s3cret"))
+        self.proxy = Proxy(proxy.url, "segl", password)
+
+
+@pytest.fixture
+def set_up(service: Service, tmp_path: Path) -> Iterator[SetUp]:
+    environment = Environment(service.api_root, ROOT.pem(), SERVICE)
+    good = SetUp(tmp_path, service, environment, pem_files(issued(), tmp_path))
+    with good.stack:
+        yield good
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    """A port that is taken but on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def states(found: dict[str, Finding], state: State) -> set[str]:
+    return {each.check for each in found.values() if each.state is state}
+
+
+@pytest.mark.parametrize("form", ["PEM", "PKCS#12", "loaded", "through a proxy", "with intermediate"])
+def test_a_set_up_as_it_should_be_is_called_well(set_up: SetUp, form: str) -> None:
+    if form == "PKCS#12":
+        set_up.certificate = CertificateFiles(pkcs12_file(issued(), set_up.folder), password="s3cret")
+    elif form == "loaded":
+        set_up.certificate = ClientCertificate.from_pkcs12(pkcs12_file(issued(), set_up.folder), "s3cret")
+    elif form == "through a proxy":
+        set_up.through_proxy()
+    elif form == "with intermediate":
+        set_up.show(intermediate=True)
+
+    found = set_up.examined()
+
+    assert [*found] == [each for each in CHECKS if each != ("network" if set_up.proxy else "proxy")]
+    assert states(found, State.OK) == {*found}, found
+    assert found["certificate"].sentence == "It is that of Kunde AS, organization number 123456789."
+    assert found["access"].sentence == "The service says: You are welcome"
+    assert len(set_up.service.requests) == 1
+
+
+def _missing(set_up: SetUp) -> None:
+    set_up.certificate = CertificateFiles(set_up.folder / "missing.p12")
+
+
+def _no_pkcs12(set_up: SetUp) -> None:
+    (set_up.folder / "odd.p12").write_bytes(b"%PDF-1.7")
+    set_up.certificate = CertificateFiles(set_up.folder / "odd.p12")
+
+
+def _wrong_password(set_up: SetUp) -> None:
+    set_up.certificate = CertificateFiles(pkcs12_file(issued(), set_up.folder), password="wr0ng")
+
+
+def _other_key(set_up: SetUp) -> None:
+    set_up.certificate = pem_files(issued(), set_up.folder, private_key("somebody else"))
+
+
+def _encrypted_key(set_up: SetUp) -> None:
+    files = pem_files(issued(), set_up.folder)
+    key, encryption = private_key("customer"), BestAvailableEncryption(b"s3cret")
+    (set_up.folder / "customer.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+    set_up.certificate = replace(files, password="wr0ng")
+
+
+def _weak_key(set_up: SetUp) -> None:
+    set_up.show(key=rsa.generate_private_key(65537, 1024))
+
+
+def _unknown_organization(set_up: SetUp) -> None:
+    set_up.refuse(403, "NOT_AUTHORIZED", "The organization 123456789 is not registered here.")
+
+
+def _unauthorized_broker(set_up: SetUp) -> None:
+    set_up.sender = Sender("987654321")
+    set_up.refuse(403, "BROKER_NOT_AUTHORIZED", "No.")
+
+
+def _no_api(set_up: SetUp) -> None:
+    set_up.service.answer = lambda handler: reply(handler, 404, b"<html>")
+
+
+def _silent(set_up: SetUp) -> None:
+    set_up.service.answer = lambda handler: setattr(handler, "close_connection", True)
+
+
+def _proxy_down(set_up: SetUp) -> None:
+    set_up.proxy = Proxy("http://127.0.0.1:1")
+
+
+def _plain_http(set_up: SetUp) -> None:
+    """The proxy speaks HTTP, not TLS."""
+    proxy = set_up.stack.enter_context(connect_proxy("segl:s3cret"))
+    set_up.api_root(f"https://127.0.0.1:{proxy.port}/api")
+
+
+TOMORROW = NOW + timedelta(days=1)
+YESTERDAY = NOW - timedelta(days=1)
+Break = Callable[[SetUp], object]
+# What is broken; which check finds it, and how it says so.
+FAULTS: dict[str, tuple[Break, str, str]] = {
+    "no file": (_missing, "certificate", "Cannot read '.*missing.p12': No such file or directory"),
+    "no PKCS#12": (_no_pkcs12, "certificate", "Could not deserialize PKCS12 data. Check the file and the password"),
+    "wrong password": (_wrong_password, "certificate", "Invalid password .* Check the file and the password"),
+    "no organization": (lambda it: it.show(number=None), "certificate", "has no organization number. Use an org"),
+    "another's key": (_other_key, "private-key", "does not belong to the certificate .*; give the two"),
+    "key encrypted": (_encrypted_key, "private-key", "Incorrect password, could not decrypt key"),
+    "elliptic curve": (
+        lambda it: it.show(key=private_key("customer's curve", "P-256")),
+        "private-key",
+        "the API wants RSA: order an RSA certificate",
+    ),
+    "weak key": (_weak_key, "private-key", "has 1024 bits, and 2048 are needed"),
+    "for signing alone": (lambda it: it.show(authentication=False), "key-usage", "use the one for authentication"),
+    "for servers": (
+        lambda it: it.show(purposes=[ExtendedKeyUsageOID.SERVER_AUTH]),
+        "key-usage",
+        "extended key usage lacks clientAuth",
+    ),
+    "a CA's": (lambda it: it.show(ca=True), "key-usage", "is a CA's, .* Use an organization certificate"),
+    "expired": (lambda it: it.show(dates=(YEAR[0], YESTERDAY)), "validity", r"expired \d{4}-.*; use a new one"),
+    "not yet": (lambda it: it.show(dates=(TOMORROW, YEAR[1])), "validity", "is not valid before .*; the time is"),
+    "from elsewhere": (lambda it: it.show(by=STRANGER), "chain", "does not lead to .* but to CN=Another Root"),
+    "from elsewhere, without the root": (
+        lambda it: it.show(by=STRANGER, intermediate=True, root=False),
+        "chain",
+        "does not lead to .* but to CN=Another Root",
+    ),
+    "chain left out": (
+        lambda it: it.show(intermediate=True, chain=False),
+        "chain",
+        "incomplete: the certificate of CN=Intermediate .* Export it with its whole chain",
+    ),
+    "no such host": (lambda it: it.api_root("https://nowhere.invalid/api"), "network", "host of .* is not found"),
+    "no host": (lambda it: it.api_root("https:///api"), "network", "host of .* is not found"),
+    "no such port": (lambda it: it.api_root("https://127.0.0.1:99999/api"), "network", "not found .*Port out of range"),
+    "nobody there": (lambda it: it.api_root("https://127.0.0.1:1/api"), "network", "accepts no connection .*refused"),
+    "proxy down": (_proxy_down, "proxy", "http://127.0.0.1:1 accepts no connection .*refused"),
+    "proxy refuses": (lambda it: it.through_proxy("wr0ng"), "proxy", "proxy refused .*407.*check the Proxy and its"),
+    "server from elsewhere": (
+        lambda it: it.serve(STRANGER, SERVICE, ROOT),
+        "server",
+        "does not chain to the environment's trust anchors",
+    ),
+    "another's server": (
+        lambda it: it.serve(ROOT, "999999999", ROOT),
+        "server",
+        "belongs to Organization 999999999, with the number 999999999, not 984661185",
+    ),
+    "no TLS": (_plain_http, "server", "No answer .*SSL.*check the API root"),
+    "refused in TLS": (lambda it: it.serve(ROOT, SERVICE, STRANGER), "access", "ended the TLS connection .*complete"),
+    "not let in": (_unknown_organization, "access", "not registered here. .*Ask those who run the service to let"),
+    "not the API": (_no_api, "access", "404 without saying why. Check the API root"),
+    "no answer": (_silent, "access", "No answer .*disconnected"),
+    "broker": (_unauthorized_broker, "sender", "123456789 is not authorized as broker of 987654321: have 987654321"),
+    "clock ahead": (lambda it: it.clock(timedelta(seconds=-60)), "clock", "[56][0-9] s ahead of .* set its clock by N"),
+    "clock behind": (lambda it: it.clock(timedelta(seconds=60)), "clock", "[56][0-9] s behind .* set its clock by NTP"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_found_where_it_is(set_up: SetUp, name: str) -> None:
+    damage, check, sentence = FAULTS[name]
+    damage(set_up)
+
+    found = set_up.examined()
+
+    [first, *_] = [each for each in found.values() if each.state is State.FAULT]
+    assert first.check == check, found
+    assert_says(first, sentence)
+    assert not re.search("s3cret|wr0ng", " ".join(each.sentence for each in found.values()))
+
+
+def assert_says(finding: Finding, sentence: str) -> None:
+    assert re.search(sentence, finding.sentence), finding.sentence
+
+
+def test_what_hangs_on_a_fault_is_not_checked_and_all_else_is(set_up: SetUp) -> None:
+    _other_key(set_up)
+    found = set_up.examined()
+    assert states(found, State.FAULT) == {"private-key"}
+    assert states(found, State.SKIPPED) == {"server", "access", "clock"}
+
+    set_up.show()
+    set_up.api_root("https://nowhere.invalid/api")
+    set_up.sender = Sender("987654321")
+    found = set_up.examined()
+    assert states(found, State.SKIPPED) == {"server", "access", "clock"}
+    assert states(found, State.WARNING) == {"sender"}
+    assert_says(found["sender"], "123456789's and the sender is 987654321, .* service could not be asked whether")
+
+
+def test_several_faults_are_found_at_once(set_up: SetUp) -> None:
+    set_up.show(by=STRANGER, number=None, dates=(YEAR[0], YESTERDAY), authentication=False)
+    set_up.api_root("https://nowhere.invalid/api")
+
+    assert states(set_up.examined(), State.FAULT) == {"certificate", "key-usage", "validity", "chain", "network"}
+
+
+def test_a_certificate_that_tls_does_not_take_is_told(set_up: SetUp) -> None:
+    _weak_key(set_up)
+
+    assert_says(set_up.examined()["access"], "TLS on this machine does not take the certificate .*KEY_TOO_SMALL")
+
+
+def test_a_certificate_for_another_environment_is_called_that(set_up: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    production = replace(Environment.PRODUCTION, trust_anchors=OFFICIAL.pem())
+    monkeypatch.setitem(doctor._OFFICIAL, "production", production)
+    set_up.show(by=OFFICIAL)
+
+    assert_says(
+        set_up.examined()["chain"],
+        "Wrong environment: it is a certificate for production, such as https://api.signering.posten.no/api, and "
+        "https://127.0.0.1:[0-9]+/api is none",
+    )
+
+
+def test_an_intermediate_that_only_the_environment_has_is_a_warning(set_up: SetUp) -> None:
+    [intermediate, _] = issued(intermediate=True).chain
+    pem = ROOT.pem() + intermediate.public_bytes(Encoding.PEM)
+    set_up.environment = replace(set_up.environment, trust_anchors=pem)
+    set_up.show(intermediate=True, chain=False)
+
+    assert_says(set_up.examined()["chain"], "incomplete: .* of CN=Intermediate .* up to the service to know it")
+    assert set_up.examined()["chain"].state is State.WARNING
+
+
+def test_a_chain_that_the_service_takes_is_no_fault(set_up: SetUp) -> None:
+    """Its own certificate may come from elsewhere than those that it wants of its clients."""
+    set_up.serve(ROOT, SERVICE, STRANGER)
+    set_up.show(by=STRANGER)
+
+    found = set_up.examined()
+
+    assert states(found, State.WARNING) == {"chain"}
+    assert states(found, State.FAULT) == set()
+    assert_says(found["chain"], "does not lead to .* This service took it all the same.")
+
+
+def test_a_certificate_that_expires_soon_is_a_warning(set_up: SetUp) -> None:
+    set_up.show(dates=(YEAR[0], NOW + timedelta(days=29, hours=12)))
+
+    found = set_up.examined()
+
+    assert states(found, State.WARNING) == {"validity"}
+    assert_says(found["validity"], "expires .*, in 29 days: order a new one now")
+
+
+@pytest.mark.parametrize("dates", [(YEAR[0], YESTERDAY), (TOMORROW, YEAR[1])])
+def test_the_chain_of_a_certificate_is_judged_apart_from_its_validity(
+    set_up: SetUp, dates: tuple[datetime, datetime]
+) -> None:
+    lasting = Authority(ROOT.name, YEAR)
+    set_up.environment = replace(set_up.environment, trust_anchors=lasting.pem())
+    set_up.show(by=lasting, dates=dates)
+
+    found = set_up.examined()
+
+    assert (found["validity"].state, found["chain"].state) == (State.FAULT, State.OK)
+
+
+def test_an_authorized_broker_is_told(set_up: SetUp) -> None:
+    set_up.sender = Sender("987654321")
+
+    found = set_up.examined()
+
+    assert states(found, State.OK) == {*found}
+    assert found["sender"].sentence == "123456789 is authorized as broker of 987654321."
+    [(_, path, _, _)] = set_up.service.requests
+    assert path == "/api/987654321"
+
+
+def test_a_clock_that_drifts_is_a_warning(set_up: SetUp) -> None:
+    set_up.clock(timedelta(seconds=-3))
+
+    assert_says(set_up.examined()["clock"], "[34] s ahead of the service's: set it by NTP")
+    assert set_up.examined()["clock"].state is State.WARNING
+
+
+def test_a_service_that_tells_no_time_leaves_the_clock_unchecked(set_up: SetUp) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response_only(200)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    set_up.service.answer = answer
+
+    assert states(set_up.examined(), State.SKIPPED) == {"clock"}
+
+
+def test_a_network_that_swallows_everything_is_told(set_up: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
+    def swallow(*_: object) -> socket.socket:
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", swallow)
+
+    assert_says(set_up.examined()["network"], "did not answer within 10 s: check it, and whether a firewall")
+
+
+def test_unreadable_trust_anchors_are_wrong_usage(set_up: SetUp) -> None:
+    set_up.environment = replace(set_up.environment, trust_anchors=b"nothing")
+
+    with pytest.raises(InvalidInput, match="No certificates can be read"):
+        set_up.examined()
