@@ -92,6 +92,22 @@ def test_the_tables_of_a_file(file: Path) -> None:
     assert [each.broker_for for each in configuration.organizations] == [("310248711",)]
 
 
+def test_what_belongs_to_the_contact_register_is_wanted_with_it_alone(file: Path) -> None:
+    register = load(file).contact_register
+    assert register is not None
+    assert (register.client_id, register.scope) == ("segl", "krr:global/kontaktinformasjon.read")
+    assert register.issuer == "http://127.0.0.1:8080/maskinporten/"
+    head, _, table = file.read_text().partition("[contact_register]")
+    table, _, tail = table.partition("\n\n")
+    file.write_text(f"{head}{tail}")
+    assert load(file).contact_register is None
+    told = refused(file, SEGL_CONTACT_REGISTER_URL="https://kontaktregisteret.no")
+    names = ("token_endpoint", "issuer", "client_id", "certificate", "private_key")
+    assert [each.partition(" is missing")[0] for each in told] == [
+        f"The setting `contact_register.{name}`" for name in names
+    ]
+
+
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
@@ -122,6 +138,12 @@ def test_the_tables_of_a_file(file: Path) -> None:
         ({"SEGL_MAIL_SENDER": " "}, "SEGL_MAIL_SENDER is ' ': write a text."),
         ({"SEGL_MAIL_PASSWORD_FILE": "gone"}, "the file cannot be read (No such file or directory)"),
         ({"SEGL_API_LISTEN": "h:1", "SEGL_API_CERTIFICATE": "c"}, "The setting `api.private_key` is missing"),
+        (
+            {"SEGL_CONTACT_REGISTER_URL": "http://h/krr"},
+            "write https://HOST/PATH; without TLS everyone on the way could",
+        ),
+        ({"SEGL_CONTACT_REGISTER_URL": "krr"}, "write https://HOST/PATH; without TLS everyone"),
+        ({"SEGL_CONTACT_REGISTER_TOKEN_ENDPOINT": "https://h:x/"}, "_TOKEN_ENDPOINT is 'https://h:x/': write https://"),
         ({"SEGL_ORGANIZATIONS_NAME": "x"}, "The environment variable SEGL_ORGANIZATIONS_NAME is no setting"),
     ],
 )

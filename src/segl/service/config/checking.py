@@ -11,11 +11,12 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from segl.core.certificates import TrustAnchors, check_commitment, check_validity, load_pem
 from segl.core.errors import SeglError, UntrustedCertificate
 from segl.core.keys import PrivateKey
-from segl.service.config.configuration import Configuration, KeyFiles
+from segl.service.config.configuration import Configuration, ContactRegister, KeyFiles
 from segl.service.config.reading import ConfigurationError, gathered
 
 # What the subject of the root says in a sandbox's throw-away PKI, and nowhere else.
@@ -35,6 +36,7 @@ def check_certificates(configuration: Configuration) -> None:
             lambda: _check_seal(configuration),
             lambda: _check_signer_ca(configuration),
             lambda: _check_server(configuration.api.tls),
+            lambda: _check_contact_register(configuration.contact_register),
         ]
     )
 
@@ -155,6 +157,19 @@ def _check_server(files: KeyFiles | None) -> None:
             check_validity(each, datetime.now(UTC))
         for issued, issuer in pairwise([key.certificate, *key.chain]):
             _check_issued(issued, issuer)
+
+
+def _check_contact_register(register: ContactRegister | None) -> None:
+    if register is None:
+        return
+    with _naming("contact_register.certificate"):
+        key = read_key(register.key)
+        check_validity(key.certificate, datetime.now(UTC))
+        if not isinstance(key.key, rsa.RSAPrivateKey):
+            raise UntrustedCertificate(
+                f"the key of {key.certificate.subject.rfc4514_string()} is none that Maskinporten takes: "
+                "name an organization certificate with an RSA key."
+            )
 
 
 def _check_issued(issued: x509.Certificate, issuer: x509.Certificate) -> None:

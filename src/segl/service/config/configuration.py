@@ -106,6 +106,22 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactRegister:
+    """The common contact register (KRR) at `url`, and the Maskinporten client that may ask it.
+
+    `issuer` is the token server's name, as it is in its grants; `key` is the organization certificate they are signed
+    with.
+    """
+
+    url: str
+    token_endpoint: str
+    issuer: str
+    client_id: str
+    scope: str
+    key: KeyFiles
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything the service is told from outside.
 
@@ -115,7 +131,7 @@ class Configuration:
     documents: who loses it loses the documents. `worker_listen` is where a worker tells of its health. A sender that
     calls more often than `calls_per_second` (0: no number) is blocked for a while. Senders may delete documents
     `deletable_after` the job was completed. `sms_gateway` is the dotted name of what sends text messages
-    (`segl.service.notifications.sms`); without one none are sent.
+    (`segl.service.notifications.sms`); without one none are sent. Without a `contact_register` nobody is looked up.
     """
 
     folder: Path
@@ -131,6 +147,7 @@ class Configuration:
     seal_root: Path
     signer_ca: KeyFiles
     mail: Mail
+    contact_register: ContactRegister | None
     api: Api
     web: Web
     worker_listen: Address | None
@@ -168,6 +185,7 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         seal_root=seal.take("root", file),
         signer_ca=_key_files(table.table("signer_ca")),
         mail=_mail(table.table("mail")),
+        contact_register=_contact_register(table.table("contact_register")),
         api=_api(table.table("api")),
         web=_web(table.table("web")),
         worker_listen=table.table("worker").optional("listen", address),
@@ -204,7 +222,7 @@ def _web_root(sandbox: bool) -> reading.Parser[str]:
     def parse(value: Any) -> str:
         url = reading.web_url(schemes=["https", "http"], path="")(value)
         parts = urlsplit(url)
-        if parts.scheme == "http" and not sandbox and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        if parts.scheme == "http" and not sandbox and parts.hostname not in reading.THIS_MACHINE:
             raise ValueError("write https://HOST, since everyone on the way could read and change pages without TLS")
         return url
 
@@ -242,9 +260,23 @@ def _proxy(table: Table) -> ProxyListener | None:
     return ProxyListener(listen, trusted, header) if listen is not None else None
 
 
-def _default_with(listen: Address | None) -> Any:
-    """What belongs to a listener may be left out only when there is none."""
-    return None if listen is None else REQUIRED
+def _contact_register(table: Table) -> ContactRegister | None:
+    url = table.optional("url", reading.secure_url)
+    default = _default_with(url)
+    register = ContactRegister(
+        url=url or "",
+        token_endpoint=table.take("token_endpoint", reading.secure_url, default),
+        issuer=table.take("issuer", text, default),
+        client_id=table.take("client_id", text, default),
+        scope=table.take("scope", text, default="krr:global/kontaktinformasjon.read"),
+        key=_key_files(table, default),
+    )
+    return register if url is not None else None
+
+
+def _default_with(first: object) -> Any:
+    """What belongs to a listener or a service may be left out only when there is none."""
+    return None if first is None else REQUIRED
 
 
 def _web(table: Table) -> Web:

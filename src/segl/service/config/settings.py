@@ -129,6 +129,7 @@ SEGL_REQUEUE_AFTER = SEGL.requeue_after
 SEGL_POLL_INTERVAL = SEGL.poll_interval
 SEGL_CALLS_PER_SECOND = SEGL.calls_per_second
 SEGL_DELETABLE_AFTER = SEGL.deletable_after
+SEGL_CONTACT_REGISTER = SEGL.contact_register
 SEGL_SMS_GATEWAY = SEGL.sms_gateway
 SEGL_REVOCATION = SEGL.revocation
 SEGL_SIGNING_TIME_TOLERANCE = SEGL.signing_time_tolerance

@@ -6,7 +6,7 @@ from pathlib import Path
 import django
 
 from segl.service.config import checking
-from segl.service.config.configuration import Configuration
+from segl.service.config.configuration import Configuration, ContactRegister
 
 
 def start(configuration: Path) -> Configuration:
@@ -26,7 +26,26 @@ def start(configuration: Path) -> Configuration:
             trust=checking.seal_trust(settings),
         )
     )
+    if settings.contact_register:
+        _configure(settings.contact_register)
     return settings
+
+
+def _configure(told: ContactRegister) -> None:
+    from segl.service.notifications import contact_register, remote
+    from segl.service.notifications.maskinporten import Maskinporten
+
+    http = remote.client()
+    maskinporten = Maskinporten(
+        token_endpoint=told.token_endpoint,
+        issuer=told.issuer,
+        client_id=told.client_id,
+        scope=told.scope,
+        key=checking.read_key(told.key),
+        http=http,
+    )
+    register = contact_register.HttpContactRegister(told.url, maskinporten=maskinporten, http=http)
+    contact_register.configure(register)
 
 
 def set_up(configuration: Path) -> Configuration:
