@@ -46,7 +46,22 @@ def terms(sector: Sector, manifest: PortalManifest) -> Terms:
     for number, signer in enumerate(manifest.signers, 1):
         _check_reachable(number, signer)
         sector_rules.check_lookup(sector, number, signer)
+        _check_register(number, signer)
     return Terms(level, types)
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether mail could be sent there."""
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def is_mobile_number(text: str) -> bool:
+    """Whether a text message could be sent there: numbers are written in many ways, and none without digits."""
+    return any(each.isdecimal() for each in text)
 
 
 def check_size(size: int) -> None:
@@ -93,7 +108,7 @@ def _check_reachable(number: int, signer: Signer) -> None:
     contact = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
     if contact is None or isinstance(contact, NotificationsUsingLookup):
         return
-    if contact.sms and not any(each.isdecimal() for each in contact.sms.number):
+    if contact.sms and not is_mobile_number(contact.sms.number):
         raise NotAllowedError(
             "MOBILE_NUMBER_NOT_USABLE",
             f"The mobile number of signer {number} has no digits: give one like 99999999, or leave sms out.",
@@ -106,11 +121,19 @@ def _check_reachable(number: int, signer: Signer) -> None:
                 "give an e-mail address too.",
             )
         return
-    try:
-        validate_email(contact.email.address)
-    except ValidationError:
+    if not is_mail_address(contact.email.address):
         raise NotAllowedError(
             "EMAIL_ADDRESS_NOT_USABLE",
             f"The e-mail address of signer {number} is none that mail could be sent to: "
             "give one like name@example.com.",
-        ) from None
+        )
+
+
+def _check_register(number: int, signer: Signer) -> None:
+    """Whom nobody looks up is never told."""
+    if isinstance(signer.notifications, NotificationsUsingLookup) and settings.SEGL_CONTACT_REGISTER is None:
+        raise NotAllowedError(
+            "CONTACT_REGISTER_NOT_AVAILABLE",
+            f"Signer {number} has notifications-using-lookup, and this service has no contact register: "
+            "give notifications with an e-mail address.",
+        )
