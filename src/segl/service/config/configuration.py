@@ -21,6 +21,7 @@ from segl.service.config.reading import REQUIRED, Address, Network, Table, addre
 PROXY_HEADERS = ("Client-Cert", "X-SSL-Client-Cert")
 """What a proxy may put the client's certificate into: as RFC 9440 says, or escaped PEM as nginx writes it."""
 
+_HTTP_GATEWAY = "segl.service.notifications.sms.HttpSmsGateway"
 _A_YEAR = 365 * 24 * 3600
 
 
@@ -106,6 +107,19 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Sms:
+    """How text messages leave: through the class with the dotted name `gateway`; without one none are sent.
+
+    The others are what the gateway over HTTP needs (`segl.service.notifications.sms.HttpSmsGateway`).
+    """
+
+    gateway: str = ""
+    url: str = ""
+    sender: str = ""
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ContactRegister:
     """The common contact register (KRR) at `url`, and the Maskinporten client that may ask it.
 
@@ -130,8 +144,7 @@ class Configuration:
     `seal_root` is the root certificate that the seal chains to. `master_key` (32 bytes) wraps the key of every job's
     documents: who loses it loses the documents. `worker_listen` is where a worker tells of its health. A sender that
     calls more often than `calls_per_second` (0: no number) is blocked for a while. Senders may delete documents
-    `deletable_after` the job was completed. `sms_gateway` is the dotted name of what sends text messages
-    (`segl.service.notifications.sms`); without one none are sent. Without a `contact_register` nobody is looked up.
+    `deletable_after` the job was completed. Without a `contact_register` nobody is looked up.
     """
 
     folder: Path
@@ -147,6 +160,7 @@ class Configuration:
     seal_root: Path
     signer_ca: KeyFiles
     mail: Mail
+    sms: Sms
     contact_register: ContactRegister | None
     api: Api
     web: Web
@@ -157,7 +171,6 @@ class Configuration:
     poll_interval: timedelta
     calls_per_second: int
     deletable_after: timedelta
-    sms_gateway: str
     signing_time_tolerance: timedelta
 
 
@@ -185,6 +198,7 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         seal_root=seal.take("root", file),
         signer_ca=_key_files(table.table("signer_ca")),
         mail=_mail(table.table("mail")),
+        sms=_sms(table.table("sms")),
         contact_register=_contact_register(table.table("contact_register")),
         api=_api(table.table("api")),
         web=_web(table.table("web")),
@@ -195,7 +209,6 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         poll_interval=table.take("poll_interval_seconds", reading.seconds(0, _A_YEAR), default=600),
         calls_per_second=table.take("calls_per_second", reading.whole(0, 1000), default=10),
         deletable_after=table.take("deletable_after_seconds", reading.seconds(0, _A_YEAR), default=24 * 3600),
-        sms_gateway=table.table("sms").optional("gateway", text) or "",
         signing_time_tolerance=table.take("signing_time_tolerance_seconds", reading.seconds(0, 3600), default=5),
     )
     table.check()
@@ -244,6 +257,18 @@ def _mail(table: Table) -> Mail:
         encryption=table.take("encryption", reading.one_of("none", "starttls", "tls"), default="none"),
         user=table.optional("user", text) or "",
         password=table.optional("password_file", _content_in(table.folder)) or password or "",
+    )
+
+
+def _sms(table: Table) -> Sms:
+    url, gateway = table.optional("url", reading.secure_url), table.optional("gateway", text)
+    if url and gateway:
+        table.refuse("`sms.url` and `sms.gateway` are two ways for text messages to leave: write one of them.")
+    return Sms(
+        gateway=gateway or (url and _HTTP_GATEWAY) or "",
+        url=url or "",
+        sender=table.take("sender", text, _default_with(url)) or "",
+        token=table.optional("token_file", _content_in(table.folder)) or "",
     )
 
 
