@@ -85,6 +85,13 @@ def test_a_signer_is_looked_up_at_once_and_then_told(woken: list[str]) -> None:
     assert told(job) == 0
 
 
+def test_a_signer_of_a_job_for_later_is_looked_up_at_once_too(woken: list[str]) -> None:
+    job = create(looked_up(), availability=Availability(activation_time=clock.now() + A_DAY))
+    assert woken == ["woken"]
+    answer(job)
+    assert planned(job) == []
+
+
 @pytest.mark.parametrize(
     ("sms", "found", "seconds", "expected"),
     [
