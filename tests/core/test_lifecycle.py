@@ -88,14 +88,33 @@ def test_a_job_that_ended_cannot_be_cancelled() -> None:
     assert refused.value.status is Status.NOT_APPLICABLE
 
 
+@pytest.mark.parametrize("status", [Status.RESERVED, Status.CONTACT_INFORMATION_MISSING])
+@pytest.mark.parametrize("number", [2, 3])
+def test_one_who_cannot_be_reached_ends_it_whose_ever_turn_it_is(number: int, status: Status) -> None:
+    state = lifecycle.end_unreached(lifecycle.sign(job(0, 0, 1), 1), number, status)
+    assert state[1].status is SIGNED
+    assert state[number].status is status
+    assert state[5 - number].status is Status.NOT_APPLICABLE
+    assert state.status is PortalJobStatus.FAILED
+
+
+def test_one_who_has_signed_or_ended_was_reached() -> None:
+    going_on = lifecycle.sign(job(0, 0), 1)
+    for state in (going_on, lifecycle.cancel(going_on)):
+        assert not state.is_waiting(1)
+        with pytest.raises(IllegalStepError, match="no longer waits"):
+            lifecycle.end_unreached(state, 1, Status.RESERVED)
+
+
 @st.composite
 def steps(draw: st.DrawFn) -> tuple[str, Step]:
     number = draw(st.integers(1, 5))
-    kind = draw(st.sampled_from(["sign", "sign", "sign", "sign", "reject", "block", "cancel"]))
+    kind = draw(st.sampled_from(["sign", "sign", "sign", "sign", "reject", "block", "reserve", "cancel"]))
     made: dict[str, Step] = {
         "sign": lambda state: lifecycle.sign(state, number),
         "reject": lambda state: lifecycle.end(state, number, Status.REJECTED),
         "block": lambda state: lifecycle.end(state, number, Status.BLOCKED),
+        "reserve": lambda state: lifecycle.end_unreached(state, number, Status.RESERVED),
         "cancel": lifecycle.cancel,
     }
     return kind, made[kind]
@@ -131,10 +150,11 @@ def assert_a_legal_step(kind: str, before: JobState, after: JobState) -> None:
     elif kind == "cancel":
         assert set(made) == {Status.CANCELLED}
     else:
-        ending = Status.REJECTED if kind == "reject" else Status.BLOCKED
+        ending = {"reject": Status.REJECTED, "block": Status.BLOCKED, "reserve": Status.RESERVED}[kind]
         assert made.count(ending) == 1
         assert set(made) <= {ending, Status.NOT_APPLICABLE}
-        assert {number for number, status in changed.items() if status is ending} <= before.turn
+        if kind != "reserve":
+            assert {number for number, status in changed.items() if status is ending} <= before.turn
 
 
 def assert_sound(state: JobState) -> None:

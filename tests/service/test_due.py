@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from builders import NOW, due_rows, in_threads
 from segl.service import clock, due
-from segl.service.due import LeaseLostError, claim, extend, finish, retry
+from segl.service.due import LeaseLostError, claim, extend, finish, postpone, retry
 from segl.service.store.models import Notification
 from segl.service.store.transactions import write
 
@@ -151,7 +151,9 @@ def test_a_finished_row_can_be_due_again_later() -> None:
     assert claim(Notification)[0].attempts == 1
 
 
-@pytest.mark.parametrize("outcome", [finish, extend, lambda late: retry(late, "failed")])
+@pytest.mark.parametrize(
+    "outcome", [finish, extend, lambda late: retry(late, "failed"), lambda late: postpone(late, "away")]
+)
 def test_an_outcome_with_an_old_fence_changes_nothing(outcome: object) -> None:
     made = due_rows(1)[0]
     late = claim(Notification)[0]
@@ -236,6 +238,21 @@ def test_a_row_is_parked_after_the_last_try_and_stays_so() -> None:
     assert parked.attempts == due.MAX_ATTEMPTS
     clock.move(timedelta(days=365))
     assert claim(Notification) == []
+
+
+def test_a_row_that_waits_for_somebody_else_is_never_parked_and_comes_back_ever_later() -> None:
+    made = due_rows(1)[0]
+    for attempt in range(1, 3 * due.MAX_ATTEMPTS):
+        before = clock.now()
+        claimed = claim(Notification)[0]
+        assert claimed.attempts == min(attempt, due.MAX_ATTEMPTS)
+        postpone(claimed, "The register is away.")
+        waiting = row(made)
+        assert (waiting.parked_at, waiting.last_error) == (None, "The register is away.")
+        assert waiting.due_at is not None
+        shortest = min(due.FIRST_DELAY * 2 ** (attempt - 1), due.LONGEST_DELAY) / 2
+        assert before + shortest <= waiting.due_at <= clock.now() + due.LONGEST_DELAY
+        clock.move(due.LONGEST_DELAY)
 
 
 def test_a_row_that_succeeds_starts_to_count_anew() -> None:

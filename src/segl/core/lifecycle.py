@@ -55,6 +55,10 @@ class JobState:
         first = min((each.order for each in waiting), default=0)
         return frozenset(each.number for each in waiting if each.order == first)
 
+    def is_waiting(self, number: int) -> bool:
+        """Whether this signer's signature is still wanted, now or when it is the signer's turn."""
+        return self.status is PortalJobStatus.IN_PROGRESS and self[number].status is SignatureStatus.WAITING
+
     def __getitem__(self, number: int) -> SignerState:
         return next(each for each in self.signers if each.number == number)
 
@@ -86,6 +90,19 @@ def sign(job: JobState, number: int) -> JobState:
 def end(job: JobState, number: int, status: SignatureStatus) -> JobState:
     """The job after this signer ended it (REJECTED, BLOCKED): those still waiting become NOT_APPLICABLE."""
     check_turn(job, number)
+    return _with(_waiting_become(job, SignatureStatus.NOT_APPLICABLE), {number: status})
+
+
+def end_unreached(job: JobState, number: int, status: SignatureStatus) -> JobState:
+    """The job after this signer turned out not to be reachable (RESERVED, CONTACT_INFORMATION_MISSING).
+
+    It ends before the signer's turn too: those still waiting become NOT_APPLICABLE.
+
+    Raises:
+        IllegalStepError: The signer no longer waits.
+    """
+    if not job.is_waiting(number):
+        raise IllegalStepError(f"Signer {number} no longer waits.", job[number].status)
     return _with(_waiting_become(job, SignatureStatus.NOT_APPLICABLE), {number: status})
 
 

@@ -189,7 +189,7 @@ def _write_configuration(
         "# Written by `segl sandbox` at each start.",
         "sandbox = true",
         f'api_root = "https://{_HOST}:{_port(api)}/api"',
-        f'web_root = "http://{_HOST}:{_port(pages)}"',
+        f'web_root = "{_web_root(pages)}"',
         f"database = {_text(database_url)}",
         'documents = "documents"',
         'master_key_file = "master-key"',
@@ -215,6 +215,13 @@ def _write_configuration(
         "[mail]",
         'sender = "Segl sandbox <sandbox@example.com>"',
         'backend = "segl.sandbox.outbox.EmailBackend"',
+        "[contact_register]",
+        f'url = "{_web_root(pages)}/contact-register"',
+        f'token_endpoint = "{_web_root(pages)}/maskinporten/token"',
+        f'issuer = "{_web_root(pages)}/maskinporten/"',
+        'client_id = "segl-sandbox"',
+        f"certificate = {_text(pki.server.certificate)}",
+        f"private_key = {_text(pki.server.private_key)}",
         "[sms]",
         'gateway = "segl.sandbox.outbox.SmsGateway"',
     ]
@@ -229,6 +236,10 @@ def _write_configuration(
     path = folder / "segl.toml"
     write_atomically(path, "\n".join([*lines, ""]).encode())
     return path
+
+
+def _web_root(pages: socket.socket) -> str:
+    return f"http://{_HOST}:{_port(pages)}"
 
 
 def _text(value: str | Path) -> str:
@@ -337,6 +348,7 @@ def _ready(configuration: Configuration, pki: SandboxPki) -> dict[str, object]:
         "web_root": configuration.web_root,
         "outbox": f"{configuration.web_root}/outbox",
         "new_organizations": f"{configuration.web_root}/sandbox/organizations",
+        "contact_register": f"{configuration.web_root}/contact-register",
         "server": {"organization_number": SERVER_NUMBER, "trust_anchors": str(pki.trust_anchors)},
         "organizations": [files.describe() for files in pki.organizations],
     }

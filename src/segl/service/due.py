@@ -154,17 +154,25 @@ def retry(row: Due, error: str) -> None:
     Raises:
         LeaseLostError: The row is no longer ours.
     """
-    now = clock.now()
-    parked_at = now if row.attempts >= MAX_ATTEMPTS else None
-    if parked_at:
+    if row.attempts < MAX_ATTEMPTS:
+        _give_back(row, error)
+    else:
         logger.error("%s %s is parked after %s attempts: %s", row._meta.db_table, row.pk, row.attempts, error)
-    values = {
-        "due_at": now + delay(row.attempts),
-        "lease_until": 0,
-        "parked_at": parked_at,
-        "last_error": error[:500],
-    }
-    _tell(row, values)
+        _give_back(row, error, parked_at=clock.now())
+
+
+def postpone(row: Due, error: str) -> None:
+    """Give a claimed row back because somebody else is away: as `retry`, but it is tried until they are back.
+
+    Raises:
+        LeaseLostError: The row is no longer ours.
+    """
+    _give_back(row, error, attempts=min(row.attempts, MAX_ATTEMPTS - 1))
+
+
+def _give_back(row: Due, error: str, **values: Any) -> None:
+    due_at = clock.now() + delay(row.attempts)
+    _tell(row, {"due_at": due_at, "lease_until": 0, "last_error": error[:500], **values})
 
 
 def delay(attempts: int) -> timedelta:

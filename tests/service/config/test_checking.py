@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from builders import create
-from certificates import certificate, private_key, subject
+from certificates import Kind, certificate, private_key, subject
 from segl.core.keys import PrivateKey
 from segl.sandbox.pki import SandboxPki
 from segl.service import sealing
@@ -26,11 +26,18 @@ HOUR = timedelta(hours=1)
 
 
 def issued(
-    name: str, issuer: str, *, ca: bool = False, binding: bool = True, issuing: bool = True, hours: int = 1
+    name: str,
+    issuer: str,
+    *,
+    ca: bool = False,
+    binding: bool = True,
+    issuing: bool = True,
+    hours: int = 1,
+    kind: Kind = "P-256",
 ) -> PrivateKey:
     """A certificate by `issuer` (its own when it has the same name) that ends in so many hours."""
     end = datetime.now(UTC) + hours * HOUR
-    key, issuer_key = private_key(name, "P-256"), private_key(issuer, "P-256")
+    key, issuer_key = private_key(f"{name} {kind}", kind), private_key(f"{issuer} P-256", "P-256")
     made = certificate(
         subject(name),
         key,
@@ -57,6 +64,7 @@ class Production:
         self.write("signer-ca", issued("Signer CA", "Root", ca=True))
         self.write("issuer", issued("Issuer", "Root", ca=True))
         self.write("api", issued("Server", "Issuer"), issued("Issuer", "Root", ca=True))
+        self.write("register", issued("Register", "Issuer", kind="RSA"))
 
     def write(self, name: str, *keys: PrivateKey) -> KeyFiles:
         files = self.files(name)
@@ -70,6 +78,8 @@ class Production:
 
     def configuration(self) -> Configuration:
         root = self.files("root").certificate
+        register = settings.SEGL.contact_register
+        assert register is not None
         return replace(
             settings.SEGL,
             sandbox=False,
@@ -78,6 +88,7 @@ class Production:
             seal=self.files("seal"),
             seal_root=self.files("seal-root").certificate,
             signer_ca=self.files("signer-ca"),
+            contact_register=replace(register, key=self.files("register")),
             api=Api(tls=self.files("api")),
         )
 
@@ -97,7 +108,7 @@ def test_what_is_right_passes(production: Production, pki: SandboxPki) -> None:
     check_certificates(production.configuration())
     sandbox: dict[str, Any] = {"seal": pki.seal, "seal_root": pki.trust_anchors, "signer_ca": pki.signer_ca}
     trust = {"trust_anchors": (pki.trust_anchors,), "intermediates": (pki.intermediates,)}
-    check_certificates(replace(settings.SEGL, **sandbox, **trust, api=Api(tls=pki.server)))
+    check_certificates(replace(settings.SEGL, **sandbox, **trust, api=Api(tls=pki.server), contact_register=None))
 
 
 @pytest.mark.parametrize(
@@ -132,6 +143,12 @@ def test_what_is_right_passes(production: Production, pki: SandboxPki) -> None:
             [issued("Server", "Root"), issued("Issuer", "Root", ca=True)],
             "the certificate CN=Server is followed by CN=Issuer, which did not issue it: write the server's",
         ),
+        (
+            "register",
+            [issued("Register", "Issuer")],
+            "`contact_register.certificate` cannot be used: the key of CN=Register is none that Maskinporten takes",
+        ),
+        ("register", [issued("Register", "Issuer", kind="RSA", hours=-1)], "The certificate CN=Register expired"),
     ],
 )
 def test_a_certificate_that_cannot_be_used_is_told(
@@ -141,7 +158,10 @@ def test_a_certificate_that_cannot_be_used_is_told(
     assert any(sentence in told for told in refused(production.configuration()))
 
 
-@pytest.mark.parametrize(("name", "table"), [("seal", "seal"), ("signer-ca", "signer_ca"), ("api", "api")])
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [("seal", "seal"), ("signer-ca", "signer_ca"), ("api", "api"), ("register", "contact_register")],
+)
 def test_a_key_that_does_not_fit_is_told(production: Production, name: str, table: str) -> None:
     file = production.files(name).private_key
     file.write_bytes(production.files("root").private_key.read_bytes())
@@ -162,6 +182,7 @@ def test_a_key_that_does_not_fit_is_told(production: Production, name: str, tabl
         ("seal", "seal.certificate"),
         ("signer-ca", "signer_ca.certificate"),
         ("api", "api.certificate"),
+        ("register", "contact_register.certificate"),
     ],
 )
 def test_a_file_that_is_gone_or_nonsense_is_told(production: Production, name: str, setting: str) -> None:

@@ -8,7 +8,7 @@ from shutil import copytree
 import pytest
 
 from django_environment import CONFIGURATION
-from segl.service.config.configuration import load
+from segl.service.config.configuration import Sms, load
 from segl.service.config.reading import Address, ConfigurationError
 
 ORGANIZATION = '[[organizations]]\nnumber = "123456789"\nsector = "public"\n'
@@ -95,6 +95,40 @@ def test_the_tables_of_a_file(file: Path) -> None:
     assert [each.broker_for for each in configuration.organizations] == [("310248711",)]
 
 
+def test_text_messages_leave_over_http_or_through_a_class(file: Path) -> None:
+    assert load(file).sms == Sms("segl.sandbox.outbox.SmsGateway")
+    file.write_text(file.read_text().replace('gateway = "segl.sandbox.outbox.SmsGateway"', ""))
+    assert load(file).sms == Sms()
+    (file.parent / "sms-token").write_text("hush\n")
+    over_http = {
+        "SEGL_SMS_URL": "https://sms.example.com/send?v=1",
+        "SEGL_SMS_SENDER": "Segl",
+        "SEGL_SMS_TOKEN_FILE": "sms-token",
+    }
+    sms = load(file, over_http).sms
+    assert sms == Sms(
+        "segl.service.notifications.sms.HttpSmsGateway", "https://sms.example.com/send?v=1", "Segl", "hush"
+    )
+    assert "hush" not in repr(sms)
+    assert refused(file, SEGL_SMS_URL="https://sms.example.com")[0].startswith("The setting `sms.sender` is missing")
+
+
+def test_what_belongs_to_the_contact_register_is_wanted_with_it_alone(file: Path) -> None:
+    register = load(file).contact_register
+    assert register is not None
+    assert (register.client_id, register.scope) == ("segl", "krr:global/kontaktinformasjon.read")
+    assert register.issuer == "http://127.0.0.1:8080/maskinporten/"
+    head, _, table = file.read_text().partition("[contact_register]")
+    table, _, tail = table.partition("\n\n")
+    file.write_text(f"{head}{tail}")
+    assert load(file).contact_register is None
+    told = refused(file, SEGL_CONTACT_REGISTER_URL="https://kontaktregisteret.no")
+    names = ("token_endpoint", "issuer", "client_id", "certificate", "private_key")
+    assert [each.partition(" is missing")[0] for each in told] == [
+        f"The setting `contact_register.{name}`" for name in names
+    ]
+
+
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
@@ -147,6 +181,14 @@ def test_the_tables_of_a_file(file: Path) -> None:
         ),
         ({"SEGL_MAIL_PASSWORD_FILE": "gone"}, "the file cannot be read (No such file or directory)"),
         ({"SEGL_API_LISTEN": "h:1", "SEGL_API_CERTIFICATE": "c"}, "The setting `api.private_key` is missing"),
+        (
+            {"SEGL_CONTACT_REGISTER_URL": "http://h/krr"},
+            "write https://HOST/PATH; without TLS everyone on the way could",
+        ),
+        ({"SEGL_CONTACT_REGISTER_URL": "krr"}, "write https://HOST/PATH; without TLS everyone"),
+        ({"SEGL_CONTACT_REGISTER_TOKEN_ENDPOINT": "https://h:x/"}, "_TOKEN_ENDPOINT is 'https://h:x/': write https://"),
+        ({"SEGL_SMS_URL": "http://h/", "SEGL_SMS_SENDER": "x"}, "SEGL_SMS_URL is 'http://h/': write https://HOST/PATH"),
+        ({"SEGL_SMS_URL": "https://h/", "SEGL_SMS_SENDER": "x"}, "`sms.url` and `sms.gateway` are two ways"),
         ({"SEGL_ORGANIZATIONS_NAME": "x"}, "The environment variable SEGL_ORGANIZATIONS_NAME is no setting"),
     ],
 )

@@ -319,7 +319,7 @@ class TestCancel:
         assert version_of(job) == 1
 
 
-def test_one_whom_only_the_contact_register_could_reach_is_sent_nothing_and_finds_the_job() -> None:
+def test_one_who_is_to_be_looked_up_is_sent_nothing_yet_and_finds_the_job() -> None:
     job = create(AskedSigner(PersonalIdentificationNumber(KARI), NotificationsUsingLookup(sms=True)))
     assert not Notification.objects.exists()
     assert [each.job for each in signers_of_person(personal_identification_number=KARI)] == [job]

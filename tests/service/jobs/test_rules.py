@@ -9,6 +9,7 @@ from segl.core.protocol import (
     ContactInformation,
     Email,
     Notifications,
+    NotificationsUsingLookup,
     PersonalIdentificationNumber,
     Signer,
     Sms,
@@ -25,6 +26,18 @@ def test_a_job_is_available_for_90_days_at_most() -> None:
     rules.terms(PUBLIC, manifest(availability=Availability(available_seconds=longest)))
     with pytest.raises(NotAllowedError, match=f"{longest + 1}.* at most {longest} seconds"):
         rules.terms(PUBLIC, manifest(availability=Availability(available_seconds=longest + 1)))
+
+
+def test_nobody_is_looked_up_where_there_is_no_contact_register() -> None:
+    asked = manifest(person(), Signer(PersonalIdentificationNumber("01017012345"), NotificationsUsingLookup()))
+    rules.terms(PUBLIC, asked)
+    with override_settings(SEGL_CONTACT_REGISTER=None):
+        with pytest.raises(NotAllowedError, match=r"Signer 2 has .*-lookup, and this service has no") as error:
+            rules.terms(PUBLIC, asked)
+        assert error.value.code == "CONTACT_REGISTER_NOT_AVAILABLE"
+        with pytest.raises(NotAllowedError) as error:
+            rules.terms(Sector.PRIVATE, asked)
+        assert error.value.code == "LOOKUP_NOT_ALLOWED"  # which a register would not change
 
 
 @pytest.mark.parametrize(

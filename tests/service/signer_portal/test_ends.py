@@ -8,10 +8,12 @@ import pytest
 from browsers import Browser, address, heading, text
 from builders import KARI, OLA, contact, create, organization, person, sent_link, status_of
 from pdfs import pdf
-from segl.core.protocol import Availability
-from segl.service import clock
+from segl.core.protocol import Availability, NotificationsUsingLookup, PersonalIdentificationNumber
+from segl.core.protocol import Signer as AskedSigner
+from segl.service import clock, due
 from segl.service.jobs.create import cancel_job
-from segl.service.store.models import Job, Notification
+from segl.service.jobs.lookup import complete_lookup
+from segl.service.store.models import Job, Lookup, Notification
 
 
 @pytest.fixture
@@ -40,6 +42,24 @@ def test_a_job_that_was_cancelled(browser: Browser, job: Job) -> None:
     cancel_job(sender=organization(), job_id=job.pk)
     browser.log_in()
     assert end_for(browser, job) == (410, "Avsenderen har trukket dokumentet tilbake")
+
+
+@pytest.mark.parametrize(
+    ("is_reserved", "sentence"),
+    [(True, "Du har reservert deg mot digital kommunikasjon"), (False, "ingen adresse vi kan varsle deg på")],
+)
+def test_one_whom_the_contact_register_does_not_let_us_tell(
+    browser: Browser, new_browser: Callable[[], Browser], store: str, is_reserved: bool, sentence: str
+) -> None:
+    kari = AskedSigner(PersonalIdentificationNumber(KARI), NotificationsUsingLookup())
+    job = create(kari, person(OLA), contents=[pdf("Leie av plass 14")])
+    complete_lookup(due.claim(Lookup)[0], is_reserved=is_reserved, email="", mobile="")
+    browser.log_in()
+    assert end_for(browser, job) == (410, "Signeringen er stoppet")
+    assert sentence in text(browser.get(address(job)))
+    ola = new_browser()
+    ola.log_in(OLA)
+    assert "En annen som skulle signere" in text(ola.get(address(job, 2)))
 
 
 def test_a_job_that_is_not_active_yet(browser: Browser, store: str) -> None:

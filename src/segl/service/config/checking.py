@@ -12,13 +12,14 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.utils.module_loading import import_string
 from psycopg.errors import InsufficientPrivilege
 
 from segl.core.certificates import TrustAnchors, check_commitment, check_validity, load_pem
 from segl.core.errors import SeglError, UntrustedCertificate
 from segl.core.keys import PrivateKey
-from segl.service.config.configuration import Configuration, KeyFiles
+from segl.service.config.configuration import Configuration, ContactRegister, KeyFiles
 from segl.service.config.reading import ConfigurationError, gathered
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def check_all(configuration: Configuration) -> None:
     Raises:
         ConfigurationError: Something is wrong.
     """
-    mail, sms = configuration.mail.backend, configuration.sms_gateway
+    mail, sms = configuration.mail.backend, configuration.sms.gateway
     _check_all(
         [
             *_certificate_checks(configuration),
@@ -64,6 +65,7 @@ def _certificate_checks(configuration: Configuration) -> Sequence[Callable[[], N
         lambda: _check_seal(configuration),
         lambda: _check_signer_ca(configuration),
         lambda: _check_server(configuration.api.tls),
+        lambda: _check_contact_register(configuration.contact_register),
     ]
 
 
@@ -289,6 +291,19 @@ def _check_server(files: KeyFiles | None) -> None:
             check_validity(each, datetime.now(UTC))
         for issued, issuer in pairwise([key.certificate, *key.chain]):
             _check_issued(issued, issuer)
+
+
+def _check_contact_register(register: ContactRegister | None) -> None:
+    if register is None:
+        return
+    key = _key("contact_register", register.key)
+    with _naming("contact_register.certificate", register.key.certificate):
+        check_validity(key.certificate, datetime.now(UTC))
+        if not isinstance(key.key, rsa.RSAPrivateKey):
+            raise UntrustedCertificate(
+                f"the key of {key.certificate.subject.rfc4514_string()} is none that Maskinporten takes: "
+                "name an organization certificate with an RSA key."
+            )
 
 
 def _check_issued(issued: x509.Certificate, issuer: x509.Certificate) -> None:

@@ -23,6 +23,7 @@ from segl.service.config.reading import REQUIRED, Address, Network, Table, addre
 PROXY_HEADERS = ("Client-Cert", "X-SSL-Client-Cert")
 """What a proxy may put the client's certificate into: as RFC 9440 says, or escaped PEM as nginx writes it."""
 
+_HTTP_GATEWAY = "segl.service.notifications.sms.HttpSmsGateway"
 _A_YEAR = 365 * 24 * 3600
 _LONGEST_ORGANIZATION_NAME = 200  # of the database's column
 
@@ -109,6 +110,35 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Sms:
+    """How text messages leave: through the class with the dotted name `gateway`; without one none are sent.
+
+    The others are what the gateway over HTTP needs (`segl.service.notifications.sms.HttpSmsGateway`).
+    """
+
+    gateway: str = ""
+    url: str = ""
+    sender: str = ""
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRegister:
+    """The common contact register (KRR) at `url`, and the Maskinporten client that may ask it.
+
+    `issuer` is the token server's name, as it is in its grants; `key` is the organization certificate they are signed
+    with.
+    """
+
+    url: str
+    token_endpoint: str
+    issuer: str
+    client_id: str
+    scope: str
+    key: KeyFiles
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything the service is told from outside.
 
@@ -117,8 +147,7 @@ class Configuration:
     `seal_root` is the root certificate that the seal chains to. `master_key` (32 bytes) wraps the key of every job's
     documents: who loses it loses the documents. `worker_listen` is where a worker tells of its health. A sender that
     calls more often than `calls_per_second` (0: no number) is blocked for a while. Senders may delete documents
-    `deletable_after` the job was completed. `sms_gateway` is the dotted name of what sends text messages
-    (`segl.service.notifications.sms`); without one none are sent.
+    `deletable_after` the job was completed. Without a `contact_register` nobody is looked up.
     """
 
     folder: Path
@@ -134,6 +163,8 @@ class Configuration:
     seal_root: Path
     signer_ca: KeyFiles
     mail: Mail
+    sms: Sms
+    contact_register: ContactRegister | None
     api: Api
     web: Web
     worker_listen: Address | None
@@ -143,7 +174,6 @@ class Configuration:
     poll_interval: timedelta
     calls_per_second: int
     deletable_after: timedelta
-    sms_gateway: str
     signing_time_tolerance: timedelta
 
 
@@ -171,6 +201,8 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         seal_root=seal.take("root", file),
         signer_ca=_key_files(table.table("signer_ca")),
         mail=_mail(table.table("mail")),
+        sms=_sms(table.table("sms")),
+        contact_register=_contact_register(table.table("contact_register")),
         api=_api(table.table("api")),
         web=_web(table.table("web")),
         worker_listen=table.table("worker").optional("listen", address),
@@ -180,7 +212,6 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         poll_interval=table.take("poll_interval_seconds", reading.seconds(0, _A_YEAR), default=600),
         calls_per_second=table.take("calls_per_second", reading.whole(0, 1000), default=10),
         deletable_after=table.take("deletable_after_seconds", reading.seconds(0, _A_YEAR), default=24 * 3600),
-        sms_gateway=table.table("sms").optional("gateway", text) or "",
         signing_time_tolerance=table.take("signing_time_tolerance_seconds", reading.seconds(0, 3600), default=5),
     )
     table.check()
@@ -211,7 +242,7 @@ def _web_root(sandbox: bool) -> reading.Parser[str]:
     def parse(value: Any) -> str:
         url = reading.web_url(schemes=["https", "http"], path="")(value)
         parts = urlsplit(url)
-        if parts.scheme == "http" and not sandbox and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        if parts.scheme == "http" and not sandbox and parts.hostname not in reading.THIS_MACHINE:
             raise ValueError("write https://HOST, since everyone on the way could read and change pages without TLS")
         return url
 
@@ -243,6 +274,18 @@ def _mail_password(table: Table) -> str:
     return password or from_file or ""
 
 
+def _sms(table: Table) -> Sms:
+    url, gateway = table.optional("url", reading.secure_url), table.optional("gateway", text)
+    if url and gateway:
+        table.refuse("`sms.url` and `sms.gateway` are two ways for text messages to leave: write one of them.")
+    return Sms(
+        gateway=gateway or (url and _HTTP_GATEWAY) or "",
+        url=url or "",
+        sender=table.take("sender", text, _default_with(url)) or "",
+        token=table.optional("token_file", _content_in(table.folder)) or "",
+    )
+
+
 def _api(table: Table) -> Api:
     listen = table.optional("listen", address)
     tls = _key_files(table, _default_with(listen))
@@ -256,9 +299,23 @@ def _proxy(table: Table) -> ProxyListener | None:
     return ProxyListener(listen, trusted, header) if listen is not None else None
 
 
-def _default_with(listen: Address | None) -> Any:
-    """What belongs to a listener may be left out only when there is none."""
-    return None if listen is None else REQUIRED
+def _contact_register(table: Table) -> ContactRegister | None:
+    url = table.optional("url", reading.secure_url)
+    default = _default_with(url)
+    register = ContactRegister(
+        url=url or "",
+        token_endpoint=table.take("token_endpoint", reading.secure_url, default),
+        issuer=table.take("issuer", text, default),
+        client_id=table.take("client_id", text, default),
+        scope=table.take("scope", text, default="krr:global/kontaktinformasjon.read"),
+        key=_key_files(table, default),
+    )
+    return register if url is not None else None
+
+
+def _default_with(first: object) -> Any:
+    """What belongs to a listener or a service may be left out only when there is none."""
+    return None if first is None else REQUIRED
 
 
 def _web(table: Table) -> Web:

@@ -29,6 +29,9 @@ Network = IPv4Network | IPv6Network
 REQUIRED: Any = object()
 """The default of a setting that has none."""
 
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+"""The hosts that are reached without a network."""
+
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]]+)):([0-9]{1,5})")
 _CONFIG_FILE = "SEGL_CONFIG"
 
@@ -325,6 +328,16 @@ def web_url(*, schemes: Sequence[str], path: str) -> Parser[str]:
         return url
 
     return parse
+
+
+def secure_url(value: Any) -> str:
+    """An absolute URL over TLS; over plain HTTP to this machine alone."""
+    url = text(value)
+    parts = _split(url)
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in THIS_MACHINE)
+    if not is_safe or not parts.hostname or parts.fragment or parts.username or any(each.isspace() for each in url):
+        raise ValueError("write https://HOST/PATH; without TLS everyone on the way could read what is sent")
+    return url
 
 
 def document_store(value: Any) -> str:

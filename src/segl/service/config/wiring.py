@@ -7,7 +7,7 @@ from pathlib import Path
 import django
 
 from segl.service.config import checking
-from segl.service.config.configuration import Configuration, ConfiguredOrganization
+from segl.service.config.configuration import Configuration, ConfiguredOrganization, ContactRegister
 from segl.service.config.reading import ConfigurationError
 
 
@@ -34,6 +34,25 @@ def give_keys(configuration: Configuration) -> None:
             trust=checking.seal_trust(configuration),
         )
     )
+    if configuration.contact_register:
+        _configure(configuration.contact_register)
+
+
+def _configure(told: ContactRegister) -> None:
+    from segl.service.notifications import contact_register, remote
+    from segl.service.notifications.maskinporten import Maskinporten
+
+    http = remote.client()
+    maskinporten = Maskinporten(
+        token_endpoint=told.token_endpoint,
+        issuer=told.issuer,
+        client_id=told.client_id,
+        scope=told.scope,
+        key=checking.read_key(told.key),
+        http=http,
+    )
+    register = contact_register.HttpContactRegister(told.url, maskinporten=maskinporten, http=http)
+    contact_register.configure(register)
 
 
 def set_up(configuration: Path) -> Configuration:

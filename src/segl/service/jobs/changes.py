@@ -10,7 +10,7 @@ from segl.core.lifecycle import JobState
 from segl.core.protocol import PortalJobStatus
 from segl.service import clock
 from segl.service.jobs.errors import NoSuchJobError
-from segl.service.store.models import Channel, Job, Notification, Signer, StatusChange
+from segl.service.store.models import Channel, Job, Lookup, Notification, Signer, StatusChange
 
 _A_DAY = 24 * 3600
 
@@ -42,30 +42,40 @@ def step(job: Job, before: JobState, after: JobState) -> None:
         job.status = after.status
         job.save(update_fields=["status"])
         Notification.objects.filter(signer__job=job, sent_at=None).update(due_at=None)
+        Lookup.objects.filter(signer__job=job).update(due_at=None)
     else:
         activate(job, after)
 
 
 def activate(job: Job, after: JobState) -> None:
-    """Let those in whose turn it is now: they can act and are to be notified, from the job's activation on."""
+    """Let those in whose turn it is now: they can act and are to be notified, from the job's activation on.
+
+    Those whom the contact register told how to reach are looked up again before (`segl.service.jobs.lookup`).
+    """
     now = clock.now()
     at = max(now, job.activates_at)
     signers = list(job.signers.filter(number__in=after.turn, activated_at=None))
     Signer.objects.filter(pk__in=[each.pk for each in signers]).update(activated_at=at)
-    notify(signers, at=at, now=now)
+    lookups = Lookup.objects.filter(signer__in=signers)
+    lookups.update(due_at=at)
+    looked_up = set(lookups.values_list("pk", flat=True))
+    notify([each for each in signers if each.pk not in looked_up], at=at, now=now)
 
 
 def notify(signers: Sequence[Signer], *, at: datetime, now: datetime) -> None:
-    """Plan a first notification of these signers; those whom only the contact register could reach get none."""
+    """Plan a first notification of these signers; those who are yet to be looked up get none."""
     Notification.objects.bulk_create(
         Notification(signer=each, channel=channel, created_at=now, due_at=at)
         for each in signers
-        for channel in _first_channels(each)
+        for channel in first_channels(each)
     )
 
 
-def _first_channels(signer: Signer) -> Iterator[Channel]:
-    """E-mail where there is one; SMS too when the time is too short for a reminder (`rules.md`, Notifications)."""
+def first_channels(signer: Signer) -> Iterator[Channel]:
+    """How a signer is told first: by e-mail, and by SMS when there is none or the time is too short for a reminder.
+
+    `rules.md`, Notifications to signers; none when nothing reaches the signer.
+    """
     if signer.email:
         yield Channel.EMAIL
     if signer.sms and settings.SEGL_SMS_GATEWAY and (not signer.email or signer.job.available_seconds <= _A_DAY):

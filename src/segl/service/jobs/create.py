@@ -11,6 +11,7 @@ from segl.core import lifecycle
 from segl.core.protocol import (
     ContactInformation,
     Notifications,
+    NotificationsUsingLookup,
     OnBehalfOf,
     PortalJobRequest,
     PortalManifest,
@@ -22,7 +23,7 @@ from segl.service.jobs import changes, rules
 from segl.service.jobs.errors import KeyReusedError, NoSuchJobError
 from segl.service.store import documents as blobs
 from segl.service.store.documents import StoredBlob
-from segl.service.store.models import Document, DocumentKind, Job, Organization, Sector, Signer
+from segl.service.store.models import Document, DocumentKind, Job, Lookup, Organization, Sector, Signer
 from segl.service.store.transactions import write
 
 
@@ -87,9 +88,10 @@ def create_job(
                     idempotency=idempotency,
                 )
                 signers = _add_signers(job, manifest, terms)
+                lookups = _add_lookups(job, manifest, signers)
                 _add_documents(job, documents, stored)
                 changes.notify([each for each in signers if each.activated_at], at=job.activates_at, now=job.created_at)
-                if job.activates_at <= job.created_at:
+                if lookups or job.activates_at <= job.created_at:
                     due.wake_on_commit()
         except IntegrityError:
             first = retried_job(sender=sender, idempotency=idempotency)
@@ -202,6 +204,15 @@ def _add_signers(job: Job, manifest: PortalManifest, terms: rules.Terms) -> list
         for number, (signer, signature_type) in enumerate(
             zip(manifest.signers, terms.signature_types, strict=True), start=1
         )
+    )
+
+
+def _add_lookups(job: Job, manifest: PortalManifest, signers: Sequence[Signer]) -> list[Lookup]:
+    """Those whom the contact register knows are looked up at once, whenever their turn comes."""
+    return Lookup.objects.bulk_create(
+        Lookup(signer=signer, sms=asked.notifications.sms, due_at=job.created_at)
+        for signer, asked in zip(signers, manifest.signers, strict=True)
+        if isinstance(asked.notifications, NotificationsUsingLookup)
     )
 
 

@@ -46,7 +46,25 @@ def terms(sector: Sector, manifest: PortalManifest) -> Terms:
     for number, signer in enumerate(manifest.signers, 1):
         _check_reachable(number, signer)
         sector_rules.check_lookup(sector, number, signer)
+        _check_register(number, signer)
     return Terms(level, types)
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether mail could be sent there."""
+    local, at, domain = text.rpartition("@")
+    # RFC 6531 takes anything beyond ASCII in the local part for letters, which Django's validator does not know.
+    as_ascii = "".join("x" if each.isprintable() and not each.isascii() else each for each in local)
+    try:
+        validate_email(as_ascii + at + domain)
+    except ValidationError:
+        return False
+    return True
+
+
+def is_mobile_number(text: str) -> bool:
+    """Whether a text message could be sent there: numbers are written in many ways, and none without digits."""
+    return any(each.isdecimal() for each in text)
 
 
 def check_size(size: int) -> None:
@@ -93,7 +111,7 @@ def _check_reachable(number: int, signer: Signer) -> None:
     contact = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
     if contact is None or isinstance(contact, NotificationsUsingLookup):
         return
-    if contact.sms and not any(each.isdecimal() for each in contact.sms.number):
+    if contact.sms and not is_mobile_number(contact.sms.number):
         raise NotAllowedError(
             "MOBILE_NUMBER_NOT_USABLE",
             f"The mobile number of signer {number} has no digits: give one like 99999999, or leave sms out.",
@@ -106,14 +124,19 @@ def _check_reachable(number: int, signer: Signer) -> None:
                 "give an e-mail address too.",
             )
         return
-    local, at, domain = contact.email.address.rpartition("@")
-    # RFC 6531 takes anything beyond ASCII in the local part for letters, which Django's validator does not know.
-    as_ascii = "".join("x" if each.isprintable() and not each.isascii() else each for each in local)
-    try:
-        validate_email(as_ascii + at + domain)
-    except ValidationError:
+    if not is_mail_address(contact.email.address):
         raise NotAllowedError(
             "EMAIL_ADDRESS_NOT_USABLE",
             f"The e-mail address of signer {number} is none that mail could be sent to: "
             "give one like name@example.com.",
-        ) from None
+        )
+
+
+def _check_register(number: int, signer: Signer) -> None:
+    """Whom nobody looks up is never told."""
+    if isinstance(signer.notifications, NotificationsUsingLookup) and settings.SEGL_CONTACT_REGISTER is None:
+        raise NotAllowedError(
+            "CONTACT_REGISTER_NOT_AVAILABLE",
+            f"Signer {number} has notifications-using-lookup, and this service has no contact register: "
+            "give notifications with an e-mail address.",
+        )

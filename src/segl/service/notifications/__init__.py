@@ -1,4 +1,4 @@
-"""Sending: e-mail through Django's mail back end, text messages through a gateway."""
+"""Reaching people: e-mail by Django's mail back end, text messages by a gateway, and the contact register."""
 
 from segl.service.notifications import mail, sms
 from segl.service.store.models import Channel

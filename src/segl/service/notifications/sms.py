@@ -3,10 +3,14 @@
 SMS is an insecure channel: no title but the non-sensitive one, no identity number.
 """
 
+from functools import lru_cache
 from typing import Protocol
 
+import httpx
 from django.conf import settings
 from django.utils.module_loading import import_string
+
+from segl.service.notifications import remote
 
 _WITH_LINK = """\
 {sender} ber deg om å signere {what_nb} ({sender} asks you to sign {what_en}): {link}
@@ -26,6 +30,24 @@ class SmsGateway(Protocol):
             OSError: The gateway did not take it.
         """
         ...
+
+
+class HttpSmsGateway:
+    """Posts each message as JSON to `sms.url`: `{"to": …, "text": …, "from": …}`, with a bearer token if there is one.
+
+    A status of success means that it was taken; the answer's body is not looked at.
+    """
+
+    def send(self, to: str, text: str) -> None:
+        told = settings.SEGL_SMS
+        message = {"to": to, "text": text, "from": told.sender}
+        headers = {"Authorization": f"Bearer {told.token}"} if told.token else {}
+        remote.post(_http(), told.url, whom="The SMS gateway", json=message, headers=headers)
+
+
+@lru_cache(maxsize=1)
+def _http() -> httpx.Client:
+    return remote.client()
 
 
 def send_first_notification(*, to: str, sender_name: str, nonsensitive_title: str, link: str, code: str | None) -> None:

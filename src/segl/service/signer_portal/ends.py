@@ -77,11 +77,17 @@ def _end(signer: Signer, situation: Situation) -> End:
                 % sender,
             )
         case _:
-            return End(
-                _("Signeringen er stoppet"),
-                _("En annen som skulle signere, gjorde det ikke. Spør %(sender)s hvis du vil vite mer.") % sender,
-                *_overview(signer),
-            )
+            return End(_("Signeringen er stoppet"), _why_stopped(situation) % sender, *_overview(signer))
+
+
+def _why_stopped(situation: Situation) -> str:
+    match situation:
+        case Situation.RESERVED:
+            return _("Du har reservert deg mot digital kommunikasjon med det offentlige. Ta kontakt med %(sender)s.")
+        case Situation.CONTACT_INFORMATION_MISSING:
+            return _("Kontaktregisteret har ingen adresse vi kan varsle deg på. Ta kontakt med %(sender)s.")
+        case _:
+            return _("En annen som skulle signere, gjorde det ikke. Spør %(sender)s hvis du vil vite mer.")
 
 
 def _overview(signer: Signer) -> tuple[str, str]:

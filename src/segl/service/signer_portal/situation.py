@@ -19,6 +19,8 @@ class Situation(StrEnum):
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     BLOCKED = "blocked"
+    RESERVED = "reserved"
+    CONTACT_INFORMATION_MISSING = "contact_information_missing"
     ENDED = "ended"
 
     @property

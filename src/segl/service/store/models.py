@@ -226,6 +226,16 @@ class Notification(Due):
         db_table = "notification"
 
 
+class Lookup(Due):
+    """A signer whom the contact register is asked about; `sms`: for a mobile number too."""
+
+    signer = models.OneToOneField(Signer, models.CASCADE, related_name="lookup", primary_key=True)
+    sms = models.BooleanField()
+
+    class Meta:
+        db_table = "lookup"
+
+
 class Signing(Due):
     """A signature that is to be made; `agreement` says what its signer agreed to, as whom and from where."""
 

@@ -10,15 +10,21 @@ from segl.service import due
 from segl.service.due import LeaseLostError
 from segl.service.jobs import signing
 from segl.service.jobs.identity import Identity
-from segl.service.store.models import Due, Notification, Sealing, Signing
+from segl.service.store.models import Due, Lookup, Notification, Sealing, Signing
 from segl.service.store.transactions import write
+from segl.service.work.look_up import look_up
 from segl.service.work.notify import notify
 from segl.service.work.seal import seal
 from segl.service.work.sign import sign
 
 logger = logging.getLogger(__name__)
 
-WORK: Mapping[type[Due], Callable[[Any], None]] = {Signing: sign, Sealing: seal, Notification: notify}
+WORK: Mapping[type[Due], Callable[[Any], None]] = {
+    Signing: sign,
+    Sealing: seal,
+    Notification: notify,
+    Lookup: look_up,  # last: everything else goes before waiting for a register that may be down
+}
 
 
 def perform(row: Due) -> bool:

@@ -1,0 +1,96 @@
+"""Signers whom the contact register tells how to reach: whom to look up, and what follows from the answer.
+
+Each is looked up when the job is created, and again before a first notification that comes later (`rules.md`,
+Notifications to signers).
+"""
+
+from dataclasses import dataclass, field
+
+from segl.core import lifecycle
+from segl.core.protocol import SignatureStatus
+from segl.service import clock, due
+from segl.service.jobs import changes, rules
+from segl.service.store.models import Job, Lookup, Signer
+from segl.service.store.transactions import write
+
+
+@dataclass(frozen=True, slots=True)
+class LookupTask:
+    """Whom to look up."""
+
+    personal_identification_number: str = field(repr=False)
+
+
+def begin_lookup(lookup: Lookup) -> LookupTask | None:
+    """Whom to look up; nobody when the signer no longer waits or is late."""
+    signer = Signer.objects.select_related("job").get(pk=lookup.signer_id)
+    if signer.status != SignatureStatus.WAITING or signer.is_late(clock.now()):
+        with write():
+            due.finish(lookup)
+        return None
+    return LookupTask(signer.personal_identification_number)
+
+
+def complete_lookup(lookup: Lookup, *, is_reserved: bool, email: str, mobile: str) -> None:
+    """Record what the register says of the signer: who can be told is, when it is time; else the job ends.
+
+    Raises:
+        LeaseLostError: Another worker has taken over.
+    """
+    with write():
+        job, signer = _locked(lookup)
+        signer.email = email if rules.is_mail_address(email) else ""
+        signer.sms = mobile if lookup.sms and rules.is_mobile_number(mobile) else ""
+        before = changes.state(job)
+        if not before.is_waiting(signer.number):
+            due.finish(lookup)
+        elif reason := _unreachable(signer, is_reserved):
+            due.finish(lookup)
+            changes.step(job, before, lifecycle.end_unreached(before, signer.number, reason))
+            changes.publish(job)
+        else:
+            signer.save(update_fields=["email", "sms"])
+            _notify(lookup, signer)
+
+
+def postpone_lookup(lookup: Lookup, error: str) -> None:
+    """Record that the register did not answer: what it said before counts, or it is asked later, however often.
+
+    `error` is for the operator: it must hold no identity number.
+
+    Raises:
+        LeaseLostError: Another worker has taken over.
+    """
+    with write():
+        job, signer = _locked(lookup)
+        if _is_reachable(signer) and changes.state(job).is_waiting(signer.number):
+            _notify(lookup, signer)
+        else:
+            due.postpone(lookup, error)
+
+
+def _locked(lookup: Lookup) -> tuple[Job, Signer]:
+    """The signer as it stands while the job is locked."""
+    job = changes.lock(Signer.objects.values_list("job_id", flat=True).get(pk=lookup.signer_id))
+    return job, job.signers.get(pk=lookup.signer_id)
+
+
+def _unreachable(signer: Signer, is_reserved: bool) -> SignatureStatus | None:
+    if is_reserved:
+        return SignatureStatus.RESERVED
+    return None if _is_reachable(signer) else SignatureStatus.CONTACT_INFORMATION_MISSING
+
+
+def _is_reachable(signer: Signer) -> bool:
+    return any(changes.first_channels(signer))
+
+
+def _notify(lookup: Lookup, signer: Signer) -> None:
+    """Plan the first notification, or the next lookup before one that comes later."""
+    now = clock.now()
+    if signer.activated_at is None or signer.activated_at > now:
+        due.finish(lookup, due_at=signer.activated_at)
+        return
+    due.finish(lookup)
+    changes.notify([signer], at=now, now=now)
+    due.wake_on_commit()

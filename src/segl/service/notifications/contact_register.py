@@ -1,0 +1,102 @@
+"""The common contact and reservation register (KRR): how a person may be told of something (`integrations.md`)."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+
+import httpx
+
+from segl.service.notifications import remote
+from segl.service.notifications.maskinporten import Maskinporten
+from segl.service.notifications.remote import RemoteError
+
+_WHOM = "The contact register"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactDetails:
+    """What the register says of a person.
+
+    One who `is_reserved` wants nothing digital from public bodies. `email` and `mobile` are as they stand there; they
+    are empty where there are none, and when the person is not registered (any more) or is not to be notified.
+    """
+
+    is_reserved: bool
+    email: str = ""
+    mobile: str = ""
+
+
+class ContactRegister(Protocol):
+    """Where people's contact details are looked up."""
+
+    def look_up(self, personal_identification_number: str) -> ContactDetails:
+        """What it says of one person. It may wait for the network: call it outside of transactions.
+
+        Raises:
+            RemoteError: It does not answer, or not as it should.
+        """
+        ...
+
+
+class HttpContactRegister:
+    """The register's REST API, version 2, at `url`."""
+
+    def __init__(self, url: str, *, maskinporten: Maskinporten, http: httpx.Client) -> None:
+        self._url = f"{url.rstrip('/')}/rest/v2/personer"
+        self._maskinporten = maskinporten
+        self._http = http
+
+    def look_up(self, personal_identification_number: str) -> ContactDetails:
+        token = self._maskinporten.token()
+        asked = {"personidentifikatorer": [personal_identification_number]}
+        try:
+            answer = remote.post(
+                self._http, self._url, whom=_WHOM, json=asked, headers={"Authorization": f"Bearer {token}"}
+            )
+        except RemoteError as error:
+            if error.status == HTTPStatus.UNAUTHORIZED:
+                self._maskinporten.forget(token)
+            raise
+        return _details(remote.read_json(answer, whom=_WHOM), personal_identification_number)
+
+
+def _details(told: object, asked: str) -> ContactDetails:
+    match told:
+        case {
+            "personer": [
+                {"personidentifikator": found, "reservasjon": "JA" | "NEI" as reserved, "status": str(status), **more}
+            ]
+        } if found == asked:
+            contact = more.get("kontaktinformasjon")
+            # Whoever may not ask for the varslingsstatus is not told it.
+            if status != "AKTIV" or more.get("varslingsstatus") == "KAN_IKKE_VARSLES" or not isinstance(contact, dict):
+                contact = {}
+            return ContactDetails(
+                reserved == "JA", _text(contact, "epostadresse"), _text(contact, "mobiltelefonnummer")
+            )
+    raise RemoteError(f"{_WHOM} answered with something else than reservasjon and status of the person asked about.")
+
+
+def _text(contact: dict[str, object], name: str) -> str:
+    value = contact.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+_current: ContactRegister | None = None
+
+
+def configure(register: ContactRegister) -> None:
+    """Give this process its register; called once at start."""
+    global _current  # noqa: PLW0603 - one register in one place
+    _current = register
+
+
+def current() -> ContactRegister:
+    """The register of this process.
+
+    Raises:
+        RemoteError: None is configured (any more).
+    """
+    if _current is None:
+        raise RemoteError("No contact register is configured: write the settings of `[contact_register]`.")
+    return _current

@@ -1,0 +1,92 @@
+"""The sandbox's contact register and token server over real HTTP; needs Django."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import httpx
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.test import override_settings
+
+from segl.core.keys import PrivateKey
+from segl.sandbox.pki import SandboxPki
+from segl.service.config.configuration import ContactRegister, KeyFiles
+from segl.service.notifications import remote
+from segl.service.notifications.contact_register import HttpContactRegister
+from segl.service.notifications.maskinporten import Maskinporten
+
+SCOPE = "krr:global/kontaktinformasjon.read"
+
+
+@dataclass
+class RunningRegister:
+    """What answers at `root`, the client that may ask it, and the URLs that client has asked."""
+
+    root: str
+    registered: ContactRegister
+    asked: list[str] = field(default_factory=list)
+
+    def edit(self, **told: Any) -> None:
+        httpx.post(f"{self.root}/contact-register", json=told, trust_env=False).raise_for_status()
+
+    def client(self) -> HttpContactRegister:
+        """A client that knows no token yet."""
+        http = remote.client()
+        http.event_hooks = {"request": [lambda request: self.asked.append(str(request.url))]}
+        key = PrivateKey.from_pem(
+            self.registered.key.certificate.read_bytes(), self.registered.key.private_key.read_bytes()
+        )
+        maskinporten = Maskinporten(
+            token_endpoint=self.registered.token_endpoint,
+            issuer=self.registered.issuer,
+            client_id=self.registered.client_id,
+            scope=self.registered.scope,
+            key=key,
+            http=http,
+        )
+        return HttpContactRegister(self.registered.url, maskinporten=maskinporten, http=http)
+
+
+def registered(root: str, key: KeyFiles) -> ContactRegister:
+    return ContactRegister(
+        url=f"{root}/contact-register",
+        token_endpoint=f"{root}/maskinporten/token",
+        issuer=f"{root}/maskinporten/",
+        client_id="segl",
+        scope=SCOPE,
+        key=key,
+    )
+
+
+@contextmanager
+def running_register(folder: Path, pki: SandboxPki) -> Iterator[RunningRegister]:
+    """A register whose people lie in `folder`."""
+
+    class Server(ThreadingMixIn, WSGIServer):
+        daemon_threads = True
+
+    class Handler(WSGIRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with make_server("127.0.0.1", 0, WSGIHandler(), Server, Handler) as server:
+        root = f"http://127.0.0.1:{server.server_port}"
+        running = RunningRegister(root, registered(root, pki.server))
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            with override_settings(
+                SEGL_FOLDER=folder,
+                SEGL_CONTACT_REGISTER=running.registered,
+                SEGL=replace(settings.SEGL, trust_anchors=(pki.trust_anchors,)),
+            ):
+                yield running
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,134 @@
+"""The sandbox's contact register: whom it knows, how a test edits that, and that it wants a token."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core import signing
+from django.test import Client, override_settings
+
+from segl.sandbox.contact_register import usual_email
+from segl.sandbox.maskinporten import _SALT, TOKEN_SECONDS
+
+KARI, OLA = "13097248022", "17054026641"
+SCOPE = "krr:global/kontaktinformasjon.read"
+ASKED = {"personidentifikatorer": [KARI]}
+USUAL = {"reservasjon": "NEI", "status": "AKTIV", "varslingsstatus": "KAN_VARSLES", "kontaktinformasjon": {}}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path) -> Iterator[Path]:
+    with override_settings(SEGL_FOLDER=tmp_path):
+        yield tmp_path
+
+
+def edit(told: Any) -> tuple[int, Any]:
+    answer = Client().post("/contact-register", told, "application/json")
+    return answer.status_code, answer.json()
+
+
+def look_up(asked: Any = ASKED, authorization: str | None = None) -> tuple[int, Any]:
+    if authorization is None:
+        authorization = f"Bearer {signing.dumps({'scope': SCOPE}, salt=_SALT)}"
+    answer = Client().post(
+        "/contact-register/rest/v2/personer", asked, "application/json", headers={"Authorization": authorization}
+    )
+    return answer.status_code, json.loads(answer.content or b"null")
+
+
+def test_all_who_are_asked_about_are_told_in_their_order() -> None:
+    edit({"personer": [{"personidentifikator": OLA, "kontaktinformasjon": {"mobiltelefonnummer": "99999999"}}]})
+    status, told = look_up({"personidentifikatorer": [KARI, OLA]})
+    assert status == 200
+    assert told["personer"] == [
+        {"personidentifikator": KARI, **USUAL, "kontaktinformasjon": {"epostadresse": usual_email(KARI)}},
+        {"personidentifikator": OLA, **USUAL, "kontaktinformasjon": {"mobiltelefonnummer": "99999999"}},
+    ]
+
+
+@pytest.mark.parametrize("status", ["SLETTET", "IKKE_REGISTRERT"])
+def test_contact_information_is_absent_of_those_who_are_not_active(status: str) -> None:
+    person = {"personidentifikator": KARI, "status": status, "kontaktinformasjon": {"epostadresse": "a@example.com"}}
+    edit({"personer": [person]})
+    assert "kontaktinformasjon" not in look_up()[1]["personer"][0]
+
+
+def test_what_was_edited_is_told_and_can_be_forgotten() -> None:
+    assert Client().get("/contact-register").json() == {"down": False, "personer": []}
+    edit({"personer": [{"personidentifikator": KARI, "reservasjon": "JA"}]})
+    edit({"down": True, "personer": [{"personidentifikator": OLA}, {"personidentifikator": KARI, "status": "SLETTET"}]})
+    whole = [{**USUAL, "personidentifikator": KARI, "status": "SLETTET"}, {**USUAL, "personidentifikator": OLA}]
+    assert Client().get("/contact-register").json() == {"down": True, "personer": whole}
+    assert Client().delete("/contact-register").json() == {"down": False, "personer": []}
+    assert look_up()[1]["personer"][0]["kontaktinformasjon"] == {"epostadresse": usual_email(KARI)}
+
+
+def test_while_it_is_down_register_and_token_server_answer_503() -> None:
+    edit({"down": True})
+    assert look_up()[0] == 503
+    assert Client().post("/maskinporten/token").status_code == 503
+    edit({"personer": []})
+    assert look_up()[0] == 503
+    edit({"down": False})
+    assert look_up()[0] == 200
+    assert Client().post("/maskinporten/token").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [],
+        "text",
+        {"up": True},
+        {"down": "true"},
+        {"personer": {}},
+        {"personer": ["11111111111"]},
+        {"personer": [{}]},
+        {"personer": [{"personidentifikator": "1111111111"}]},
+        {"personer": [{"personidentifikator": 11111111111}]},
+        {"personer": [{"personidentifikator": KARI, "reservasjon": "ja"}]},
+        {"personer": [{"personidentifikator": KARI, "reservasjon": ["JA"]}]},
+        {"personer": [{"personidentifikator": KARI, "status": "DØD"}]},
+        {"personer": [{"personidentifikator": KARI, "varslingsstatus": ""}]},
+        {"personer": [{"personidentifikator": KARI, "kontaktinformasjon": []}]},
+        {"personer": [{"personidentifikator": KARI, "kontaktinformasjon": {"epost": "a@example.com"}}]},
+        {"personer": [{"personidentifikator": KARI, "kontaktinformasjon": {"epostadresse": 1}}]},
+        {"personer": [{"personidentifikator": OLA}, {"personidentifikator": KARI, "epostadresse": "a@example.com"}]},
+    ],
+)
+def test_what_it_does_not_understand_is_refused_and_changes_nothing(told: Any) -> None:
+    status, answer = edit(told)
+    assert status == 400
+    assert answer["error"]
+    assert Client().get("/contact-register").json() == {"down": False, "personer": []}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [[], {}, {"personidentifikatorer": []}, {"personidentifikatorer": ["1"]}, {"personidentifikatorer": [KARI] * 1001}],
+)
+def test_a_question_that_is_none_is_refused(asked: Any) -> None:
+    status, answer = look_up(asked)
+    assert status == 400
+    assert answer["error"]
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Bearer ", "Bearer nonsense", f"Bearer {signing.dumps({'scope': 'other'}, salt=_SALT)}",
+     f"Bearer {signing.dumps({'scope': SCOPE}, salt='other')}"],
+    ids=["none", "empty", "nonsense", "scope", "issuer"],
+)  # fmt: skip
+def test_without_a_token_for_it_nothing_is_told(authorization: str) -> None:
+    assert look_up(authorization=authorization) == (401, None)
+
+
+def test_an_expired_token_counts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    token = signing.dumps({"scope": SCOPE}, salt=_SALT)
+    later = time.time() + TOKEN_SECONDS + 2
+    monkeypatch.setattr("django.core.signing.time.time", lambda: later)
+    assert look_up(authorization=f"Bearer {token}") == (401, None)

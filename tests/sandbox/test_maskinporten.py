@@ -1,0 +1,160 @@
+"""The sandbox's token server: a grant that is right in everything gets a token, any other none."""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.conf import settings
+from django.test import Client, override_settings
+
+from registers import SCOPE, registered
+from segl.core.keys import PrivateKey
+from segl.sandbox.maskinporten import GRANT_TYPE, is_valid
+from segl.sandbox.pki import SandboxPki, ensure_pki
+from segl.service import clock
+from segl.service.notifications.maskinporten import Maskinporten, _part
+
+ROOT = "http://127.0.0.1:8080"
+NOW = int(clock.wall().timestamp())
+Claims = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> SandboxPki:
+    return ensure_pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(autouse=True)
+def token_server(pki: SandboxPki, tmp_path: Path) -> Iterator[None]:
+    with override_settings(
+        SEGL_FOLDER=tmp_path,
+        SEGL_CONTACT_REGISTER=registered(ROOT, pki.server),
+        SEGL=replace(settings.SEGL, trust_anchors=(pki.trust_anchors,)),
+    ):
+        yield
+
+
+def key_of(files: Any) -> PrivateKey:
+    return PrivateKey.from_pem(files.certificate.read_bytes(), files.private_key.read_bytes())
+
+
+def claims(**changed: Any) -> Claims:
+    """Those of a right grant; with None for one it is left out."""
+    now = int(clock.wall().timestamp())
+    right = {"aud": f"{ROOT}/maskinporten/", "iss": "segl", "scope": SCOPE, "iat": now, "exp": now + 120}
+    told = {**right, "jti": f"{clock.wall().timestamp()}", **changed}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def jwt(key: PrivateKey, told: Any, **header: Any) -> str:
+    x5c = [b64encode(each.public_bytes(Encoding.DER)).decode() for each in (key.certificate, *key.chain)]
+    whole = {"alg": "RS256", "x5c": x5c, **header}
+    signed = f"{_part(json.dumps(whole).encode())}.{_part(json.dumps(told).encode())}"
+    return f"{signed}.{_part(key.sign(signed.encode()))}"
+
+
+def post(assertion: str, grant_type: str = GRANT_TYPE) -> tuple[int, Any]:
+    answer = Client().post("/maskinporten/token", {"grant_type": grant_type, "assertion": assertion})
+    return answer.status_code, answer.json()
+
+
+def refused(assertion: str) -> str:
+    status, told = post(assertion)
+    assert (status, told["error"]) == (400, "invalid_grant")
+    return str(told["error_description"])
+
+
+def test_a_right_grant_gets_a_token(pki: SandboxPki) -> None:
+    status, told = post(jwt(key_of(pki.server), claims()))
+    assert status == 200
+    assert (told["token_type"], told["expires_in"], told["scope"]) == ("Bearer", 119, SCOPE)
+    assert is_valid(f"Bearer {told['access_token']}")
+
+
+def test_the_services_own_grants_are_right_and_never_the_same(pki: SandboxPki) -> None:
+    told = registered(ROOT, pki.server)
+    client = Maskinporten(
+        token_endpoint=told.token_endpoint,
+        issuer=told.issuer,
+        client_id=told.client_id,
+        scope=told.scope,
+        key=key_of(pki.server),
+        http=httpx.Client(),
+    )
+    assert [post(client._grant(clock.wall()))[0] for _ in range(2)] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aud": "https://maskinporten.no/"},
+        {"aud": None},
+        {"iss": "another"},
+        {"scope": "krr:user/kontaktinformasjon.read"},
+        {"jti": None},
+        {"iat": None},
+        {"exp": None},
+        {"exp": NOW + 1000},
+        {"iat": NOW + 3600, "exp": NOW + 3700},
+        {"iat": NOW - 200, "exp": NOW - 90},
+        {"exp": NOW - 1000},
+    ],
+)
+def test_a_grant_with_a_wrong_claim_gets_none(pki: SandboxPki, changed: Claims) -> None:
+    refused(jwt(key_of(pki.server), claims(**changed)))
+
+
+def test_a_grant_is_good_once(pki: SandboxPki) -> None:
+    grant = jwt(key_of(pki.server), claims())
+    assert post(grant)[0] == 200
+    assert refused(grant) == "The grant was used already."
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda grant: "",
+        lambda grant: "a.b.c",
+        lambda grant: grant.rpartition(".")[0],
+        lambda grant: grant.rpartition(".")[0] + ".",
+        lambda grant: grant[:-10] + "AAAAAAAAAA",
+    ],
+    ids=["empty", "nonsense", "two parts", "unsigned", "another signature"],
+)
+def test_a_grant_that_is_spoiled_gets_none(pki: SandboxPki, spoil: Callable[[str], str]) -> None:
+    refused(spoil(jwt(key_of(pki.server), claims())))
+
+
+@pytest.mark.parametrize("header", [{"alg": "none"}, {"alg": "HS256"}, {"x5c": []}, {"x5c": "MII"}, {"x5c": None}])
+def test_a_grant_with_a_wrong_header_gets_none(pki: SandboxPki, header: dict[str, Any]) -> None:
+    refused(jwt(key_of(pki.server), claims(), **header))
+
+
+@pytest.mark.parametrize("told", [[], "claims", None, 5])
+def test_claims_that_are_none_get_none(pki: SandboxPki, told: Any) -> None:
+    refused(jwt(key_of(pki.server), told))
+
+
+def test_a_certificate_of_somewhere_else_gets_none(pki: SandboxPki, tmp_path: Path) -> None:
+    other = ensure_pki(tmp_path / "other")
+    refused(jwt(key_of(other.server), claims()))
+
+
+def test_a_key_that_is_not_rsa_gets_none(pki: SandboxPki) -> None:
+    refused(jwt(key_of(pki.seal), claims()))
+
+
+def test_another_organizations_certificate_gets_none(pki: SandboxPki) -> None:
+    status, told = post(jwt(key_of(pki.organizations[0]), claims()))
+    assert (status, told["error"]) == (400, "invalid_client")
+
+
+def test_another_grant_type_gets_none(pki: SandboxPki) -> None:
+    status, told = post(jwt(key_of(pki.server), claims()), "client_credentials")
+    assert (status, told["error"]) == (400, "unsupported_grant_type")

@@ -1,0 +1,191 @@
+"""The contact register's client: over HTTP against the sandbox's, which checks what it is given."""
+
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from builders import KARI, OLA
+from registers import RunningRegister, running_register
+from segl.sandbox.contact_register import usual_email
+from segl.sandbox.pki import SandboxPki
+from segl.service import clock
+from segl.service.notifications import contact_register
+from segl.service.notifications.contact_register import ContactDetails, HttpContactRegister
+from segl.service.notifications.remote import RemoteError
+
+ADDRESSES = {"epostadresse": "kari@example.com", "mobiltelefonnummer": "+4799999999"}
+FOUND = {"personidentifikator": KARI, "reservasjon": "NEI", "status": "AKTIV", "kontaktinformasjon": ADDRESSES}
+
+
+@pytest.fixture
+def register(tmp_path: Path, pki: SandboxPki) -> Iterator[RunningRegister]:
+    with running_register(tmp_path, pki) as running:
+        yield running
+
+
+def tokens(register: RunningRegister) -> int:
+    """How many the client has asked for."""
+    return register.asked.count(register.registered.token_endpoint)
+
+
+def test_anyone_has_an_address_until_a_test_says_otherwise(register: RunningRegister) -> None:
+    assert register.client().look_up(OLA) == ContactDetails(is_reserved=False, email=usual_email(OLA))
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"kontaktinformasjon": ADDRESSES}, ContactDetails(False, "kari@example.com", "+4799999999")),
+        ({"kontaktinformasjon": {"epostadresse": " k@example.com "}}, ContactDetails(False, "k@example.com")),
+        ({"kontaktinformasjon": {"mobiltelefonnummer": "99999999"}}, ContactDetails(False, "", "99999999")),
+        ({"kontaktinformasjon": {}}, ContactDetails(False)),
+        ({}, ContactDetails(False)),
+        ({"kontaktinformasjon": ADDRESSES, "varslingsstatus": "KAN_IKKE_VARSLES"}, ContactDetails(False)),
+        ({"kontaktinformasjon": ADDRESSES, "status": "SLETTET"}, ContactDetails(False)),
+        ({"status": "IKKE_REGISTRERT"}, ContactDetails(False)),
+        (
+            {"reservasjon": "JA", "kontaktinformasjon": ADDRESSES},
+            ContactDetails(True, "kari@example.com", "+4799999999"),
+        ),
+        ({"reservasjon": "JA", "status": "IKKE_REGISTRERT"}, ContactDetails(True)),
+    ],
+)
+def test_what_the_register_says_is_found(
+    register: RunningRegister, said: dict[str, Any], found: ContactDetails
+) -> None:
+    register.edit(personer=[{"personidentifikator": KARI, **said}])
+    assert register.client().look_up(KARI) == found
+
+
+def test_a_token_is_used_until_shortly_before_it_expires(
+    register: RunningRegister, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock.wall()
+    monkeypatch.setattr(clock, "wall", lambda: now)
+    client = register.client()
+    for seconds, expected in [(0, 1), (108, 1), (109.5, 2), (217, 2)]:
+        at(monkeypatch, now + timedelta(seconds=seconds))
+        client.look_up(KARI)
+        assert tokens(register) == expected
+
+
+def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+    """Everyone's clock shows this, that of Django's signatures too."""
+    monkeypatch.setattr(clock, "wall", lambda: moment)
+    monkeypatch.setattr("django.core.signing.time.time", moment.timestamp)
+
+
+def test_a_token_that_is_refused_is_used_no_more(register: RunningRegister, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = register.client()
+    client.look_up(KARI)
+    client._maskinporten._token = "revoked"
+    with pytest.raises(RemoteError, match=r"The contact register answered with HTTP status 401 \(Unauthorized\)\."):
+        client.look_up(KARI)
+    client.look_up(KARI)
+    assert tokens(register) == 2
+
+
+def test_a_grant_of_another_client_gets_no_token(register: RunningRegister) -> None:
+    register.registered = replace(register.registered, client_id="stranger")
+    with pytest.raises(RemoteError, match=r"The token server answered with HTTP status 400 \(Bad Request\)\."):
+        register.client().look_up(KARI)
+
+
+def test_a_register_that_is_down_is_told(register: RunningRegister) -> None:
+    client = register.client()
+    client.look_up(KARI)
+    register.edit(down=True)
+    with pytest.raises(RemoteError, match="The contact register answered with HTTP status 503"):
+        client.look_up(KARI)
+    with pytest.raises(RemoteError, match="The token server answered with HTTP status 503"):
+        register.client().look_up(KARI)
+    register.edit(down=False)
+    assert client.look_up(KARI).email
+
+
+def test_nobody_who_answers_is_told(register: RunningRegister) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        root = f"http://127.0.0.1:{free.getsockname()[1]}"
+    register.registered = replace(register.registered, url=root)
+    with pytest.raises(RemoteError, match=r"The contact register did not answer: .*refused"):
+        register.client().look_up(KARI)
+
+
+def test_this_machine_is_reached_without_the_environments_proxy(
+    register: RunningRegister, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert register.client().look_up(KARI).email
+
+
+def test_neither_an_url_nor_a_log_has_the_identity_number(
+    register: RunningRegister, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        register.client().look_up(KARI)
+    assert len(register.asked) == 2
+    assert KARI not in caplog.text + str(register.asked)
+
+
+class _Tokens:
+    """Stands for the token server."""
+
+    def token(self) -> str:
+        return "token"
+
+
+def answering(answer: httpx.Response | Callable[[httpx.Request], httpx.Response]) -> HttpContactRegister:
+    """A client of a register that answers so."""
+    handler = answer if callable(answer) else lambda _: answer
+    http = httpx.Client(transport=httpx.MockTransport(handler))
+    return HttpContactRegister("https://register", maskinporten=_Tokens(), http=http)  # type: ignore[arg-type]
+
+
+def test_who_may_not_ask_for_the_varslingsstatus_is_told_the_addresses() -> None:
+    client = answering(httpx.Response(200, json={"personer": [FOUND]}))
+    assert client.look_up(KARI) == ContactDetails(False, "kari@example.com", "+4799999999")
+
+
+def test_a_slash_at_the_end_of_the_url_makes_no_difference() -> None:
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, str(request.url), request.headers["Authorization"]))
+        return httpx.Response(200, json={"personer": [FOUND]})
+
+    client = answering(answer)
+    HttpContactRegister("https://register/", maskinporten=client._maskinporten, http=client._http).look_up(KARI)
+    assert asked == [("POST", "https://register/rest/v2/personer", "Bearer token")]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, text=f"<html>{KARI}</html>"),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"personer": []}),
+        httpx.Response(200, json={"personer": [FOUND | {"personidentifikator": OLA}]}),
+        httpx.Response(200, json={"personer": [FOUND, FOUND]}),
+        httpx.Response(200, json={"personer": [FOUND | {"reservasjon": "KANSKJE"}]}),
+        httpx.Response(200, json={"personer": [FOUND | {"status": None}]}),
+        httpx.Response(302, headers={"Location": "https://elsewhere"}),
+        httpx.Response(599),
+    ],
+)
+def test_what_cannot_be_understood_counts_as_no_answer(answer: httpx.Response) -> None:
+    with pytest.raises(RemoteError, match=r"^The contact register answered with ") as error:
+        answering(answer).look_up(KARI)
+    assert KARI not in str(error.value)
+
+
+def test_a_process_without_a_register_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contact_register, "_current", None)
+    with pytest.raises(RemoteError, match=r"write the settings of `\[contact_register\]`"):
+        contact_register.current()
