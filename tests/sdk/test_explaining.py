@@ -153,7 +153,7 @@ def test_what_the_sdk_sends_is_good() -> None:
     request = next(calls.create(Job(Document("Contract", None, FileType.PDF, PDF), list(MANIFEST.signers))))
 
     now = datetime.now(UTC)
-    assert faults(explain(sent[0], at=now)) == faults(explain(request.content, at=now)) == []  # type: ignore[union-attr]
+    assert faults(explain(sent[0], at=now)) == faults(explain(b"".join(request.content), at=now)) == []  # type: ignore[union-attr]
 
 
 def manifest(**unlike: object) -> bytes:

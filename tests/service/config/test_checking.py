@@ -146,7 +146,7 @@ def test_what_is_right_passes(production: Production, pki: SandboxPki) -> None:
         (
             "register",
             [issued("Register", "Issuer")],
-            "`contact_register.certificate` cannot be used: the key of CN=Register is none that Maskinporten takes",
+            "register.pem, which cannot be used: the key of CN=Register is none that Maskinporten takes",
         ),
         ("register", [issued("Register", "Issuer", kind="RSA", hours=-1)], "The certificate CN=Register expired"),
     ],
