@@ -7,7 +7,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test interop wheel check lint locks clean
+.PHONY: help demo test interop wheel check lint docs locks clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,11 +26,14 @@ wheel: $(VENV)/.service ## build the wheel and run the SDK's tests on it, instal
 
 # mypy's Django plugin loads the settings.
 lint: export SEGL_CONFIG := tests/configuration/segl.toml
-lint: $(VENV)/.check ## look at the code: ruff, mypy --strict, import-linter
+lint: $(VENV)/.check docs ## look at the code and the guide: ruff, mypy --strict, import-linter, mkdocs
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+docs: $(VENV)/.check ## build the guide as pages in build/docs; a link that leads nowhere fails it
+	$(VENV)/bin/mkdocs build --quiet --strict --site-dir build/docs
 
 check: lint test ## lint, then test
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from running_sandbox import ROOT, SEGL, people_sign, running_sandbox
 
+PAGES = ("README.md", "docs/index.md")
 PEOPLE = [("kari@example.com", "01017012345", "Kari Nordmann"), ("ola@example.com", "02028012345", "Ola Hansen")]
 
 
@@ -26,3 +27,8 @@ def test_the_readmes_program_gets_a_signed_pdf(tmp_path: Path) -> None:
     trust = sandbox.ready["server"]["trust_anchors"]
     verify = [*SEGL, "verify", "signed.pdf", "--trust", trust, "--document", "contract.pdf"]
     assert subprocess.run(verify, cwd=tmp_path, check=False).returncode == 0
+
+
+def test_the_guide_starts_with_the_same_program() -> None:
+    programs = [re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL) for page in PAGES]
+    assert programs[0] == programs[1]
