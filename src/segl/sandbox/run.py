@@ -14,10 +14,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from segl.core.errors import SeglError
+from segl.sandbox.faults import Faults
 from segl.sandbox.files import check_writable, write_atomically
 from segl.sandbox.pki import SERVER_NUMBER, SandboxPki, ensure_pki
 from segl.service.config import processes, wiring
@@ -75,6 +77,7 @@ def run_sandbox(
         configuration = wiring.start(path)
         database.prepare(configuration)
         wiring.release_leases()
+        Faults(folder).take_back()  # each start begins without
         with _Worker(path):
             _serve(configuration, pki, api, pages, announce)
 
@@ -269,13 +272,17 @@ def _serve(
     web: socket.socket,
     announce: Callable[[Mapping[str, Any]], None],
 ) -> None:
+    from segl.sandbox.faulty_api import WithFaults
     from segl.service.config.listeners import direct_api, pages
 
     def ready() -> None:
         announce(_ready(configuration, pki))
         processes.warm_up()
 
-    serve([direct_api(api, configuration, pki.server), pages(web, configuration)], ready=ready)
+    faults = Faults(configuration.folder)
+    sound = direct_api(api, configuration, pki.server)
+    faulty = replace(sound, around=lambda application: WithFaults(application, faults))
+    serve([faulty, pages(web, configuration)], ready=ready)
 
 
 @contextmanager
@@ -320,6 +327,7 @@ def _ready(configuration: Configuration, pki: SandboxPki) -> dict[str, object]:
         "api_root": configuration.api_root,
         "web_root": configuration.web_root,
         "outbox": f"{configuration.web_root}/outbox",
+        "faults": f"{configuration.web_root}/sandbox/faults",
         "server": {"organization_number": SERVER_NUMBER, "trust_anchors": str(pki.trust_anchors)},
         "organizations": [
             {
