@@ -72,7 +72,16 @@ def children(process: "subprocess.Popen[bytes]") -> set[int]:
 
 def test_the_ready_file_says_where_everything_is(sandbox: Sandbox) -> None:
     ready = sandbox.ready
-    assert set(ready) == {"api_root", "web_root", "outbox", "contact_register", "server", "organizations"}
+    assert set(ready) == {
+        "api_root",
+        "web_root",
+        "outbox",
+        "new_organizations",
+        "contact_register",
+        "faults",
+        "server",
+        "organizations",
+    }
     assert ready["server"]["organization_number"] == "984661185"
     assert {each["sector"] for each in ready["organizations"]} == {"public", "private"}
     [public] = [each for each in ready["organizations"] if each["number"] == PUBLIC]

@@ -12,6 +12,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import lru_cache
 from pathlib import Path
+from smtplib import SMTPConnectError
 
 from django.conf import settings
 from django.core import mail
@@ -21,6 +22,7 @@ from django.template import Context, Engine
 from django.template.base import Template
 from django.views.decorators.http import require_safe
 
+from segl.sandbox.faults import Faults
 from segl.sandbox.files import write_atomically
 
 _LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
@@ -45,10 +47,12 @@ class SentMessage:
 
 
 class EmailBackend(BaseEmailBackend):
-    """Writes each message whole into the folder `outbox`."""
+    """Writes each message whole into the folder `outbox`, or fails as SMTP does while `mail-down` is asked for."""
 
     def send_messages(self, email_messages: Sequence[mail.EmailMessage]) -> int:
         for message in email_messages:
+            if Faults(settings.SEGL_FOLDER).happens("mail-down"):
+                raise SMTPConnectError(421, "The mail server is down: the fault mail-down was asked for.")
             write_atomically(_folder() / f"{_name()}.eml", message.message().as_bytes())
         return len(email_messages)
 

@@ -16,10 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from segl.core.errors import SeglError
+from segl.sandbox.faults import Faults
 from segl.sandbox.files import check_writable, write_atomically
 from segl.sandbox.pki import SERVER_NUMBER, SandboxPki, ensure_pki
 from segl.service.config import processes, wiring
@@ -82,6 +84,7 @@ def run_sandbox(
         configuration = wiring.start(path)
         database.prepare(configuration)
         wiring.release_leases()
+        Faults(folder).take_back()  # each start begins without
         with _Worker(path):
             _serve(configuration, pki, api, pages, announce)
 
@@ -296,13 +299,17 @@ def _serve(
     web: socket.socket,
     announce: Callable[[Mapping[str, Any]], None],
 ) -> None:
+    from segl.sandbox.faulty_api import WithFaults
     from segl.service.config.listeners import direct_api, pages
 
     def ready() -> None:
         announce(_ready(configuration, pki))
         processes.warm_up()
 
-    serve([direct_api(api, configuration, pki.server), pages(web, configuration)], ready=ready)
+    faults = Faults(configuration.folder)
+    sound = direct_api(api, configuration, pki.server)
+    faulty = replace(sound, around=lambda application: WithFaults(application, faults))
+    serve([faulty, pages(web, configuration)], ready=ready)
 
 
 @contextmanager
@@ -349,6 +356,7 @@ def _ready(configuration: Configuration, pki: SandboxPki) -> dict[str, object]:
         "outbox": f"{configuration.web_root}/outbox",
         "new_organizations": f"{configuration.web_root}/sandbox/organizations",
         "contact_register": f"{configuration.web_root}/contact-register",
+        "faults": f"{configuration.web_root}/sandbox/faults",
         "server": {"organization_number": SERVER_NUMBER, "trust_anchors": str(pki.trust_anchors)},
         "organizations": [files.describe() for files in pki.organizations],
     }

@@ -1,18 +1,22 @@
-"""The pages of a sandbox: those of the service, the test eID, the outbox, the contact register and its token server."""
+"""A sandbox's pages: the service's, the test eID, the outbox, contact register and token server, and the faults."""
 
-from django.urls import include, path
+from django.urls import path
 
 from segl.sandbox import contact_register, maskinporten
+from segl.sandbox.faults_page import faults, one_fault, unless_down
 from segl.sandbox.organizations import organizations
 from segl.sandbox.outbox import outbox
 from segl.service.config.web_urls import urlpatterns as pages
+from segl.service.identity.test_eid import test_eid
 
 urlpatterns = [
     path("outbox", outbox, name="outbox"),
     path("sandbox/organizations", organizations),
+    path("sandbox/faults", faults),
+    path("sandbox/faults/<str:fault_id>", one_fault),
     path("contact-register", contact_register.edit),
     path("contact-register/rest/v2/personer", contact_register.unless_down(contact_register.look_up)),
     path("maskinporten/token", contact_register.unless_down(maskinporten.token)),
-    path("", include("segl.service.identity.urls")),
+    path("test-eid", unless_down(test_eid), name="test-eid"),
     *pages,
 ]

@@ -34,8 +34,9 @@ class _HeadTooLargeError(Exception):
 class SeglHttpProtocol(HttpToolsProtocol):
     """Puts into each request's scope `segl.peer_certificate` (DER, or None) and `segl.received_at` (wall clock).
 
-    That is when the request's first byte came: a client signs just before it sends, and then may send slowly. What is
-    no request is answered with what `refusal` makes of the status and a sentence.
+    That is when the request's first byte came: a client signs just before it sends, and then may send slowly.
+    `segl.abort` drops the connection at once. What is no request is answered with what `refusal` makes of the status
+    and a sentence.
     """
 
     def __init__(self, *arguments: Any, refusal: Refusal = plain, **options: Any) -> None:
@@ -96,6 +97,7 @@ class SeglHttpProtocol(HttpToolsProtocol):
         self._unparsed_bytes = 0
         self._head_is_there()
         self.scope["segl.peer_certificate"] = self._peer_certificate  # type: ignore[typeddict-unknown-key]  # ours
+        self.scope["segl.abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]  # ours
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:

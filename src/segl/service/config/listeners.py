@@ -125,7 +125,7 @@ def _admission(scope: Scope) -> Answer | None:
         refused = _refused_host(request) or admit(request)
     finally:
         close_old_connections()
-    return _answer(refused) if refused else None
+    return answer_of(refused) if refused else None
 
 
 def _refused_host(request: HttpRequest) -> HttpResponse | None:
@@ -147,10 +147,11 @@ def _is_of_a_job(scope: Scope) -> bool:
 
 
 def _api_refusal(status: HTTPStatus, reason: str) -> Answer:
-    return _answer(_api_error(status, reason))
+    return answer_of(_api_error(status, reason))
 
 
-def _answer(response: HttpResponse) -> Answer:
+def answer_of(response: HttpResponse) -> Answer:
+    """A response of Django's as an answer outside it."""
     own = {name: value for name, value in response.items() if name != "Content-Type"}
     return Answer(HTTPStatus(response.status_code), response["Content-Type"], response.content, own)
 

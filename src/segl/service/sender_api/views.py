@@ -97,13 +97,24 @@ def poll(request: HttpRequest, caller: Caller) -> HttpResponse:
     queue = request.GET.get("polling_queue", "").replace("\0", "")  # a queue's name came in XML, which has no NUL
     permitted = throttle().next_poll(caller.sender.pk, queue)
     if permitted > clock.wall():
-        return _permitting(permitted, response_to(_too_eager(permitted)))
+        return too_eager(permitted)
     change = next_status_change(sender=caller.sender, polling_queue=queue)
     if change is None:
         permitted = clock.wall() + settings.SEGL_POLL_INTERVAL
         throttle().found_empty(caller.sender.pk, queue, until=permitted)
         return _permitting(permitted, _no_content())
     return _permitting(clock.wall(), _xml(messages.status_change(change).to_xml()))
+
+
+def too_eager(permitted: datetime) -> HttpResponse:
+    """The answer to a poll before the time permitted."""
+    error = RefusedError(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "TOO_EAGER_POLLING",
+        f"This queue was empty and may be polled again from {localtime(permitted).isoformat()}: wait for the time that "
+        f"the header {POLL_TIME} names.",
+    )
+    return _permitting(permitted, response_to(error))
 
 
 def confirm(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
@@ -177,15 +188,6 @@ def _permitting(time: datetime, response: HttpResponse) -> HttpResponse:
     """The answer to a poll, with the time of the next permitted one."""
     response[POLL_TIME] = localtime(time).isoformat()
     return response
-
-
-def _too_eager(permitted: datetime) -> RefusedError:
-    return RefusedError(
-        HTTPStatus.TOO_MANY_REQUESTS,
-        "TOO_EAGER_POLLING",
-        f"This queue was empty and may be polled again from {localtime(permitted).isoformat()}: wait for the time that "
-        f"the header {POLL_TIME} names.",
-    )
 
 
 def _no_content() -> HttpResponse:
