@@ -25,9 +25,9 @@ from segl.sdk.tls import client_context
 PUBLIC = "123456789"
 
 
-def pieces(page: str) -> list[str]:
-    """The Python on a page of the guide, in its order."""
-    return re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+def pieces(page: str, language: str = "python") -> list[str]:
+    """The Python on a page of the guide, in its order; or what is in another language."""
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
 
 
 @pytest.fixture
@@ -122,6 +122,20 @@ def test_changes_are_handled_as_the_guide_says(folder: Path, sign: Callable[[int
         appears(folder / f"{second}.pdf")
         running.send_signal(signal.SIGINT)
         assert running.wait(30) == 0
+
+
+def test_faults_are_asked_for_as_the_guide_says(sandbox: Sandbox, folder: Path) -> None:
+    names: dict[str, Any] = {"QUEUE": "faults"}
+    exec(HANDLING_PREAMBLE + 'job = Job(document, [signer], "third")\n' + pieces("faults.md")[0], names)
+    names["client"].close()
+
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed: apt-get install curl")
+    [commands] = pieces("faults.md", "sh")
+    commands = commands.replace("http://127.0.0.1:8081/sandbox/faults", sandbox.ready["faults"])
+    told = subprocess.run(["sh", "-ec", commands], capture_output=True, text=True, check=True).stdout
+    assert told.count('"fault": "503", "times": 2, "calls": "poll"') == 2
+    assert httpx.get(sandbox.ready["faults"], trust_env=False).json() == []
 
 
 DJANGO_SETTINGS = """

@@ -14,9 +14,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self, get_args
 
+import httpx
 import pytest
 
-from running_sandbox import ROOT, Sandbox, move_clock
+from running_sandbox import ROOT, Sandbox, move_clock, running_sandbox
 from segl.sandbox.faults import ApiFault
 from segl.sandbox.faults_client import FaultsClient
 from segl.sdk import (
@@ -187,6 +188,42 @@ def test_a_creation_makes_exactly_one_job(
 
     assert faults.pending() == []
     assert {each for [each] in rows(sandbox, "SELECT id FROM job")} - before == {job_id}
+
+
+def test_a_message_is_sent_when_the_mail_is_up_again(
+    sandbox: Sandbox, configuration: ClientConfiguration, faults: FaultsClient
+) -> None:
+    """The worker, a process of its own, learns of the fault and uses it up."""
+    address = "mail-down@example.com"
+    faults.ask("mail-down", times=2)
+    with PortalClient(configuration) as client:
+        client.create(replace(job(), signers=[Signer(ContactInformation(email=Email(address)))]))
+
+    def has_come() -> bool:
+        sent = httpx.get(sandbox.outbox, headers={"Accept": "application/json"}, trust_env=False).json()
+        return address in {each["to"] for each in sent}
+
+    until(lambda: len(faults.pending()) == 0, "the fault mail-down")
+    assert not has_come()
+    move_clock(sandbox, REQUEUED)  # past the pause before the next try
+    until(has_come, "the message")
+
+
+def test_the_test_eid_is_down_until_that_is_taken_back(sandbox: Sandbox, faults: FaultsClient) -> None:
+    def status() -> int:
+        return httpx.get(f"{sandbox.ready['web_root']}/test-eid", trust_env=False).status_code
+
+    faults.ask("eid-down")
+    assert [status(), status()] == [503, 503]
+    faults.take_back()
+    assert status() == 400  # for it was told of no log-in
+
+
+def test_a_new_start_begins_without_faults(tmp_path: Path) -> None:
+    for _ in range(2):
+        with running_sandbox(tmp_path / "folder") as started:
+            assert httpx.get(started.ready["faults"], trust_env=False).json() == []
+            assert httpx.post(started.ready["faults"], json={"fault": "500"}, trust_env=False).status_code == 201
 
 
 CONSUMER = """
