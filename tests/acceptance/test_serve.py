@@ -133,13 +133,14 @@ def test_a_stop_lets_a_slow_upload_end_with_its_job(run: Operator, ports: Ports,
         context.load_cert_chain(files.certificate, files.private_key)
         connection = http.client.HTTPSConnection("127.0.0.1", ports.api[0], timeout=10, context=context)
         connection.putrequest("POST", httpx.URL(request.url).path)
-        for name, value in {**request.headers, "Content-Length": str(len(request.content))}.items():
+        content = b"".join(request.content)
+        for name, value in {**request.headers, "Content-Length": str(len(content))}.items():
             connection.putheader(name, value)
-        connection.endheaders(request.content[:20_000])
+        connection.endheaders(content[:20_000])
         time.sleep(0.3)
         serving.process.send_signal(number)
         wait_until_closed(ports.api[0])
-        connection.send(request.content[20_000:])
+        connection.send(content[20_000:])
         answer = connection.getresponse()
         assert (answer.status, b"signature-job-id" in answer.read()) == (200, True)
         connection.close()
