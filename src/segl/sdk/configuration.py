@@ -200,9 +200,9 @@ class ClientConfiguration:
         return cls(Environment.sandbox(ready_file), certificate, Sender(organization_number))
 
 
-def _check_positive(name: str, value: object, *, write: str) -> None:
+def _check_positive(name: str, value: float, *, write: str) -> None:
     check_kind(name, value, (int, float), write=write)
-    if not value > 0:  # type: ignore[operator]  # it is a number
+    if not value > 0:
         raise InvalidInput(f"{name} is {value}; it must be more than 0.")
 
 

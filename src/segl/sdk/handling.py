@@ -143,7 +143,7 @@ async def handle_async(
 def _succeeds(handler: Callable[[JobStatusChange], object], change: JobStatusChange) -> bool:
     try:
         handler(change)
-    except Exception:
+    except Exception:  # whatever the program's handler raises: the loop goes on
         logger.exception(_FAILED, change.signature_job_id)
         return False
     return True
@@ -152,7 +152,7 @@ def _succeeds(handler: Callable[[JobStatusChange], object], change: JobStatusCha
 async def _succeeds_async(handler: Callable[[JobStatusChange], Awaitable[object]], change: JobStatusChange) -> bool:
     try:
         await handler(change)
-    except Exception:
+    except Exception:  # whatever the program's handler raises: the loop goes on
         logger.exception(_FAILED, change.signature_job_id)
         return False
     return True
