@@ -23,6 +23,7 @@ from segl.core.certificates import (
 from segl.core.errors import InvalidInput, InvalidPackage, InvalidRequest, UntrustedCertificate
 from segl.core.multipart import request_and_package
 from segl.core.protocol import (
+    MOST_DOCUMENT_BYTES,
     ContactInformation,
     ManifestDocument,
     Notifications,
@@ -34,7 +35,6 @@ from segl.core.protocol import (
 from segl.core.xmldsig import XmlSignature
 from segl.sdk.findings import SKIPPED, Finding, State
 from segl.sdk.jobs import FileType
-from segl.sdk.operations import MAX_BYTES
 
 CHECKS = (
     "request",
@@ -220,8 +220,8 @@ def _document_faults(manifest: PortalManifest, documents: Mapping[str, memoryvie
         if asked.href in documents:
             yield from _content_faults(asked, documents[asked.href])
     size = sum(map(len, documents.values()))
-    if size > MAX_BYTES:
-        yield f"The documents hold {size} bytes together: at most {MAX_BYTES} can be signed."
+    if size > MOST_DOCUMENT_BYTES:
+        yield f"The documents hold {size} bytes together: at most {MOST_DOCUMENT_BYTES} can be signed."
 
 
 def _content_faults(asked: ManifestDocument, content: memoryview) -> Iterator[str]:

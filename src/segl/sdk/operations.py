@@ -11,6 +11,7 @@ from segl.core.errors import InvalidDocument, InvalidInput
 from segl.core.keys import SigningKey
 from segl.core.kinds import check_kind
 from segl.core.protocol import (
+    MOST_DOCUMENT_BYTES,
     Availability,
     ManifestDocument,
     PortalJobRequest,
@@ -33,8 +34,6 @@ from segl.sdk.jobs import Job, Sender
 
 XML = "application/xml"
 BINARY = "application/octet-stream"
-MAX_BYTES = 10 * 1024 * 1024
-"""Of a job's documents together (`rules.md`, A job)."""
 _FRESH = timedelta(seconds=4)
 """How old a package's signature may be to be taken; the service says 5 s."""
 
@@ -155,8 +154,10 @@ class PortalOperations:
             PackageFile(entry.href, entry.media_type, document.read())
             for entry, document in zip(manifest.documents, job.documents, strict=True)
         ]
-        if (size := sum(len(each.content) for each in files)) > MAX_BYTES:
-            raise InvalidDocument(f"The documents are {size} bytes together; at most {MAX_BYTES} are accepted.")
+        if (size := sum(len(each.content) for each in files)) > MOST_DOCUMENT_BYTES:
+            raise InvalidDocument(
+                f"The documents are {size} bytes together; at most {MOST_DOCUMENT_BYTES} are accepted."
+            )
         return build_pieces(manifest=manifest.to_xml(), documents=files, key=self.key, signing_time=signing_time)
 
 

@@ -28,6 +28,7 @@ from builders import (
 from segl.core.errors import SeglError
 from segl.core.lifecycle import IllegalStepError
 from segl.core.protocol import (
+    MOST_DOCUMENT_BYTES,
     AuthenticationLevel,
     Availability,
     NotificationsUsingLookup,
@@ -37,7 +38,7 @@ from segl.core.protocol import (
 )
 from segl.core.protocol import Signer as AskedSigner
 from segl.service import clock
-from segl.service.jobs import changes, rules
+from segl.service.jobs import changes
 from segl.service.jobs.create import cancel_job, document_of, job_of
 from segl.service.jobs.errors import NoSuchJobError, NotAllowedError
 from segl.service.jobs.signing import reject, signers_of_person
@@ -154,8 +155,8 @@ REFUSED: dict[str, tuple[type[SeglError], dict[str, Any]]] = {
         {"signers": [person(signature_type=SignatureType.ADVANCED_SIGNATURE)], "titles": ["A", "B"]},
     ),
     "nobody to tell": (NotAllowedError, {"signers": [contact(" ")]}),
-    "too large": (NotAllowedError, {"contents": [bytes(rules.MOST_BYTES + 1)]}),
-    "too large together": (NotAllowedError, {"contents": [bytes(rules.MOST_BYTES), b"1"], "titles": ["A", "B"]}),
+    "too large": (NotAllowedError, {"contents": [bytes(MOST_DOCUMENT_BYTES + 1)]}),
+    "too large together": (NotAllowedError, {"contents": [bytes(MOST_DOCUMENT_BYTES), b"1"], "titles": ["A", "B"]}),
     "never active": (
         NotAllowedError,
         {"availability": Availability(datetime(9999, 12, 31, 23, 59, tzinfo=timezone(-timedelta(hours=2))))},
@@ -174,7 +175,7 @@ def test_what_is_refused_leaves_nothing_behind(refused: str) -> None:
 
 
 def test_documents_of_exactly_the_limit_are_accepted() -> None:
-    create(contents=[bytes(rules.MOST_BYTES)])
+    create(contents=[bytes(MOST_DOCUMENT_BYTES)])
 
 
 @pytest.mark.parametrize("written", [0, 1, 2, 3])

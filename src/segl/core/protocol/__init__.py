@@ -6,7 +6,7 @@ sent to be acted on (requests, manifests) is read strictly; in answers, what is 
 
 from segl.core.protocol._message import Message
 from segl.core.protocol.common import ErrorMessage
-from segl.core.protocol.manifest import Availability, ManifestDocument, PortalManifest, Signer
+from segl.core.protocol.manifest import MOST_DOCUMENT_BYTES, Availability, ManifestDocument, PortalManifest, Signer
 from segl.core.protocol.portal import (
     PortalJobRequest,
     PortalJobResponse,
@@ -29,6 +29,7 @@ from segl.core.protocol.values import (
 )
 
 __all__ = [
+    "MOST_DOCUMENT_BYTES",
     "AuthenticationLevel",
     "Availability",
     "ContactInformation",

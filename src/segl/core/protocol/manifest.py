@@ -24,6 +24,9 @@ from segl.core.protocol.values import (
 )
 from segl.core.xml import format_date_time
 
+MOST_DOCUMENT_BYTES = 10_485_760
+"""Of a job's documents together (`rules.md`, A job)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signer:

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from segl.core.protocol import (
+    MOST_DOCUMENT_BYTES,
     AuthenticationLevel,
     ContactInformation,
     NotificationsUsingLookup,
@@ -20,7 +21,6 @@ from segl.service.store.models import Sector
 
 DEFAULT_AVAILABLE_SECONDS = 30 * 24 * 3600
 LONGEST_AVAILABLE_SECONDS = 90 * 24 * 3600
-MOST_BYTES = 10_485_760
 MOST_PAGES = 2000
 YEAR_OF_NO_ACTIVATION = 9000  # A datetime ends with the year 9999, and the deadline lies behind the activation.
 
@@ -73,9 +73,10 @@ def check_size(size: int) -> None:
     Raises:
         NotAllowedError: They are.
     """
-    if size > MOST_BYTES:
+    if size > MOST_DOCUMENT_BYTES:
         raise NotAllowedError(
-            "DOCUMENTS_TOO_LARGE", f"The documents hold {size} bytes together: at most {MOST_BYTES} can be signed."
+            "DOCUMENTS_TOO_LARGE",
+            f"The documents hold {size} bytes together: at most {MOST_DOCUMENT_BYTES} can be signed.",
         )
 
 
