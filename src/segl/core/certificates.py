@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 from cryptography import x509
 from cryptography.x509 import verification
@@ -80,8 +79,7 @@ def _readable(certificate: x509.Certificate) -> x509.Certificate:
 _SEND_ALONG = "Use a certificate from an accepted issuer, and send its intermediate certificates along."
 
 
-@dataclass(frozen=True, slots=True)
-class TrustAnchors:
+class TrustAnchors(NamedTuple):
     """The roots we trust, and the intermediates we know (for those who do not send theirs)."""
 
     anchors: tuple[x509.Certificate, ...]
@@ -101,7 +99,7 @@ class TrustAnchors:
     def with_intermediates(self, *pem: bytes) -> Self:
         """These, and the intermediates in PEM files. A root that stands there too is no anchor for that."""
         found = [each for data in pem for each in load_pem(data) if each.issuer != each.subject]
-        return replace(self, intermediates=(*self.intermediates, *found))
+        return self._replace(intermediates=(*self.intermediates, *found))
 
     def chain(
         self,

@@ -1,5 +1,6 @@
 """The evidence of one signing act: who agreed to what, when, and how they were identified; and its XML."""
 
+import re
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -52,7 +53,7 @@ def write_evidence(evidence: Evidence) -> etree._Element:
     for field in fields(evidence):
         value = getattr(evidence, field.name)
         text = format_date_time(value) if isinstance(value, datetime) else str(value)
-        etree.SubElement(root, _tag(field.name)).text = NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+        etree.SubElement(root, _tag(field.name)).text = re.sub(NOT_XML, "\N{REPLACEMENT CHARACTER}", text)
     return holder
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -36,8 +36,7 @@ class TimestampAuthority(Protocol):
         """A timestamp token (DER) over this SHA-256 digest."""
 
 
-@dataclass(frozen=True, slots=True)
-class RevocationValues:
+class RevocationValues(NamedTuple):
     """Revocation data for a chain: DER of CRLs (RFC 5280) and OCSP responses (RFC 6960)."""
 
     crls: tuple[bytes, ...] = ()

@@ -11,7 +11,7 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
 MAX_ATTRIBUTES = 64
 """Of one element; and as many namespaces may be in scope. What canonical form costs grows with the square of both."""
-NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+NOT_XML = r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 """A character that XML 1.0 cannot carry (2.2, Char). An expression of those that it can takes long to compile."""
 _XML = "http://www.w3.org/XML/1998/namespace"
 
@@ -86,10 +86,9 @@ def _check_inherits_no_xml_attribute(element: etree._Element) -> None:
                 raise InvalidMessage(f"{etree.QName(around).localname} has the attribute xml:{local}; leave it out.")
 
 
-_DATE_TIME = re.compile(
+_DATE_TIME = (
     r"(?P<date>\d{4}-\d\d-\d\d)T(?P<hour>\d\d)(?P<rest>:\d\d:\d\d)(?P<fraction>\.\d+)?"
-    r"(?P<zone>Z|[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00))?",
-    re.ASCII,
+    r"(?P<zone>Z|[+-](?:(?:0\d|1[0-3]):[0-5]\d|14:00))?"
 )
 
 
@@ -99,7 +98,7 @@ def parse_date_time(text: str, *, without_offset: tzinfo | None = None) -> datet
     A text without an offset is taken to be in the zone `without_offset`, or refused when there is none.
     Raises `ValueError` with half a sentence.
     """
-    match = _DATE_TIME.fullmatch(text.strip(" \t\r\n"))
+    match = re.fullmatch(_DATE_TIME, text.strip(" \t\r\n"), re.ASCII)
     if not match:
         raise ValueError("is not a date-time such as 2026-01-31T12:00:00+01:00")
     midnight_after = match["hour"] == "24" and match["rest"] == ":00:00" and not (match["fraction"] or "").strip(".0")

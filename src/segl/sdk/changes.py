@@ -28,38 +28,38 @@ class JobStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ConfirmationReference:
+class _Reference:
+    url: str
+
+
+class ConfirmationReference(_Reference):
     """Where a status change is confirmed."""
 
-    url: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CancellationReference:
+class CancellationReference(_Reference):
     """Where a job is cancelled."""
 
-    url: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteDocumentsReference:
+class DeleteDocumentsReference(_Reference):
     """Where a job's documents are deleted."""
 
-    url: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class XadesReference:
+class XadesReference(_Reference):
     """Where one signer's XAdES is found."""
 
-    url: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PadesReference:
+class PadesReference(_Reference):
     """Where a job's signed PDF is found."""
 
-    url: str
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The portal clients: PortalClient, and AsyncPortalClient for asyncio, with the same calls."""
 
-import platform
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Self
@@ -186,7 +186,7 @@ def _operations(configuration: ClientConfiguration) -> PortalOperations:
 def connection(configuration: ClientConfiguration) -> dict[str, Any]:
     """What both httpx clients are made with; nothing is taken from the environment's variables."""
     environment, timeouts, proxy = configuration.environment, configuration.timeouts, configuration.proxy
-    system = f"Python {platform.python_version()}; {platform.system()}"
+    system = f"Python {sys.version.split()[0]}; {sys.platform}"
     return {
         "verify": client_context(
             anchors=environment.anchors(),

@@ -3,7 +3,7 @@
 import socket
 import ssl
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -234,7 +234,7 @@ def _validity(certificate: x509.Certificate, now: datetime) -> Finding:
 
 
 def _chain(chain: Sequence[x509.Certificate], trust: TrustAnchors, environment: Environment, at: datetime) -> Finding:
-    root = _root(chain, replace(trust, intermediates=()), at)
+    root = _root(chain, trust._replace(intermediates=()), at)
     if root:
         return _ok("chain", f"It is complete, up to {root.subject.rfc4514_string()}.")
     issuer, top = chain[0].issuer.rfc4514_string(), chain[-1]

@@ -7,7 +7,6 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -18,13 +17,11 @@ from segl.sdk.exchange import Request, downloaded
 from segl.sdk.transport import stream, stream_async
 
 
-@dataclass(frozen=True, slots=True)
 class Download:
     """A result of a PortalClient."""
 
-    _http: httpx.Client
-    _request: Request
-    _retries: int
+    def __init__(self, http: httpx.Client, request: Request, retries: int) -> None:
+        self._http, self._request, self._retries = http, request, retries
 
     def __iter__(self) -> Iterator[bytes]:
         """The bytes as they come. Until the last one came without an error, they are not the whole result."""
@@ -44,13 +41,11 @@ class Download:
         return Path(path)
 
 
-@dataclass(frozen=True, slots=True)
 class AsyncDownload:
     """A result of an AsyncPortalClient."""
 
-    _http: httpx.AsyncClient
-    _request: Request
-    _retries: int
+    def __init__(self, http: httpx.AsyncClient, request: Request, retries: int) -> None:
+        self._http, self._request, self._retries = http, request, retries
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """The bytes as they come. Until the last one came without an error, they are not the whole result."""

@@ -6,10 +6,9 @@ nothing of sockets or of sync and async: transport.py drives them.
 
 import random
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from segl.core.errors import InvalidMessage
 from segl.core.protocol import ErrorMessage
@@ -30,8 +29,7 @@ _LONGEST_RETRY_AFTER = 10.0
 _SAME_TIME = timedelta(seconds=2)  # a Date header has whole seconds, and was written a while ago
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """An HTTP request.
 
     content:
@@ -45,22 +43,20 @@ class Request:
     method: str
     url: str
     headers: Mapping[str, str]
-    content: Sequence[bytes] = field(default=(), repr=False)
+    content: Sequence[bytes] = ()
     wait: float | None = None
     repeatable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """An HTTP response; header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
-    content: bytes = field(repr=False)
+    content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """Let so many seconds pass."""
 
     seconds: float

@@ -4,13 +4,11 @@ Each change is handled at least once: one whose handler failed, or that could no
 """
 
 import logging
-import signal
 import threading
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
@@ -30,6 +28,7 @@ from segl.sdk.transport import do, do_async, resume
 
 if TYPE_CHECKING:
     import asyncio
+    import signal
 
 logger = logging.getLogger("segl.sdk")
 
@@ -39,8 +38,7 @@ _BLOCKED = 30.0
 """Seconds that a sender is blocked who called too often."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handle:
+class Handle(NamedTuple):
     """A step: have a change handled, and tell whether it was (true) or its handler failed."""
 
     change: JobStatusChange
@@ -183,6 +181,8 @@ def _told_by_signals(stop: Callable[[], object]) -> Iterator[None]:
         yield
         return
 
+    import signal
+
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def told(_number: int, _frame: FrameType | None) -> None:
@@ -197,6 +197,8 @@ def _told_by_signals(stop: Callable[[], object]) -> Iterator[None]:
         _restore(before)
 
 
-def _restore(handlers: dict[signal.Signals, Any]) -> None:
+def _restore(handlers: "dict[signal.Signals, Any]") -> None:
+    import signal
+
     for number, handler in handlers.items():
         signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, unquote, urlsplit
-from uuid import uuid4
 
 from segl.core.errors import InvalidDocument, InvalidInput
 from segl.core.keys import SigningKey
@@ -38,7 +37,7 @@ _FRESH = timedelta(seconds=4)
 """How old a package's signature may be to be taken; the service says 5 s."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PortalOperations:
     """The calls below one API root (without a slash at its end), for one organization certificate.
 
@@ -65,7 +64,7 @@ class PortalOperations:
 
     def create(self, job: Job) -> Operation[JobResponse]:
         check_kind("What is created", job, Job, write="Job(document, [Signer(…), …])")
-        key = str(uuid4()) if self.keeps_idempotency_keys else None
+        key = secrets.token_urlsafe(16) if self.keeps_idempotency_keys else None
         signed_at = datetime.now(UTC)
         response = yield from self._sent(self._creation(job, key, signed_at))
         if key and response.status == 400 and datetime.now(UTC) - signed_at > _FRESH:

@@ -8,7 +8,6 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
@@ -128,14 +127,14 @@ async def stream_async(http: httpx.AsyncClient, operation: Operation[Response]) 
             step = operation.throw(error)
 
 
-@dataclass(frozen=True, slots=True)
 class _Body:
     """A request's body as httpx sends it: in pieces of one size, any number of times.
 
     Large contents are cut, so that the time-out is for each piece and little waits in TLS; small ones go out together.
     """
 
-    content: Sequence[bytes]
+    def __init__(self, content: Sequence[bytes]) -> None:
+        self.content = content
 
     def __iter__(self) -> Iterator[bytes]:
         piece = bytearray()
@@ -151,11 +150,11 @@ class _Body:
         yield bytes(piece)
 
 
-@dataclass(frozen=True, slots=True)
 class _AsyncBody:
     """See `_Body`; httpx takes what can be iterated in both ways for a sync body."""
 
-    content: Sequence[bytes]
+    def __init__(self, content: Sequence[bytes]) -> None:
+        self.content = content
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece in _Body(self.content):

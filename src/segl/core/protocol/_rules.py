@@ -58,7 +58,7 @@ def text(name: str, value: str | None, *, least: int = 0, most: int | None = Non
     if value is None:
         return
     kind(name, value, str, write="a text (str)")
-    if bad := NOT_XML.search(value):
+    if bad := re.search(NOT_XML, value):
         refuse(f"{name} has the character U+{ord(bad[0]):04X}, which XML cannot carry; remove it.")
     if len(value) < least:
         refuse(f"{name} is {len(value)} characters; it must be at least {least}.")

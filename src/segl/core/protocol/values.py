@@ -53,6 +53,8 @@ class PersonalIdentificationNumber:
 
 @dataclass(frozen=True, slots=True)
 class Email:
+    """An e-mail address."""
+
     address: str
 
     def __post_init__(self) -> None:
@@ -85,9 +87,10 @@ class Notifications:
             _rules.refuse("notifications has neither email nor sms; give at least one of them.")
 
 
-@dataclass(frozen=True, slots=True)
 class ContactInformation(Notifications):
     """A signer identified by e-mail address, mobile number or both, which is also where they are told."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

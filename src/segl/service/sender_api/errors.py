@@ -1,6 +1,7 @@
 """Errors in the wire's words: every one becomes an `error` document with status, code and a sentence that helps."""
 
 import logging
+import re
 import secrets
 import traceback
 from http import HTTPStatus
@@ -86,5 +87,5 @@ def response(status: HTTPStatus, code: str, message: str) -> HttpResponse:
     A message may repeat what a client sent; characters that XML cannot carry are replaced.
     """
     kind = "SERVER" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "CLIENT"
-    told = ErrorMessage(code, NOT_XML.sub("\N{REPLACEMENT CHARACTER}", message), kind)
+    told = ErrorMessage(code, re.sub(NOT_XML, "\N{REPLACEMENT CHARACTER}", message), kind)
     return HttpResponse(told.to_xml(), status=status, content_type="application/xml")
