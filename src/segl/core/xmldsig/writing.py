@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -148,8 +149,9 @@ def _add_digest(parent: etree._Element, algorithm: str, digest: bytes) -> None:
 def _add(
     parent: etree._Element, namespace: str, name: str, text: str | None = None, **attributes: str
 ) -> etree._Element:
-    child = etree.SubElement(parent, f"{{{namespace}}}{name}", attributes)
-    child.text = text
+    child = etree.SubElement(parent, f"{{{namespace}}}{name}", attributes or None)
+    if text is not None:
+        child.text = text
     return child
 
 
@@ -161,5 +163,6 @@ def _base64(data: bytes) -> str:
     return b64encode(data).decode()
 
 
+@lru_cache(maxsize=64)
 def _der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.DER)
