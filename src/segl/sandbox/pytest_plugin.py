@@ -52,7 +52,7 @@ def segl_sandbox(request: pytest.FixtureRequest) -> "Sandbox":
     """A running sandbox: one for the whole run."""
     import fcntl  # the sandbox runs where this is; the plugin is loaded elsewhere too
 
-    from segl.sandbox.testing import ready, start
+    from segl.sandbox.starting import start
 
     folder = request.config.stash[_FOLDER]
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -62,6 +62,8 @@ def segl_sandbox(request: pytest.FixtureRequest) -> "Sandbox":
         if not (folder / "process").exists():
             process = start(folder / "sandbox", while_process=request.config.stash[_RUNNER])
             (folder / "process").write_text(str(process.pid))
+        from segl.sandbox.testing import ready  # takes a while, in which the sandbox starts
+
         return ready(folder / "sandbox", process)
 
 

@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ import httpx
 from segl.core.errors import SeglError
 from segl.core.verification import Verdict
 from segl.sandbox import people
+from segl.sandbox.starting import start
 from segl.sdk import (
     ClientCertificate,
     ClientConfiguration,
@@ -135,7 +135,7 @@ class Sandbox:
     ) -> Organization:
         """An organization that nothing was sent by, and whose queues are empty."""
         asked = {"name": name, "sector": sector, "broker_for": list(broker_for)}
-        made = _json(httpx.post(self.ready["new_organizations"], json=asked, timeout=30, trust_env=False))
+        made = _json(people.http().post(self.ready["new_organizations"], json=asked))
         certificate = ClientCertificate.from_pkcs12(made["pkcs12"], made["password"])
         configuration = ClientConfiguration(
             self.environment, certificate, Sender(made["number"]), calls_per_second=None
@@ -148,9 +148,7 @@ class Sandbox:
 
     def messages(self) -> Sequence[SentMessage]:
         """All that was sent, the oldest first."""
-        found = _json(
-            httpx.get(self.ready["outbox"], headers={"Accept": "application/json"}, timeout=30, trust_env=False)
-        )
+        found = _json(people.http().get(self.ready["outbox"], headers={"Accept": "application/json"}))
         names = ("channel", "to", "subject", "text", "links")
         return [SentMessage(*(each[name] for name in names)) for each in found]
 
@@ -209,15 +207,6 @@ def running_sandbox(folder: Path) -> Iterator[Sandbox]:
     finally:
         process.terminate()
         process.wait()
-
-
-def start(folder: Path, *, while_process: int) -> "subprocess.Popen[bytes]":
-    """Start a sandbox that ends with another process at the latest. Its folder has what it prints in `sandbox.log`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "segl.cli", "sandbox", "--folder", str(folder)]
-    command += ["--calls-per-second", "0", "--while-process", str(while_process)]
-    with (folder / "sandbox.log").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - our own command
 
 
 def ready(folder: Path, process: "subprocess.Popen[bytes] | None" = None) -> Sandbox:

@@ -9,18 +9,21 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.utils.module_loading import import_string
-from psycopg.errors import InsufficientPrivilege
 
 from segl.core.certificates import TrustAnchors, check_commitment, check_validity, load_pem
 from segl.core.errors import SeglError, UntrustedCertificate
 from segl.core.keys import PrivateKey
 from segl.service.config.configuration import Configuration, ContactRegister, KeyFiles
 from segl.service.config.reading import ConfigurationError, gathered
+
+if TYPE_CHECKING:
+    from psycopg.errors import InsufficientPrivilege
 
 logger = logging.getLogger(__name__)
 
@@ -140,8 +143,10 @@ def unusable_database(error: Exception) -> ConfigurationError:
     return ConfigurationError(f"The database cannot be used: {reason}. Correct the setting `database`.")
 
 
-def _denied(error: BaseException | None) -> InsufficientPrivilege | None:
+def _denied(error: BaseException | None) -> "InsufficientPrivilege | None":
     """The driver's own error below those that Django makes of it, if it is that PostgreSQL denies something."""
+    from psycopg.errors import InsufficientPrivilege
+
     while error is not None and not isinstance(error, InsufficientPrivilege):
         error = error.__cause__ or error.__context__
     return error

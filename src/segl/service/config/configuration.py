@@ -13,8 +13,6 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 from stdnum.no import orgnr
 
 from segl.service.config import reading
@@ -223,9 +221,11 @@ def database_url(value: Any) -> str:
     url = text(value)
     scheme = url.partition("://")[0] if "://" in url else ""
     if scheme in {"postgresql", "postgres"}:
+        import psycopg.conninfo  # who uses SQLite need not wait for it
+
         try:
-            given = conninfo_to_dict(url)
-        except ProgrammingError:
+            given = psycopg.conninfo.conninfo_to_dict(url)
+        except psycopg.ProgrammingError:
             raise ValueError("write postgresql://USER@HOST/NAME, with other characters escaped as in URLs") from None
         if not given.get("dbname"):
             raise ValueError("write postgresql://USER@HOST/NAME, with the database's name")

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from psycopg.conninfo import conninfo_to_dict
-
 from segl.service.config import configuration, logs
 
 SEGL = configuration.load(Path(os.environ.get("SEGL_CONFIG", "segl.toml")), os.environ)
@@ -31,6 +29,8 @@ def database_settings(url: str) -> dict[str, Any]:
             },
             "CONN_MAX_AGE": None,
         }
+    from psycopg.conninfo import conninfo_to_dict  # who uses SQLite need not wait for it
+
     given = conninfo_to_dict(url)
     return {
         "ENGINE": "django.db.backends.postgresql",
