@@ -28,7 +28,7 @@ ROOT = Authority.root()
 ISSUER = ROOT.intermediate()
 KEY = ISSUER.organization("123456789")
 TRUST = ROOT.trust()
-KNOWING = replace(TRUST, intermediates=(ISSUER.key.certificate,))
+KNOWING = TRUST._replace(intermediates=(ISSUER.key.certificate,))
 MANIFEST = b"<manifest/>"
 DOCUMENTS = {"kontrakt æ + 1.pdf": b"%PDF-1.4 ...", "vedlegg.txt": b"hei"}
 FILES = {**DOCUMENTS, "manifest.xml": MANIFEST}
