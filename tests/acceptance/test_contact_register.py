@@ -13,6 +13,7 @@ import pytest
 
 from running_sandbox import ROOT, Sandbox
 from segl.sandbox.contact_register import usual_email
+from segl.sandbox.faults_client import FaultsClient
 from segl.sdk import (
     ClientConfiguration,
     Document,
@@ -129,9 +130,9 @@ def test_the_sender_sees_who_cannot_be_told(
 
 
 def test_a_job_waits_for_a_register_that_is_down(client: PortalClient, sandbox: Sandbox) -> None:
-    edit(sandbox, down=True)
-    create(client, "01017012348")  # and is answered
-    wait_for_attempt(sandbox)
-    edit(sandbox, down=False)
+    with FaultsClient.sandbox(sandbox.ready_file) as faults:
+        faults.ask("register-down")
+        create(client, "01017012348")  # and is answered
+        wait_for_attempt(sandbox)
     wait_for_message(sandbox, usual_email("01017012348"))
     assert client.get_status_change().status is JobStatus.NO_CHANGES

@@ -12,7 +12,9 @@ import httpx
 import pytest
 
 from running_sandbox import ROOT
-from segl.sandbox.testing import SandboxNotRunningError, ready, running_sandbox, start
+from segl.sandbox.starting import start
+from segl.sandbox.testing import SandboxNotRunningError, next_change, ready, running_sandbox
+from segl.sdk import Document, FileType, Job, PortalClient
 
 
 @pytest.fixture
@@ -57,6 +59,21 @@ def test_organizations_are_made_on_demand(tmp_path: Path) -> None:
         ):
             answer = httpx.post(address, content=content, headers=headers, trust_env=False)
             assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+def test_people_stand_in_the_contact_register_as_a_test_says(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path / "sandbox") as sandbox:
+        kari, ola = sandbox.new_person("Kari Nordmann"), sandbox.new_person("Ola Hansen")
+        kari.register(email=kari.email)
+        ola.register(email=ola.email, mobile="99999999", reserved=True)
+        document = Document("Contract", None, FileType.PDF, ROOT / "demo" / "contract.pdf")
+        with PortalClient(sandbox.new_organization().configuration) as client:
+            client.create(Job(document, [kari.by_lookup]))
+            kari.sign()
+            change = next_change(client)
+            sandbox.assert_signed(client.get_pades(change.pades_reference).read(), by=[kari])
+            client.create(Job(document, [ola.by_lookup]))
+            assert next_change(client).signature_for(ola.by_lookup).status == "RESERVED"
 
 
 def test_a_sandbox_ends_with_the_process_that_it_is_for(tmp_path: Path) -> None:

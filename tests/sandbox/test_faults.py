@@ -18,7 +18,7 @@ from django.test import Client, override_settings
 from segl.core.errors import InvalidInput
 from segl.sandbox.faults import Call, Fault, Faults
 from segl.sandbox.faults_client import FaultsClient
-from segl.sandbox.outbox import sent_messages
+from segl.sandbox.outbox import SmsGateway, sent_messages
 
 URL = "/sandbox/faults"
 POLL = Call("123456789", "poll")
@@ -173,6 +173,16 @@ def test_the_outbox_fails_as_smtp_does_while_the_mail_is_down(faults: Faults) ->
     assert sent_messages() == []
     mail.send()
     assert [each.to for each in sent_messages()] == ["ola@example.com"]
+
+
+def test_the_sms_gateway_fails_as_one_that_is_away_while_it_is_down(faults: Faults) -> None:
+    faults.add(requested(fault="sms-down", times=1))
+
+    with pytest.raises(OSError, match="down"):
+        SmsGateway().send("99999999", "Text")
+    assert sent_messages() == []
+    SmsGateway().send("99999999", "Text")
+    assert [each.to for each in sent_messages()] == ["99999999"]
 
 
 def test_the_test_eid_is_away_while_it_is_down(faults: Faults) -> None:

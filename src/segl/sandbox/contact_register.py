@@ -3,18 +3,17 @@
 Whoever was not edited is registered with an e-mail address (`usual_email`), so that a mail goes to the outbox. What was
 edited lies in the folder. `/contact-register` on the pages' host takes:
 
-- `GET`: what was edited, as JSON: `{"down": false, "personer": […]}`, each person in the register's own words.
+- `GET`: who was edited, as JSON: `{"personer": […]}`, each in the register's own words.
 - `POST` of the same: these people stand there as they are given, instead of what was known of them; what is left out of
-  one is `AKTIV`, `KAN_VARSLES`, not reserved and without `kontaktinformasjon`. `"down": true` has register and token
-  server answer 503 until it is false again. Either may be left out.
+  one is `AKTIV`, `KAN_VARSLES`, not reserved and without `kontaktinformasjon`.
 - `DELETE`: everything is as in the beginning.
+
+The fault `register-down` has register and token server answer 503.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Callable
-from functools import wraps
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
@@ -55,12 +54,11 @@ def edit(request: HttpRequest) -> HttpResponse:
     """Tell, change or forget what was edited."""
     try:
         with _lock:
-            known = _known()
             if request.method == "POST":
-                _write(_edited(known, _json(request)))
+                _write(_edited() | _given(_json(request)))
             elif request.method == "DELETE":
                 _write({})
-            return JsonResponse(_told(_known()))
+            return JsonResponse({"personer": list(_edited().values())})
     except _RefusedError as error:
         return JsonResponse({"error": str(error)}, status=HTTPStatus.BAD_REQUEST)
 
@@ -75,18 +73,8 @@ def look_up(request: HttpRequest) -> HttpResponse:
         numbers = _numbers(_json(request))
     except _RefusedError as error:
         return JsonResponse({"error": str(error)}, status=HTTPStatus.BAD_REQUEST)
-    edited = _known()["people"]
+    edited = _edited()
     return JsonResponse({"personer": [_person(number, edited.get(number)) for number in numbers]})
-
-
-def unless_down(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """The view, which answers 503 as long as a test wants it to."""
-
-    @wraps(view)
-    def answer(request: HttpRequest) -> HttpResponse:
-        return HttpResponse(status=HTTPStatus.SERVICE_UNAVAILABLE) if _known()["down"] else view(request)
-
-    return answer
 
 
 def _file() -> Path:
@@ -94,27 +82,21 @@ def _file() -> Path:
     return folder / "contact-register.json"
 
 
-def _known() -> dict[str, Any]:
-    told = json.loads(_file().read_bytes()) if _file().exists() else {}
-    return {"down": False, "people": {}, **told}
+def _edited() -> dict[str, dict[str, Any]]:
+    """Who was edited, by their numbers."""
+    edited: dict[str, dict[str, Any]] = json.loads(_file().read_bytes()) if _file().exists() else {}
+    return edited
 
 
-def _write(known: dict[str, Any]) -> None:
-    write_atomically(_file(), json.dumps(known).encode(), mode=0o600)
+def _write(edited: dict[str, dict[str, Any]]) -> None:
+    write_atomically(_file(), json.dumps(edited).encode(), mode=0o600)
 
 
-def _told(known: dict[str, Any]) -> dict[str, Any]:
-    return {"down": known["down"], "personer": list(known["people"].values())}
-
-
-def _edited(known: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    down, people = asked.pop("down", known["down"]), asked.pop("personer", [])
-    if asked or not isinstance(down, bool) or not isinstance(people, list):
-        raise _RefusedError('Send {"down": true or false, "personer": […]}; either may be left out.')
-    return {
-        "down": down,
-        "people": known["people"] | {each["personidentifikator"]: each for each in map(_read, people)},
-    }
+def _given(asked: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    people = asked.pop("personer", None)
+    if asked or not isinstance(people, list):
+        raise _RefusedError('Send {"personer": […]}.')
+    return {each["personidentifikator"]: each for each in map(_read, people)}
 
 
 def _read(person: Any) -> dict[str, Any]:

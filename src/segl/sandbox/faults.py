@@ -18,7 +18,7 @@ from segl.sandbox.files import write_atomically
 
 PollFault = Literal["too-eager", "duplicate"]
 ApiFault = Literal["rate-limited", "500", "503", "slow", "drop-before", "drop-after", PollFault]
-OtherFault = Literal["mail-down", "eid-down"]
+OtherFault = Literal["mail-down", "sms-down", "register-down", "eid-down"]
 Kind = Literal[ApiFault, OtherFault]
 Calls = Literal["any", "create", "poll", "confirm", "cancel", "delete", "xades", "pades"]
 

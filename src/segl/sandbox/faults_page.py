@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from segl.core.errors import InvalidInput
-from segl.sandbox.faults import Fault, Faults
+from segl.sandbox.faults import Fault, Faults, OtherFault
 
 
 @csrf_exempt
@@ -57,13 +57,13 @@ def _refused(status: HTTPStatus, sentence: str) -> HttpResponse:
     return HttpResponse(f"{sentence}\n", status=status, content_type="text/plain; charset=utf-8")
 
 
-def unless_down(eid: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """The page of the eID, which answers 503 while `eid-down` is asked for."""
+def unless(fault: OtherFault, view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """The view, which answers 503 while this fault is asked for."""
 
-    @wraps(eid)
-    def page(request: HttpRequest) -> HttpResponse:
-        if Faults(settings.SEGL_FOLDER).happens("eid-down"):
-            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "The test eID is down: the fault eid-down was asked for.")
-        return eid(request)
+    @wraps(view)
+    def answer(request: HttpRequest) -> HttpResponse:
+        if Faults(settings.SEGL_FOLDER).happens(fault):
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, f"This is down: the fault {fault} was asked for.")
+        return view(request)
 
-    return page
+    return answer

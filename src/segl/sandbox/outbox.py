@@ -58,9 +58,11 @@ class EmailBackend(BaseEmailBackend):
 
 
 class SmsGateway:
-    """Writes each text message into the folder `outbox`: the number in the first line, then the text."""
+    """Writes each text message into the folder `outbox`, number and text; fails while `sms-down` is asked for."""
 
     def send(self, to: str, text: str) -> None:
+        if Faults(settings.SEGL_FOLDER).happens("sms-down"):
+            raise ConnectionError("The SMS gateway is down: the fault sms-down was asked for.")
         write_atomically(_folder() / f"{_name()}.sms", f"{' '.join(to.split())}\n{text}".encode())
 
 

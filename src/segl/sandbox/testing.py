@@ -33,6 +33,7 @@ from segl.sdk import (
     Environment,
     JobStatusChange,
     Notifications,
+    NotificationsUsingLookup,
     PersonalIdentificationNumber,
     PortalClient,
     Sender,
@@ -87,6 +88,21 @@ class SandboxSigner:
     def by_email(self) -> Signer:
         """As a signer who follows a link and enters a security code."""
         return Signer(ContactInformation(Email(self.email)))
+
+    @property
+    def by_lookup(self) -> Signer:
+        """As a signer whom the service looks up in the contact register: `register` them first."""
+        return Signer(PersonalIdentificationNumber(self.number), NotificationsUsingLookup())
+
+    def register(self, *, email: str | None = None, mobile: str | None = None, reserved: bool = False) -> None:
+        """Have the contact register say this of them from now on; `email` is usually their own."""
+        contact = {"epostadresse": email, "mobiltelefonnummer": mobile}
+        person = {
+            "personidentifikator": self.number,
+            "reservasjon": "JA" if reserved else "NEI",
+            "kontaktinformasjon": {name: value for name, value in contact.items() if value is not None},
+        }
+        _json(people.http().post(self._sandbox.ready["contact_register"], json={"personer": [person]}))
 
     def sign(self) -> str:
         """Follow the link in the last mail, read and sign; the heading of the receipt.

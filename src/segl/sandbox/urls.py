@@ -3,7 +3,7 @@
 from django.urls import path
 
 from segl.sandbox import contact_register, maskinporten
-from segl.sandbox.faults_page import faults, one_fault, unless_down
+from segl.sandbox.faults_page import faults, one_fault, unless
 from segl.sandbox.organizations import organizations
 from segl.sandbox.outbox import outbox
 from segl.service.config.web_urls import urlpatterns as pages
@@ -15,8 +15,8 @@ urlpatterns = [
     path("sandbox/faults", faults),
     path("sandbox/faults/<str:fault_id>", one_fault),
     path("contact-register", contact_register.edit),
-    path("contact-register/rest/v2/personer", contact_register.unless_down(contact_register.look_up)),
-    path("maskinporten/token", contact_register.unless_down(maskinporten.token)),
-    path("test-eid", unless_down(test_eid), name="test-eid"),
+    path("contact-register/rest/v2/personer", unless("register-down", contact_register.look_up)),
+    path("maskinporten/token", unless("register-down", maskinporten.token)),
+    path("test-eid", unless("eid-down", test_eid), name="test-eid"),
     *pages,
 ]
