@@ -20,6 +20,7 @@ from segl.core.protocol import (
     Sms,
 )
 from segl.core.protocol import Signer as AskedSigner
+from segl.core.sector import Sector
 from segl.service import due
 from segl.service.jobs.create import AcceptedDocument, create_job
 from segl.service.jobs.identity import Identity
@@ -35,7 +36,6 @@ from segl.service.store.models import (
     Organization,
     PollTime,
     Sealing,
-    Sector,
     Signer,
     Signing,
     StatusChange,

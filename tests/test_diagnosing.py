@@ -14,12 +14,13 @@ from typer.testing import CliRunner, Result
 
 from certificates import certificate, private_key, subject
 from connect_proxy import connect_proxy
+from pdfs import encrypted, pdf
 from segl import diagnosing
 from segl.cli import app
 from segl.core import asice
 from segl.core.asice import PackageFile
 from segl.core.keys import PrivateKey
-from segl.core.protocol import ManifestDocument, PortalManifest
+from segl.core.protocol import AuthenticationLevel, ManifestDocument, PortalManifest
 from segl.sdk import (
     ContactInformation,
     Email,
@@ -225,7 +226,7 @@ def test_the_doctor_works_with_the_sdk_alone(folder: Path, service: Service) -> 
 
 
 SIGNED_AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
-CONTRACT = b"%PDF-1.7 the contract"
+CONTRACT = (Path(__file__).parents[1] / "demo" / "contract.pdf").read_bytes()
 
 
 @pytest.fixture
@@ -258,10 +259,10 @@ def test_a_good_package_is_told_what_it_is(package: Path) -> None:
     result = run("explain", "package.zip", "--trust", "root.pem", "--at", "2026-11-25T13:00:04+01:00")
 
     assert result.output.startswith(
-        """package.zip
+        f"""package.zip
     Title       Contract with 010170*****
     Sender      123456789
-    Document    contract.pdf: Contract, application/pdf, 21 bytes
+    Document    contract.pdf: Contract, application/pdf, {len(CONTRACT)} bytes
     Signer      010170*****, kari@example.com
     Signer      99999999
     Signed      2026-11-25T12:00:00+00:00 by Organization 123456789, organization number 123456789
@@ -287,6 +288,27 @@ def test_each_rule_that_a_package_breaks_is_told(package: Path) -> None:
     assert "  ✗ documents    contract.pdf: The document is not a PDF; send one" in result.output
     assert result.output.endswith("\n\n3 faults.\n")
     assert result.exit_code == 1
+
+
+def test_documents_are_looked_into_as_the_service_does(folder: Path) -> None:
+    contents = {"locked.pdf": encrypted(user="secret", owner="secret"), "three.pdf": pdf("1", "2", "3"), "a.txt": b"Hi"}
+    kinds = {name: "text/plain" if name == "a.txt" else "application/pdf" for name in contents}
+    manifest = PortalManifest(
+        signers=(Signer(ContactInformation(sms=Sms("99999999"))),),
+        sender=CUSTOMER,
+        title="Contract",
+        documents=tuple(ManifestDocument(name, name, kinds[name]) for name in contents),
+        required_authentication=AuthenticationLevel.THREE,
+    )
+    files = [PackageFile(name, kinds[name], content) for name, content in contents.items()]
+    key = LASTING.organization(CUSTOMER)
+    made = asice.build(manifest=manifest.to_xml(), documents=files, key=key, signing_time=SIGNED_AT)
+    Path("package.zip").write_bytes(made)
+
+    locked = run("explain", "package.zip", "--sector", "private")
+    assert "  ✗ pages        locked.pdf: The PDF is protected by a password" in locked.output
+    assert "  ✗ terms        required-authentication is 3: private organizations may require level 4" in locked.output
+    assert locked.exit_code == 1
 
 
 @pytest.mark.parametrize("number", ["01017012345", "010170 12345", "010170-12345"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from segl.core.sector import Sector
 from segl.terminal import (
     all_well,
     console,
@@ -24,7 +25,7 @@ from segl.terminal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from segl.sdk import ClientCertificate, Environment, Proxy
     from segl.sdk.doctor import CertificateFiles
@@ -108,6 +109,9 @@ def explain(
     at: Annotated[
         str | None, typer.Option(metavar="TIME", help="When it arrives, such as 2026-01-31T12:00:00+01:00.")
     ] = None,
+    sector: Annotated[
+        Sector | None, typer.Option(help="The sender's sector; what it may ask for depends on it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a document package or a whole create request is, and each rule of the API that it breaks.
@@ -117,9 +121,9 @@ def explain(
     from segl.core.errors import InvalidInput
     from segl.sdk import explaining
 
-    anchors, moment = trusted(trust) if trust else None, _moment(at)
+    around = explaining.Surroundings(trusted(trust) if trust else None, _moment(at), sector, _page_counter())
     try:
-        found = explaining.explain(file_content(file), trust=anchors, at=moment)
+        found = explaining.explain(file_content(file), around)
     except InvalidInput as error:
         fail(f"{file}: {error}")
     if as_json:
@@ -129,6 +133,24 @@ def explain(
         _tell_package(file, found.to_dict())
         print_findings(console(), found.findings)
     raise typer.Exit(0 if all_well(found.findings) else 1)
+
+
+def _page_counter() -> "Callable[[str, str, memoryview], int] | None":
+    """As the service counts them; None where that is not installed."""
+    try:
+        from segl.service import rendering
+    except ModuleNotFoundError:  # nor are processes forked on Windows
+        return None
+
+    from segl.sdk import FileType
+
+    def count(name: str, media_type: str, content: memoryview) -> int:
+        if media_type == FileType.TXT:
+            content = memoryview(rendering.typeset_texts({name: content})[name])
+        [facts] = rendering.inspect({name: content})
+        return facts.pages
+
+    return count
 
 
 def _moment(text: str | None) -> datetime | None:

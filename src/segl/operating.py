@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from segl.core.sector import Sector
 from segl.terminal import print_json
 
 if TYPE_CHECKING:
@@ -31,13 +31,6 @@ Broker = Annotated[str, typer.Argument(metavar="BROKER", help="The broker's orga
 Sender = Annotated[str, typer.Argument(metavar="SENDER", help="The organization number of the one it acts for.")]
 Name = Annotated[str, typer.Option(help="The name that signers see.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-class Sector(StrEnum):
-    """What an organization may ask for depends on it."""
-
-    PUBLIC = "public"
-    PRIVATE = "private"
 
 
 @contextmanager

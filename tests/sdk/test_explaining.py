@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certificates import NOW, Authority, subject
 from clients import DOTNET, JAVA, Shape, package, signatures, zipped
-from segl.core.errors import InvalidInput
+from segl.core.errors import InvalidDocument, InvalidInput
 from segl.core.keys import PrivateKey
 from segl.core.protocol import (
+    AuthenticationLevel,
+    Availability,
     Email,
     ManifestDocument,
     Notifications,
@@ -22,6 +24,7 @@ from segl.core.protocol import (
     PortalManifest,
     Signer,
 )
+from segl.core.sector import Sector
 from segl.sdk import (
     ClientCertificate,
     ContactInformation,
@@ -30,7 +33,7 @@ from segl.sdk import (
     Job,
     Sender,
 )
-from segl.sdk.explaining import CHECKS, Explanation, explain
+from segl.sdk.explaining import CHECKS, Explanation, Surroundings, explain
 from segl.sdk.findings import Finding, State
 from segl.sdk.operations import PortalOperations
 
@@ -93,8 +96,12 @@ def chunked(content: bytes) -> bytes:
     return b"".join(b"%x;name=value\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
+def one_page(name: str, media_type: str, content: memoryview) -> int:
+    return 1
+
+
 def explained(data: bytes) -> Explanation:
-    return explain(data, trust=ROOT.trust(), at=NOW)
+    return explain(data, Surroundings(ROOT.trust(), NOW, count_pages=one_page))
 
 
 def faults(explanation: Explanation) -> list[Finding]:
@@ -115,7 +122,7 @@ GOOD = {
 @pytest.mark.parametrize("name", GOOD)
 def test_what_is_good_is_told_what_it_is(name: str) -> None:
     trust = ROOT.trust()._replace(intermediates=(ISSUER.key.certificate,))
-    found = explain(GOOD[name], trust=trust, at=NOW)
+    found = explain(GOOD[name], Surroundings(trust, NOW, count_pages=one_page))
 
     request = "package" not in name
     assert [each.check for each in found.findings] == [*CHECKS][0 if request else 1 :]
@@ -153,7 +160,8 @@ def test_what_the_sdk_sends_is_good() -> None:
     request = next(calls.create(Job(Document("Contract", None, FileType.PDF, PDF), list(MANIFEST.signers))))
 
     now = datetime.now(UTC)
-    assert faults(explain(sent[0], at=now)) == faults(explain(b"".join(request.content), at=now)) == []  # type: ignore[union-attr]
+    body = b"".join(request.content)  # type: ignore[union-attr]
+    assert faults(explain(sent[0], Surroundings(at=now))) == faults(explain(body, Surroundings(at=now))) == []
 
 
 def manifest(**unlike: object) -> bytes:
@@ -324,7 +332,8 @@ def test_each_of_many_faults_is_told() -> None:
     signed = signatures(replace(JAVA, signing_time=NOW + timedelta(hours=1)), {**files, "terms.txt": b"x"}, old)
     data = zipped({**files, "extra.pdf": PDF, "META-INF/signatures.xml": signed})
 
-    found = faults(explain(head("987654321") + body(data, b"<order/>"), trust=Authority.root("Else").trust(), at=NOW))
+    around = Surroundings(Authority.root("Else").trust(), NOW)
+    found = faults(explain(head("987654321") + body(data, b"<order/>"), around))
 
     assert [each.check for each in found] == [
         "request",
@@ -358,14 +367,45 @@ def test_a_file_is_always_old_and_nobody_is_trusted_unasked() -> None:
     """Without a time the certificate is judged as of the signing; without anchors the chain is not judged."""
     found = {each.check: each for each in explain(packed(key=issued(NOW + timedelta(seconds=1)))).findings}
 
-    assert {each for each, one in found.items() if one.state is State.SKIPPED} == {"signing-time", "chain"}
+    assert {each for each, one in found.items() if one.state is State.SKIPPED} == {"signing-time", "chain", "pages"}
     assert found["signing-time"].sentence.startswith(f"It was signed at {NOW.isoformat(timespec='seconds')}")
     assert found["chain"].sentence == "Not checked: no trust anchors were given."
     assert found["certificate"].state is State.OK
 
 
+def test_what_one_sector_may_not_ask_for_is_a_fault_of_that_and_else_a_doubt() -> None:
+    data = manifest(required_authentication=AuthenticationLevel.THREE, availability=Availability(None, 90 * 86400 + 1))
+
+    def terms(sector: Sector | None) -> list[tuple[State, str]]:
+        found = explain(data, Surroundings(sector=sector)).findings
+        return [(each.state, each.sentence.split()[0]) for each in found if each.check == "terms"]
+
+    told = {sector: terms(sector) for sector in (None, *Sector)}
+    level, days = "required-authentication", "available-seconds"
+    assert told == {
+        None: [(State.FAULT, days), (State.WARNING, level)],
+        Sector.PUBLIC: [(State.FAULT, days)],
+        Sector.PRIVATE: [(State.FAULT, level), (State.FAULT, days)],
+    }
+
+
+def test_documents_are_looked_into_by_who_can() -> None:
+    def look(name: str, media_type: str, content: memoryview) -> int:
+        assert (name, media_type) in {("contract.pdf", "application/pdf"), ("terms.txt", "text/plain")}
+        assert bytes(content) == DOCUMENTS[name]
+        if name == "contract.pdf":
+            raise InvalidDocument(f"{name}: It is protected by a password.")
+        return 2001
+
+    found = [each for each in explain(packed(), Surroundings(count_pages=look)).findings if each.check == "pages"]
+    assert found == [
+        Finding("pages", State.FAULT, "contract.pdf: It is protected by a password."),
+        Finding("pages", State.FAULT, "The documents have 2001 pages together: at most 2000 can be signed."),
+    ]
+
+
 def test_a_broker_is_called_that() -> None:
-    [*_, sender] = explained(packed(key=ISSUER.organization("987654321"))).findings
+    [*_, sender, _terms] = explained(packed(key=ISSUER.organization("987654321"))).findings
 
     assert (sender.check, sender.state) == ("sender", State.WARNING)
     assert sender.sentence == "987654321 signed for 123456789, which must have authorized it as its broker."

@@ -1,7 +1,7 @@
 """Says what a document package or a whole create request is, and each rule of the API that it breaks."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.parser import BytesHeaderParser
@@ -20,7 +20,7 @@ from segl.core.certificates import (
     organization_name,
     organization_number,
 )
-from segl.core.errors import InvalidInput, InvalidPackage, InvalidRequest, UntrustedCertificate
+from segl.core.errors import InvalidDocument, InvalidInput, InvalidPackage, InvalidRequest, UntrustedCertificate
 from segl.core.multipart import request_and_package
 from segl.core.protocol import (
     MOST_DOCUMENT_BYTES,
@@ -32,6 +32,8 @@ from segl.core.protocol import (
     PortalManifest,
     Signer,
 )
+from segl.core.sector import Sector
+from segl.core.senders import refusals, too_many_pages
 from segl.core.xmldsig import XmlSignature
 from segl.sdk.findings import SKIPPED, Finding, State
 from segl.sdk.jobs import FileType
@@ -46,7 +48,9 @@ CHECKS = (
     "chain",
     "manifest",
     "documents",
+    "pages",
     "sender",
+    "terms",
 )
 """In this order, one that finds several faults several times; `request` is for create requests only."""
 _SENDER = re.compile(rb"\S+ \S*/([0-9]{9})/portal/signature-jobs\b")
@@ -87,22 +91,38 @@ class Explanation:
         }
 
 
-def explain(data: bytes, *, trust: TrustAnchors | None = None, at: datetime | None = None) -> Explanation:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a package is judged by, beside itself; what is None is not checked.
+
+    trust:
+        What the signing certificate must chain to.
+    at:
+        When it arrives (aware), for its signing time and the certificate.
+    sector:
+        That of the sender. None: what one of the sectors may not ask for is a warning.
+    count_pages:
+        Looks into a document, of a media type, for its number of pages; InvalidDocument for what cannot be signed.
+    """
+
+    trust: TrustAnchors | None = None
+    at: datetime | None = None
+    sector: Sector | None = None
+    count_pages: Callable[[str, str, memoryview], int] | None = None
+
+
+def explain(data: bytes, around: Surroundings = Surroundings()) -> Explanation:
     """What a package (ZIP) or create request (multipart body, with its head or without) is, and all that is wrong.
 
-    What only the service knows is left to it: pages of PDFs, revocation, who may ask for what.
-
-    Args:
-        trust: what the signing certificate must chain to; None: that is not checked.
-        at: when it arrives (aware), for its signing time and the certificate. None: the signing time is not judged.
+    What only the service knows is left to it: revocation, brokers, whom mail reaches.
 
     Raises:
         InvalidInput: it is neither.
     """
     if data.startswith(b"PK"):
-        explained = _package(memoryview(data), trust, at, None)
+        explained = _package(memoryview(data), around, None)
         return replace(explained, findings=_complete(explained.findings, CHECKS[1:]))
-    explained = _request(_sent(data), trust, at)
+    explained = _request(_sent(data), around)
     return replace(explained, findings=_complete(explained.findings, CHECKS))
 
 
@@ -112,20 +132,18 @@ def _complete(findings: Sequence[Finding], checks: Sequence[str]) -> tuple[Findi
     return tuple(sorted([*findings, *skipped], key=lambda each: checks.index(each.check)))
 
 
-def _request(sent: "_Sent", trust: TrustAnchors | None, at: datetime | None) -> Explanation:
+def _request(sent: "_Sent", around: Surroundings) -> Explanation:
     try:
         request_xml, package = request_and_package(sent.content_type, sent.body)
     except InvalidRequest as error:
         return Explanation((Finding("request", State.FAULT, str(error)),))
     request, faults = PortalJobRequest.with_faults(request_xml)
-    found = _package(package, trust, at, sent.sender)
+    found = _package(package, around, sent.sender)
     own = _findings("request", faults, "It has its two parts, and its XML is as the schema says.")
     return replace(found, findings=(*own, *found.findings), request=request)
 
 
-def _package(
-    package: memoryview, trust: TrustAnchors | None, at: datetime | None, url_sender: str | None
-) -> Explanation:
+def _package(package: memoryview, around: Surroundings, url_sender: str | None) -> Explanation:
     try:
         files = archive.read(package, Limits())
     except InvalidPackage as error:
@@ -133,7 +151,7 @@ def _package(
     findings = _findings("archive", opening.missing(files), f"It is a ZIP file of {len(files)} files.")
     signature = None
     if SIGNATURES in files:
-        signature, found = _signature(files, trust, at)
+        signature, found = _signature(files, around)
         findings += found
     manifest, documents = None, opening.documents_of(files)
     if MANIFEST in files:
@@ -142,7 +160,9 @@ def _package(
     if manifest:
         well = "They are those that the manifest names."
         findings += _findings("documents", _document_faults(manifest, documents), well)
+        findings += _pages(manifest, documents, around)
         findings += _sender(manifest, signature, url_sender)
+        findings += _terms(manifest, around.sector)
     sizes = {name: len(content) for name, content in documents.items()}
     return Explanation(tuple(findings), None, manifest, sizes, signature)
 
@@ -152,9 +172,7 @@ def _findings(check: str, faults: Iterable[str], well: str) -> list[Finding]:
     return [Finding(check, State.FAULT, each) for each in faults] or [Finding(check, State.OK, well)]
 
 
-def _signature(
-    files: Mapping[str, memoryview], trust: TrustAnchors | None, at: datetime | None
-) -> tuple[XmlSignature | None, list[Finding]]:
+def _signature(files: Mapping[str, memoryview], around: Surroundings) -> tuple[XmlSignature | None, list[Finding]]:
     try:
         signature = opening.signature_of(files)
     except InvalidPackage as error:
@@ -162,9 +180,9 @@ def _signature(
     return signature, [
         *_findings("signature", opening.signature_faults(signature), "It holds for what stands in its XML."),
         *_findings("files", opening.uncovered(files, signature.files), "Each is signed, and none was changed since."),
-        *_signing_time(signature.signing_time, at),
-        *_findings("certificate", _certificate_faults(signature, at), _described(signature.certificate)),
-        *_chain(signature, trust, at),
+        *_signing_time(signature.signing_time, around.at),
+        *_findings("certificate", _certificate_faults(signature, around.at), _described(signature.certificate)),
+        *_chain(signature, around.trust, around.at),
     ]
 
 
@@ -225,16 +243,45 @@ def _document_faults(manifest: PortalManifest, documents: Mapping[str, memoryvie
 
 
 def _content_faults(asked: ManifestDocument, content: memoryview) -> Iterator[str]:
-    if asked.media_type == FileType.PDF:
+    media_type = asked.media_type.lower()  # its case means nothing (RFC 9110, 8.3.1)
+    if media_type == FileType.PDF:
         if b"%PDF-" not in bytes(content[:1024]):
             yield f"{asked.href}: The document is not a PDF; send one, or text as {FileType.TXT}."
-    elif asked.media_type == FileType.TXT:
+    elif media_type == FileType.TXT:
         try:
             str(content, "utf-8")
         except UnicodeDecodeError as error:
             yield f"{asked.href}: The text is not UTF-8 at byte {error.start}: save it as UTF-8 and send that."
     else:
         yield f"{asked.href} has the media type {asked.media_type!r}: send {FileType.PDF} or {FileType.TXT}."
+
+
+def _pages(manifest: PortalManifest, documents: Mapping[str, memoryview], around: Surroundings) -> list[Finding]:
+    if around.count_pages is None:
+        return [Finding("pages", State.SKIPPED, "Not checked: that needs the extra, as in segl[sandbox].")]
+    faults, pages = [], 0
+    for asked in manifest.documents:
+        if asked.href in documents and not [*_content_faults(asked, documents[asked.href])]:
+            try:
+                pages += around.count_pages(asked.href, asked.media_type.lower(), documents[asked.href])
+            except InvalidDocument as error:
+                faults.append(str(error))
+    faults += [each.sentence for each in too_many_pages(pages)]
+    return _findings("pages", faults, f"They are {pages} together, and each can be shown.")
+
+
+def _terms(manifest: PortalManifest, sector: Sector | None) -> list[Finding]:
+    """What one sector may ask for and the other not is told in case the sender is of that."""
+    broken = {each: [*refusals(each, manifest)] for each in ([sector] if sector else Sector)}
+    everywhere = [each for each in next(iter(broken.values())) if all(each in found for found in broken.values())]
+    doubts = [each for found in broken.values() for each in found if each not in everywhere]
+    if not (everywhere or doubts):
+        whoever = f"{sector} organizations" if sector else "organizations of both sectors"
+        return [Finding("terms", State.OK, f"It asks for nothing that {whoever} may not ask for.")]
+    return [
+        *(Finding("terms", State.FAULT, each.sentence) for each in everywhere),
+        *(Finding("terms", State.WARNING, each.sentence) for each in doubts),
+    ]
 
 
 def _sender(manifest: PortalManifest, signature: XmlSignature | None, url_sender: str | None) -> list[Finding]:

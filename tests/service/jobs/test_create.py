@@ -37,13 +37,14 @@ from segl.core.protocol import (
     SignatureType,
 )
 from segl.core.protocol import Signer as AskedSigner
+from segl.core.sector import Sector
 from segl.service import clock
 from segl.service.jobs import changes
 from segl.service.jobs.create import cancel_job, document_of, job_of
 from segl.service.jobs.errors import NoSuchJobError, NotAllowedError
 from segl.service.jobs.signing import reject, signers_of_person
 from segl.service.store import documents
-from segl.service.store.models import Document, DocumentKind, Job, Notification, Sector, Signer
+from segl.service.store.models import Document, DocumentKind, Job, Notification, Signer
 
 pytestmark = pytest.mark.usefixtures("store")
 

@@ -14,9 +14,9 @@ from segl.core.protocol import (
     Signer,
     Sms,
 )
+from segl.core.sector import Sector
 from segl.service.jobs import rules
 from segl.service.jobs.errors import NotAllowedError
-from segl.service.store.models import Sector
 
 PUBLIC = Sector.PUBLIC
 

@@ -16,9 +16,11 @@ from segl.core.protocol import (
     SignatureType,
     Signer,
 )
+from segl.core.sector import Sector
+from segl.core.senders import Terms
 from segl.service.jobs import rules
 from segl.service.jobs.errors import NotAllowedError
-from segl.service.store.models import Job, Sector
+from segl.service.store.models import Job
 
 ADVANCED, AUTHENTICATED = SignatureType.ADVANCED_SIGNATURE, SignatureType.AUTHENTICATED_SIGNATURE
 THREE, FOUR = AuthenticationLevel.THREE, AuthenticationLevel.FOUR
@@ -51,25 +53,25 @@ ONE_DOCUMENT = (
     "document."
 )
 
-TERMS: dict[tuple[Sector, SignatureType | None, AuthenticationLevel | None], rules.Terms | str] = {
-    (PRIVATE, None, None): rules.Terms(FOUR, (ADVANCED,)),
+TERMS: dict[tuple[Sector, SignatureType | None, AuthenticationLevel | None], Terms | str] = {
+    (PRIVATE, None, None): Terms(FOUR, (ADVANCED,)),
     (PRIVATE, None, THREE): ONLY_LEVEL_4,
-    (PRIVATE, None, FOUR): rules.Terms(FOUR, (ADVANCED,)),
-    (PRIVATE, ADVANCED, None): rules.Terms(FOUR, (ADVANCED,)),
+    (PRIVATE, None, FOUR): Terms(FOUR, (ADVANCED,)),
+    (PRIVATE, ADVANCED, None): Terms(FOUR, (ADVANCED,)),
     (PRIVATE, ADVANCED, THREE): ONLY_LEVEL_4,
-    (PRIVATE, ADVANCED, FOUR): rules.Terms(FOUR, (ADVANCED,)),
+    (PRIVATE, ADVANCED, FOUR): Terms(FOUR, (ADVANCED,)),
     (PRIVATE, AUTHENTICATED, None): ONLY_ADVANCED,
     (PRIVATE, AUTHENTICATED, THREE): ONLY_ADVANCED,
     (PRIVATE, AUTHENTICATED, FOUR): ONLY_ADVANCED,
-    (PUBLIC, None, None): rules.Terms(FOUR, (AUTHENTICATED,)),
-    (PUBLIC, None, THREE): rules.Terms(THREE, (AUTHENTICATED,)),
-    (PUBLIC, None, FOUR): rules.Terms(FOUR, (AUTHENTICATED,)),
-    (PUBLIC, ADVANCED, None): rules.Terms(FOUR, (ADVANCED,)),
-    (PUBLIC, ADVANCED, THREE): rules.Terms(THREE, (ADVANCED,)),
-    (PUBLIC, ADVANCED, FOUR): rules.Terms(FOUR, (ADVANCED,)),
-    (PUBLIC, AUTHENTICATED, None): rules.Terms(FOUR, (AUTHENTICATED,)),
-    (PUBLIC, AUTHENTICATED, THREE): rules.Terms(THREE, (AUTHENTICATED,)),
-    (PUBLIC, AUTHENTICATED, FOUR): rules.Terms(FOUR, (AUTHENTICATED,)),
+    (PUBLIC, None, None): Terms(FOUR, (AUTHENTICATED,)),
+    (PUBLIC, None, THREE): Terms(THREE, (AUTHENTICATED,)),
+    (PUBLIC, None, FOUR): Terms(FOUR, (AUTHENTICATED,)),
+    (PUBLIC, ADVANCED, None): Terms(FOUR, (ADVANCED,)),
+    (PUBLIC, ADVANCED, THREE): Terms(THREE, (ADVANCED,)),
+    (PUBLIC, ADVANCED, FOUR): Terms(FOUR, (ADVANCED,)),
+    (PUBLIC, AUTHENTICATED, None): Terms(FOUR, (AUTHENTICATED,)),
+    (PUBLIC, AUTHENTICATED, THREE): Terms(THREE, (AUTHENTICATED,)),
+    (PUBLIC, AUTHENTICATED, FOUR): Terms(FOUR, (AUTHENTICATED,)),
 }
 
 
@@ -123,7 +125,7 @@ LOOKUP: dict[tuple[Sector, OnBehalfOf | None], str | None] = {
 }
 
 
-def outcome(sector: Sector, asked: PortalManifest) -> rules.Terms | str:
+def outcome(sector: Sector, asked: PortalManifest) -> Terms | str:
     """What the terms are, or the sentence of the refusal."""
     try:
         return rules.terms(sector, asked)
@@ -141,7 +143,7 @@ def test_the_tables_have_every_cell() -> None:
 
 @pytest.mark.parametrize(("given", "expected"), TERMS.items())
 def test_what_counts(
-    given: tuple[Sector, SignatureType | None, AuthenticationLevel | None], expected: rules.Terms | str
+    given: tuple[Sector, SignatureType | None, AuthenticationLevel | None], expected: Terms | str
 ) -> None:
     sector, type_, level = given
     asked = manifest(person(signature_type=type_), required_authentication=level)
@@ -154,7 +156,7 @@ def test_how_signers_are_named(
 ) -> None:
     sector, type_, address, shown = given
     signer = (person if address == PERSON else contact)(signature_type=type_)
-    accepted = rules.Terms(FOUR, (type_,))
+    accepted = Terms(FOUR, (type_,))
     assert outcome(sector, manifest(signer, identifier_in_signed_documents=shown)) == (refusal or accepted)
 
 
@@ -163,7 +165,7 @@ def test_who_may_be_looked_up(given: tuple[Sector, OnBehalfOf | None], refusal: 
     sector, on_behalf_of = given
     number = PersonalIdentificationNumber("00000000000")
     signer = Signer(number, NotificationsUsingLookup(), on_behalf_of=on_behalf_of)
-    accepted = rules.Terms(FOUR, (ADVANCED if sector == PRIVATE else AUTHENTICATED,))
+    accepted = Terms(FOUR, (ADVANCED if sector == PRIVATE else AUTHENTICATED,))
     assert outcome(sector, manifest(signer)) == (refusal or accepted)
 
 
@@ -189,7 +191,7 @@ def test_how_many_documents(
     if refusal:
         assert outcome(sector, asked) == refusal
     else:
-        assert isinstance(outcome(sector, asked), rules.Terms)
+        assert isinstance(outcome(sector, asked), Terms)
 
 
 def test_each_signer_has_a_type_of_their_own() -> None:

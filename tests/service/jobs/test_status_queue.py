@@ -18,12 +18,13 @@ from builders import (
     signed,
     version_of,
 )
+from segl.core.sector import Sector
 from segl.service import clock
 from segl.service.jobs.create import cancel_job
 from segl.service.jobs.errors import NoSuchJobError
 from segl.service.jobs.signing import reject
 from segl.service.jobs.status_queue import DeliveredChange, confirm_status_change, next_status_change
-from segl.service.store.models import Job, Sector
+from segl.service.store.models import Job
 
 pytestmark = pytest.mark.usefixtures("store")
 

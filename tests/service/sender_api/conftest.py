@@ -15,11 +15,11 @@ from django.test import Client, override_settings
 from api_answers import assert_valid
 from builders import organization
 from segl.core.keys import PrivateKey
+from segl.core.sector import Sector
 from segl.sandbox.pki import SandboxPki
 from segl.service import clock
 from segl.service.jobs import throttling
 from segl.service.sender_api import authentication
-from segl.service.store.models import Sector
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
 

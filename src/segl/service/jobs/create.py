@@ -18,12 +18,14 @@ from segl.core.protocol import (
     SignatureStatus,
 )
 from segl.core.protocol import Signer as AskedSigner
+from segl.core.sector import Sector
+from segl.core.senders import Terms
 from segl.service import clock, due
 from segl.service.jobs import changes, rules
 from segl.service.jobs.errors import KeyReusedError, NoSuchJobError
 from segl.service.store import documents as blobs
 from segl.service.store.documents import StoredBlob
-from segl.service.store.models import Document, DocumentKind, Job, Lookup, Organization, Sector, Signer
+from segl.service.store.models import Document, DocumentKind, Job, Lookup, Organization, Signer
 from segl.service.store.transactions import write
 
 
@@ -160,7 +162,7 @@ def _add_job(
     request: PortalJobRequest,
     manifest: PortalManifest,
     wrapped_key: bytes,
-    terms: rules.Terms,
+    terms: Terms,
     idempotency: Idempotency | None,
 ) -> Job:
     now = clock.now()
@@ -186,7 +188,7 @@ def _add_job(
     )
 
 
-def _add_signers(job: Job, manifest: PortalManifest, terms: rules.Terms) -> list[Signer]:
+def _add_signers(job: Job, manifest: PortalManifest, terms: Terms) -> list[Signer]:
     """The signers; those whose turn comes first can act from the job's activation on."""
     orders = ((number, each.order or 0, SignatureStatus.WAITING) for number, each in enumerate(manifest.signers, 1))
     first = lifecycle.job_state(orders).turn

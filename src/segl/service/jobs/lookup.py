@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from segl.core import lifecycle
 from segl.core.protocol import SignatureStatus
+from segl.core.senders import is_mobile_number
 from segl.service import clock, due
 from segl.service.jobs import changes, rules
 from segl.service.store.models import Job, Lookup, Signer
@@ -40,7 +41,7 @@ def complete_lookup(lookup: Lookup, *, is_reserved: bool, email: str, mobile: st
     with write():
         job, signer = _locked(lookup)
         signer.email = email if rules.is_mail_address(email) else ""
-        signer.sms = mobile if lookup.sms and rules.is_mobile_number(mobile) else ""
+        signer.sms = mobile if lookup.sms and is_mobile_number(mobile) else ""
         before = changes.state(job)
         if not before.is_waiting(signer.number):
             due.finish(lookup)

@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db import IntegrityError
 from stdnum.no import orgnr
 
+from segl.core.sector import Sector
 from segl.service import clock
 from segl.service.jobs.errors import OrganizationError
-from segl.service.store.models import Organization, Sector
+from segl.service.store.models import Organization
 from segl.service.store.transactions import write
 
 _LONGEST_NAME = 200
@@ -37,8 +38,8 @@ def add_organization(*, number: str, name: str, sector: str) -> None:
     """
     _check_number(number)
     _check_name(name)
-    if sector not in Sector.values:
-        raise OrganizationError(f"The sector {sector!r} is unknown: write {' or '.join(Sector.values)}.")
+    if sector not in {*Sector}:
+        raise OrganizationError(f"The sector {sector!r} is unknown: write {' or '.join(Sector)}.")
     try:
         with write():
             Organization.objects.create(number=number, name=name.strip(), sector=sector)

@@ -1,36 +1,24 @@
 """What a sender may ask for, and what counts when it says nothing (functional documentation, Senders)."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from segl.core import senders
 from segl.core.protocol import (
     MOST_DOCUMENT_BYTES,
-    AuthenticationLevel,
     ContactInformation,
     NotificationsUsingLookup,
     PortalManifest,
-    SignatureType,
     Signer,
 )
-from segl.service.jobs import sector_rules
+from segl.core.sector import Sector
+from segl.core.senders import Refusal, Terms
 from segl.service.jobs.errors import NotAllowedError
-from segl.service.store.models import Sector
 
 DEFAULT_AVAILABLE_SECONDS = 30 * 24 * 3600
-LONGEST_AVAILABLE_SECONDS = 90 * 24 * 3600
-MOST_PAGES = 2000
-YEAR_OF_NO_ACTIVATION = 9000  # A datetime ends with the year 9999, and the deadline lies behind the activation.
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a job is signed with: the level of the log-in, and each signer's type of signature in their order."""
-
-    level: AuthenticationLevel
-    signature_types: tuple[SignatureType, ...]
 
 
 def terms(sector: Sector, manifest: PortalManifest) -> Terms:
@@ -39,15 +27,11 @@ def terms(sector: Sector, manifest: PortalManifest) -> Terms:
     Raises:
         NotAllowedError: The sector may not ask for this, or nobody could be told of the job.
     """
-    types = sector_rules.signature_types(sector, manifest)
-    level = sector_rules.authentication_level(sector, manifest)
-    sector_rules.check_identity_shown(sector, manifest, types)
-    _check_availability(manifest)
+    _refuse(senders.refusals(sector, manifest))
     for number, signer in enumerate(manifest.signers, 1):
         _check_reachable(number, signer)
-        sector_rules.check_lookup(sector, number, signer)
         _check_register(number, signer)
-    return Terms(level, types)
+    return senders.terms(sector, manifest)
 
 
 def is_mail_address(text: str) -> bool:
@@ -60,11 +44,6 @@ def is_mail_address(text: str) -> bool:
     except ValidationError:
         return False
     return True
-
-
-def is_mobile_number(text: str) -> bool:
-    """Whether a text message could be sent there: numbers are written in many ways, and none without digits."""
-    return any(each.isdecimal() for each in text)
 
 
 def check_size(size: int) -> None:
@@ -86,25 +65,12 @@ def check_pages(pages: int) -> None:
     Raises:
         NotAllowedError: They cannot.
     """
-    if pages > MOST_PAGES:
-        raise NotAllowedError(
-            "TOO_MANY_PAGES", f"The documents have {pages} pages together: at most {MOST_PAGES} can be signed."
-        )
+    _refuse(senders.too_many_pages(pages))
 
 
-def _check_availability(manifest: PortalManifest) -> None:
-    activation = manifest.availability.activation_time if manifest.availability else None
-    if activation is not None and activation.year >= YEAR_OF_NO_ACTIVATION:
-        raise NotAllowedError(
-            "ACTIVATION_TIME_NOT_ALLOWED",
-            f"activation-time is {activation.isoformat()}: give a time before the year {YEAR_OF_NO_ACTIVATION}.",
-        )
-    seconds = manifest.availability.available_seconds if manifest.availability else None
-    if seconds is not None and seconds > LONGEST_AVAILABLE_SECONDS:
-        raise NotAllowedError(
-            "AVAILABLE_SECONDS_NOT_ALLOWED",
-            f"available-seconds is {seconds}: a job can be available for at most {LONGEST_AVAILABLE_SECONDS} seconds.",
-        )
+def _refuse(refusals: Iterable[Refusal]) -> None:
+    for refusal in refusals:
+        raise NotAllowedError(*refusal)
 
 
 def _check_reachable(number: int, signer: Signer) -> None:
@@ -112,11 +78,6 @@ def _check_reachable(number: int, signer: Signer) -> None:
     contact = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
     if contact is None or isinstance(contact, NotificationsUsingLookup):
         return
-    if contact.sms and not is_mobile_number(contact.sms.number):
-        raise NotAllowedError(
-            "MOBILE_NUMBER_NOT_USABLE",
-            f"The mobile number of signer {number} has no digits: give one like 99999999, or leave sms out.",
-        )
     if contact.email is None:
         if not settings.SEGL_SMS_GATEWAY:
             raise NotAllowedError(

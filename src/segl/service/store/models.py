@@ -7,15 +7,10 @@ from datetime import datetime, timedelta
 
 from django.db import models
 
+from segl.core.sector import Sector
+
 IDENTITY_NUMBER_LENGTH = 11
 ORGANIZATION_NUMBER_LENGTH = 9
-
-
-class Sector(models.TextChoices):
-    """An organization's sector; it decides what the organization may ask for (`rules.md`, Senders)."""
-
-    PUBLIC = "public"
-    PRIVATE = "private"
 
 
 class Clock(models.Model):
@@ -32,7 +27,7 @@ class Organization(models.Model):
 
     number = models.CharField(primary_key=True, max_length=ORGANIZATION_NUMBER_LENGTH)
     name = models.CharField(max_length=200)
-    sector = models.CharField(max_length=7, choices=Sector.choices)
+    sector = models.CharField(max_length=7, choices=[(each.value, each.name.title()) for each in Sector])
     brokers = models.ManyToManyField("self", symmetrical=False, related_name="broker_for")
     blocked_at = models.DateTimeField(null=True)  # From then on it is not let in, whoever calls for it.
 

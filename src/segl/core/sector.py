@@ -1,0 +1,10 @@
+"""The two sectors of organizations; by itself, so that command lines that name them start fast."""
+
+from enum import StrEnum
+
+
+class Sector(StrEnum):
+    """An organization's sector; it decides what the organization may ask for (`segl.core.senders`)."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
