@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import segl.sdk
+from segl.core.errors import SeglError
 from segl.service.config import bodies, http_protocol
 
 ROOT = Path(__file__).parents[1]
@@ -12,6 +14,13 @@ ROOMS = ("sender_api", "jobs/rules.py", "../core/senders.py", "../sandbox/devmod
 OTHER_WORDS = {"CONTENT_TYPE", "REMOTE_ADDR"}
 # Those that the listener gives by the name of their HTTP status.
 BY_STATUS = re.compile(r"HTTPStatus\.(REQUEST_\w+|NOT_IMPLEMENTED|SERVICE_UNAVAILABLE)")
+
+
+def test_the_table_of_the_clients_errors_has_each() -> None:
+    raised = {each for each in vars(segl.sdk).values() if isinstance(each, type) and issubclass(each, SeglError)}
+    table = re.findall(r"^\| `([A-Za-z]+)` \|", (ROOT / "docs" / "errors.md").read_text(), re.MULTILINE)
+    in_camel_case = [each for each in table if not each.isupper()]
+    assert sorted(in_camel_case) == sorted(each.__name__ for each in raised - {SeglError})
 
 
 def test_the_table_of_codes_is_that_of_the_service() -> None:
