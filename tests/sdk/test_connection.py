@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import os
 import random
 import re
 import socket
+import ssl
 import threading
 import time
 import traceback
@@ -32,6 +34,7 @@ from segl.sdk import (
     Document,
     Email,
     FileType,
+    InvalidInput,
     Job,
     JobResponse,
     NoAnswerError,
@@ -240,6 +243,74 @@ def test_a_download_that_breaks_off_leaves_what_was_there(
     with pytest.raises(NoAnswerError):
         save(configuration, f"{service.api_root}/1/pades", folder / "signed.pdf")
     assert [(each.name, each.read_bytes()) for each in folder.iterdir()] == [("signed.pdf", b"earlier")]
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Content-Encoding": "gzip", "Content-Length": "9"}], ids=["no length", "gzip"]
+)
+def test_a_download_that_nobody_could_call_whole_is_refused(
+    configuration: ClientConfiguration, service: Service, save: Fetch, tmp_path: Path, headers: dict[str, str]
+) -> None:
+    def answer(handler: Any) -> None:
+        handler.send_response(200)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(b"%PDF-half")
+        handler.close_connection = True
+
+    service.answer = answer
+
+    with pytest.raises(UnexpectedResponseError, match=r"(how long it is|Content-Encoding gzip)"):
+        save(configuration, f"{service.api_root}/1/pades", tmp_path / "signed.pdf")
+    assert not (tmp_path / "signed.pdf").exists()
+
+
+def test_an_answer_that_is_larger_than_any_message_is_refused(
+    configuration: ClientConfiguration, service: Service, who_am_i: WhoAmI
+) -> None:
+    service.answer = lambda handler: reply(handler, 200, b"x" * 2_000_000)
+
+    with pytest.raises(UnexpectedResponseError, match="more than 1000000 bytes"):
+        who_am_i(configuration)
+
+
+@pytest.mark.parametrize(
+    ("alert", "kind"),
+    [
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", ClientCertificateError),
+        ("SSLV3_ALERT_CERTIFICATE_EXPIRED", ClientCertificateError),
+        ("SSLV3_ALERT_BAD_CERTIFICATE", ClientCertificateError),
+        ("TLSV1_ALERT_UNKNOWN_CA", ClientCertificateError),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", ClientCertificateError),
+        ("TLSV1_ALERT_INTERNAL_ERROR", NoAnswerError),
+        ("SSLV3_ALERT_BAD_RECORD_MAC", NoAnswerError),
+        ("TLSV1_ALERT_PROTOCOL_VERSION", NoAnswerError),
+    ],
+)
+def test_alerts_about_our_certificate_are_told_from_others(alert: str, kind: type[Exception]) -> None:
+    error = ssl.SSLError(1, f"[SSL: {alert}]")
+    error.reason = alert
+    assert type(transport._explained(error, "GET https://localhost")) is kind
+
+
+def test_a_closed_client_says_so(configuration: ClientConfiguration) -> None:
+    with PortalClient(configuration) as client:
+        pass
+    with pytest.raises(InvalidInput, match="client is closed"):
+        client.who_am_i()
+
+
+def test_a_forked_process_has_connections_of_its_own(
+    configuration: ClientConfiguration, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PortalClient(configuration) as client, client._http:
+        client.who_am_i()
+        client.who_am_i()
+        assert len(service.clients) == 1
+        monkeypatch.setattr(os, "getpid", lambda: 1)
+        client.who_am_i()
+        assert len(service.clients) == 2
 
 
 def test_a_refused_download_tells_why(

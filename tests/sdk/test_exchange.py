@@ -9,6 +9,7 @@ import pytest
 
 from segl.sdk import ClientCertificateError, NoAnswerError, NotReachedError, UntrustedServerError
 from segl.sdk.exchange import Request, Response, Wait, backoff, clock_lead, sent
+from segl.sdk.pacing import Pace
 
 CALL = Request("GET", "https://api.example.org/api/1", {})
 CREATION = Request("POST", "https://api.example.org/api/1", {}, (b"package",), repeatable=False)
@@ -18,7 +19,7 @@ Happening = Response | Exception
 
 def played(request: Request, *happenings: Happening, retries: int = 2) -> tuple[Any, list[float]]:
     """What comes of a request when this happens to its sendings one after another, and the waits between."""
-    operation, waits, to_come = sent(request, retries), [], iter(happenings)
+    operation, waits, to_come = sent(lambda: request, retries), [], iter(happenings)
     step = next(operation)
     try:
         while True:
@@ -44,15 +45,37 @@ def _answer(operation: Any, to_come: Iterator[Happening]) -> Request | Wait:
 def test_what_is_safe_is_repeated_after_growing_waits(failure: Happening) -> None:
     response, waits = played(CALL, failure, failure, GOOD)
 
-    assert response is GOOD
+    assert response._replace(repeated=False) == GOOD
+    assert response.repeated == (type(failure) is NoAnswerError)
     assert 0.5 <= waits[0] <= 1 <= waits[1] <= 2
 
 
 def test_after_the_last_repetition_the_failure_stands() -> None:
-    assert played(CALL, BUSY, BUSY, BUSY)[0] is BUSY
+    assert played(CALL, BUSY, BUSY, BUSY)[0] == BUSY
     with pytest.raises(NoAnswerError, match="lost"):
         played(CALL, BUSY, BUSY, NoAnswerError("lost"))
     assert played(CALL, BUSY, retries=0) == (BUSY, [])
+
+
+def test_each_sending_waits_for_its_turn_and_is_built_then() -> None:
+    events: list[str] = []
+
+    class Turns(Pace):
+        def turn(self, now: float) -> float:
+            events.append("turn")
+            return 0.25
+
+    def build() -> Request:
+        events.append("built")
+        return CALL
+
+    operation = sent(build, 1, Turns(8))
+    assert next(operation) == Wait(0.25)
+    assert operation.send(None) is CALL
+    assert isinstance(operation.send(BUSY), Wait)
+    assert operation.send(None) == Wait(0.25)
+    assert operation.send(None) is CALL
+    assert events == ["turn", "built", "turn", "built"]
 
 
 @pytest.mark.parametrize("failure", [UntrustedServerError("not them"), ClientCertificateError("not us")], ids=repr)
@@ -75,7 +98,7 @@ def test_what_may_have_been_done_is_not_sent_again_unless_that_is_safe() -> None
 def test_what_never_arrived_is_sent_again() -> None:
     response, waits = played(CREATION, NotReachedError("no connection"), GOOD)
 
-    assert response is GOOD
+    assert response._replace(repeated=False) == GOOD
     assert len(waits) == 1
 
 

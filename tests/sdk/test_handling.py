@@ -7,13 +7,16 @@ import random
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
 import httpx
 import pytest
 
 from certificates import Authority
-from segl.sdk import ClientError, JobStatusChange, UnexpectedResponseError
-from segl.sdk.handling import handle, handle_async, handling
+from segl.sdk import ClientError, InvalidInput, JobStatusChange, UnexpectedResponseError
+from segl.sdk.exchange import Response
+from segl.sdk.handling import Pause, handle, handle_async, handling
 from segl.sdk.operations import PortalOperations
 from status_queues import FAULTS, ROOT, SENDER, Queue, without_waiting
 
@@ -192,3 +195,121 @@ def test_the_loop_runs_in_other_threads_too(calls: PortalOperations) -> None:
         thread.join(10)
     assert not thread.is_alive()
     assert (handled.jobs, failed) == ([1, 2, 3], [])
+
+
+async def _not_called(change: JobStatusChange) -> None:
+    raise AssertionError(change)
+
+
+def _generator(change: JobStatusChange) -> Iterator[None]:
+    yield
+
+
+class _Callable:
+    async def __call__(self, change: JobStatusChange) -> None:
+        raise AssertionError(change)
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [_not_called, _generator, _Callable(), partial(_not_called)],
+    ids=["async", "generator", "object", "partial"],
+)
+def test_a_handler_that_would_do_nothing_is_refused_before_the_first_poll(
+    calls: PortalOperations, handler: Handler
+) -> None:
+    queue = Queue(1)
+
+    with pytest.raises(InvalidInput, match="give a plain function"):
+        _sync(calls)(queue, handler)
+    assert queue.told == []
+
+
+def test_a_change_whose_handler_did_nothing_is_not_confirmed(calls: PortalOperations) -> None:
+    queue = Queue(1)
+
+    with without_waiting(), pytest.raises(InvalidInput, match="gave a coroutine, so nothing was done"):
+        _sync(calls)(queue, lambda change: _not_called(change))  # noqa: PLW0108 - which hides what it calls
+    assert (queue.told, queue.confirmed) == ([1], [])
+
+
+def test_an_async_loop_wants_a_handler_to_await(calls: PortalOperations) -> None:
+    queue = Queue(1)
+
+    async def run() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(queue)) as http:
+            await handle_async(http, handling(calls, None), lambda change: None, None)  # type: ignore[arg-type, return-value]
+
+    with pytest.raises(InvalidInput, match="make it an `async def`"):
+        asyncio.run(run())
+    assert queue.confirmed == []
+
+
+def test_one_signal_stops_all_loops_of_a_program(calls: PortalOperations) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    async def loop(queue: Queue) -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(queue)) as http:
+            await handle_async(http, handling(calls, None), _handled, None)
+
+    async def _handled(change: JobStatusChange) -> None:
+        await asyncio.sleep(0)
+
+    async def run() -> None:
+        loops = [asyncio.create_task(loop(Queue(jobs))) for jobs in (0, 0, 2)]
+        await asyncio.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(10):
+            await asyncio.gather(*loops)
+
+    asyncio.run(run())
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_what_the_program_does_when_it_is_to_end_is_done_too(run: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
+    try:
+        run(Queue(3), lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended == [signal.SIGTERM]
+
+
+class _Interrupted(threading.Event):
+    """A signal comes while the event's lock is held."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        with self._cond:  # type: ignore[attr-defined]
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().wait(timeout)
+
+
+def test_a_signal_in_the_midst_of_waiting_hangs_nothing(calls: PortalOperations) -> None:
+    with httpx.Client(transport=httpx.MockTransport(Queue(0))) as http:
+        handle(http, handling(calls, None), lambda _: None, _Interrupted())
+
+
+def test_a_loop_that_is_not_to_run_handles_nothing(calls: PortalOperations) -> None:
+    queue, stop = Queue(1), threading.Event()
+    stop.set()
+
+    with httpx.Client(transport=httpx.MockTransport(queue)) as http:
+        handle(http, handling(calls, None), lambda _: None, stop)
+    assert queue.told == []
+
+
+@pytest.mark.parametrize("status", [408, 425])
+def test_what_may_be_gone_the_next_time_is_no_end(calls: PortalOperations, status: int) -> None:
+    loop = handling(replace(calls, retries=0), None)
+    next(loop)
+
+    assert isinstance(loop.send(Response(status, {}, b"")), Pause)
+
+
+@pytest.mark.parametrize("permitted", ["9999-12-31T23:59:59Z", "2400-01-01T00:00:00+01:00"])
+def test_nobody_has_the_loop_wait_for_days(calls: PortalOperations, permitted: str) -> None:
+    loop = handling(calls, None)
+    next(loop)
+
+    assert loop.send(Response(204, {"x-next-permitted-poll-time": permitted}, b"")) == Pause(3600)

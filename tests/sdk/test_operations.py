@@ -41,6 +41,7 @@ from segl.sdk import (
     JobStatus,
     NoAnswerError,
     Notifications,
+    NotReachedError,
     PersonalIdentificationNumber,
     PollingQueue,
     RateLimitedError,
@@ -305,6 +306,61 @@ def test_each_package_is_shown_before_it_is_sent(calls: PortalOperations, job: J
     assert seen == [(job, parts(request)[1][1])]
 
 
+def test_who_is_shown_packages_has_to_see_them(calls: PortalOperations, job: Job) -> None:
+    async def see(job: Job, package: bytes) -> None:
+        raise AssertionError
+
+    with pytest.raises(InvalidInput, match="see_package gave a coroutine, so nothing was done"):
+        asked(replace(calls, see_package=see).create(job))
+
+
+def test_a_creation_that_never_arrived_is_signed_anew(calls: PortalOperations, job: Job) -> None:
+    operation = replace(calls, retries=1).create(job)
+    first = next(operation)
+    assert isinstance(operation.throw(NotReachedError("no connection")), Wait)
+    second = operation.send(None)
+
+    assert isinstance(first, Request)
+    assert isinstance(second, Request)
+    assert first.content != second.content
+
+
+def test_a_package_that_grew_old_on_its_way_is_signed_anew(
+    calls: PortalOperations, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal makes no job, so this is safe with and without Idempotency-Keys."""
+    operation = replace(calls, retries=1).create(job)
+    first = next(operation)
+    monkeypatch.setattr(operations, "_FRESH", timedelta())
+    second = operation.send(Response(400, {}, b""))
+
+    assert isinstance(first, Request)
+    assert isinstance(second, Request)
+    assert first.content != second.content
+    with pytest.raises(UnexpectedResponseError):  # and not for ever
+        operation.send(Response(400, {}, b""))
+
+
+@pytest.mark.parametrize("call", ["confirm", "delete_documents"])
+def test_what_was_done_before_its_answer_was_lost_is_done(calls: PortalOperations, call: str) -> None:
+    url = f"{ROOT}/123456789/portal/signature-jobs/7/complete"
+    reference = ConfirmationReference(url) if call == "confirm" else DeleteDocumentsReference(url)
+
+    def operation() -> Operation[None]:
+        made: Operation[None] = getattr(replace(calls, retries=1), call)(reference)
+        next(made)
+        return made
+
+    lost = operation()
+    assert isinstance(lost.throw(NoAnswerError("lost")), Wait)
+    lost.send(None)
+    with pytest.raises(StopIteration):
+        lost.send(Response(404, {}, b""))
+
+    with pytest.raises(UnexpectedResponseError):  # which is no reference of ours
+        operation().send(Response(404, {}, b""))
+
+
 def test_without_idempotency_a_creation_is_not_sent_again(calls: PortalOperations, job: Job) -> None:
     request = asked(replace(calls, retries=2).create(job))
 
@@ -353,7 +409,7 @@ class TestIdempotentCreation:
 
 
 def test_downloads_wait_longer(calls: PortalOperations) -> None:
-    request = calls.xades(XadesReference(f"{ROOT}/123456789/portal/signature-jobs/7/xades/1"))
+    request = asked(calls.xades(XadesReference(f"{ROOT}/123456789/portal/signature-jobs/7/xades/1"))())
 
     assert (request.method, request.wait, request.headers) == ("GET", 7, {"Accept": "application/xml"})
 
@@ -362,6 +418,7 @@ def test_downloads_wait_longer(calls: PortalOperations) -> None:
     "url",
     [
         "https://evil.example.org/api/1/complete",
+        "https://[",
         "https://api.example.org:444/api/1/complete",
         "http://api.example.org/api/1/complete",
         "https://api.example.org@evil.example.org/api/1/complete",

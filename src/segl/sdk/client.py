@@ -1,5 +1,6 @@
 """The portal clients: PortalClient, and AsyncPortalClient for asyncio, with the same calls."""
 
+import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -39,9 +40,18 @@ class PortalClient:
 
     def __init__(self, configuration: ClientConfiguration) -> None:
         self._calls = _operations(configuration)
-        self._http = httpx.Client(**connection(configuration))
-        if configuration.calls_per_second is not None:
-            self._http.event_hooks["request"].append(Pace(configuration.calls_per_second).wait)
+        self._configuration = configuration
+        self._open()
+
+    def _open(self) -> None:
+        self._opened, self._process = httpx.Client(**connection(self._configuration)), os.getpid()
+
+    @property
+    def _http(self) -> httpx.Client:
+        """Connections of this process: after a fork, those that there are belong to the parent."""
+        if self._process != os.getpid():
+            self._open()
+        return self._opened
 
     def create(self, job: Job) -> JobResponse:
         """Send a job: its signers are notified and can sign. Each call makes one more job.
@@ -74,7 +84,7 @@ class PortalClient:
         Waits as the service permits, and through lost connections and the service's failures. Raises what waiting
         does not mend: UntrustedServerError, ClientCertificateError, and UnexpectedResponseError with a status of 4xx.
         """
-        handle(self._http, handling(self._calls, sender), handler, stop or threading.Event())
+        handle(self._http, handling(self._calls, sender), handler, stop)
 
     def confirm(self, reference: ConfirmationReference) -> None:
         """Say that a change has been handled, so that it is not told again."""
@@ -90,11 +100,11 @@ class PortalClient:
 
     def get_xades(self, reference: XadesReference) -> Download:
         """One signer's XAdES; fetched when the download is read."""
-        return Download(self._http, self._calls.xades(reference), self._calls.retries)
+        return Download(self._http, self._calls.xades(reference))
 
     def get_pades(self, reference: PadesReference) -> Download:
         """The signed PDF; fetched when the download is read."""
-        return Download(self._http, self._calls.pades(reference), self._calls.retries)
+        return Download(self._http, self._calls.pades(reference))
 
     def who_am_i(self, sender: Sender | None = None) -> str:
         """How the service sees us, as a sentence: a cheap test of certificate and authorization."""
@@ -116,8 +126,6 @@ class AsyncPortalClient:
     def __init__(self, configuration: ClientConfiguration) -> None:
         self._calls = _operations(configuration)
         self._http = httpx.AsyncClient(**connection(configuration))
-        if configuration.calls_per_second is not None:
-            self._http.event_hooks["request"].append(Pace(configuration.calls_per_second).wait_async)
 
     async def create(self, job: Job) -> JobResponse:
         """See `PortalClient.create`."""
@@ -151,11 +159,11 @@ class AsyncPortalClient:
 
     def get_xades(self, reference: XadesReference) -> AsyncDownload:
         """See `PortalClient.get_xades`; the download is awaited, not this call."""
-        return AsyncDownload(self._http, self._calls.xades(reference), self._calls.retries)
+        return AsyncDownload(self._http, self._calls.xades(reference))
 
     def get_pades(self, reference: PadesReference) -> AsyncDownload:
         """See `PortalClient.get_pades`; the download is awaited, not this call."""
-        return AsyncDownload(self._http, self._calls.pades(reference), self._calls.retries)
+        return AsyncDownload(self._http, self._calls.pades(reference))
 
     async def who_am_i(self, sender: Sender | None = None) -> str:
         """See `PortalClient.who_am_i`."""
@@ -180,6 +188,7 @@ def _operations(configuration: ClientConfiguration) -> PortalOperations:
         retries=configuration.retries,
         keeps_idempotency_keys=configuration.environment.keeps_idempotency_keys,
         see_package=configuration.see_package,
+        pace=None if configuration.calls_per_second is None else Pace(configuration.calls_per_second),
     )
 
 
@@ -194,7 +203,8 @@ def connection(configuration: ClientConfiguration) -> dict[str, Any]:
             key=configuration.certificate,
         ),
         "headers": {
-            "User-Agent": f"segl-python/{segl.__version__} ({system}) {configuration.user_agent_suffix}".rstrip()
+            "Accept-Encoding": "identity",
+            "User-Agent": f"segl-python/{segl.__version__} ({system}) {configuration.user_agent_suffix}".rstrip(),
         },
         "timeout": httpx.Timeout(timeouts.call, connect=timeouts.connect),
         "limits": httpx.Limits(max_connections=configuration.connections),

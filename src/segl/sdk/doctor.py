@@ -34,7 +34,7 @@ from segl.sdk.configuration import (
 )
 from segl.sdk.errors import (
     BrokerNotAuthorizedError,
-    NoAnswerError,
+    ClientError,
     NotReachedError,
     UnexpectedResponseError,
     UntrustedServerError,
@@ -322,14 +322,14 @@ def _service_findings(configuration: ClientConfiguration, own: str, sender: str)
         yield _fault("proxy" if in_between else "server", _without_call(answer, request))
         return
     yield _ok("server", f"It is that of organization {environment.organization_number}, as it should be.")
-    if isinstance(answer, NoAnswerError):
+    if isinstance(answer, ClientError):
         yield _fault("access", _without_call(answer, request))
     elif answer is not None:
         yield from _admission(answer, own, sender)
         yield _clock(answer)
 
 
-def _without_call(error: NoAnswerError, request: Request) -> str:
+def _without_call(error: ClientError, request: Request) -> str:
     return str(error).removeprefix(f"{request.method} {request.url}: ")
 
 

@@ -3,9 +3,10 @@
 Nothing is held open between; each reading is a request of its own.
 """
 
+import errno
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -13,19 +14,19 @@ from typing import IO
 
 import httpx
 
-from segl.sdk.exchange import Request, downloaded
+from segl.sdk.exchange import Operation, Response
 from segl.sdk.transport import stream, stream_async
 
 
 class Download:
     """A result of a PortalClient."""
 
-    def __init__(self, http: httpx.Client, request: Request, retries: int) -> None:
-        self._http, self._request, self._retries = http, request, retries
+    def __init__(self, http: httpx.Client, operation: Callable[[], Operation[Response]]) -> None:
+        self._http, self._operation = http, operation
 
     def __iter__(self) -> Iterator[bytes]:
         """The bytes as they come. Until the last one came without an error, they are not the whole result."""
-        return stream(self._http, downloaded(self._request, self._retries))
+        return stream(self._http, self._operation())
 
     def read(self) -> bytes:
         """The whole result."""
@@ -44,12 +45,12 @@ class Download:
 class AsyncDownload:
     """A result of an AsyncPortalClient."""
 
-    def __init__(self, http: httpx.AsyncClient, request: Request, retries: int) -> None:
-        self._http, self._request, self._retries = http, request, retries
+    def __init__(self, http: httpx.AsyncClient, operation: Callable[[], Operation[Response]]) -> None:
+        self._http, self._operation = http, operation
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """The bytes as they come. Until the last one came without an error, they are not the whole result."""
-        return stream_async(self._http, downloaded(self._request, self._retries))
+        return stream_async(self._http, self._operation())
 
     async def read(self) -> bytes:
         """The whole result."""
@@ -70,6 +71,8 @@ class AsyncDownload:
 def _whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """A file that takes its name when everything has been written to it."""
     target = Path(path)
+    if not target.name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         with partial.open("xb") as file:

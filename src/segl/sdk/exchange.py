@@ -5,6 +5,7 @@ nothing of sockets or of sync and async: transport.py drives them.
 """
 
 import random
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,9 +23,11 @@ from segl.sdk.errors import (
     UnexpectedResponseError,
     UntrustedServerError,
 )
+from segl.sdk.pacing import Pace
 
 POLL_TIME = "x-next-permitted-poll-time"
-_PASSING = {500, 502, 503, 504}
+PASSING = {408, 425, 500, 502, 503, 504}
+"""Statuses that another attempt may change."""
 _LONGEST_RETRY_AFTER = 10.0
 _SAME_TIME = timedelta(seconds=2)  # a Date header has whole seconds, and was written a while ago
 
@@ -49,11 +52,16 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """An HTTP response; header names in lower case."""
+    """An HTTP response; header names in lower case.
+
+    repeated:
+        Whether the request had been sent before, and nobody knows what came of that.
+    """
 
     status: int
     headers: Mapping[str, str]
     content: bytes
+    repeated: bool = False
 
 
 class Wait(NamedTuple):
@@ -66,33 +74,31 @@ T = TypeVar("T")
 Operation = Generator[Request | Wait, Any, T]
 
 
-def sent(request: Request, retries: int) -> Operation[Response]:
+def sent(build: Callable[[], Request], retries: int, pace: Pace | None = None) -> Operation[Response]:
     """The answer to a request, which is repeated up to `retries` times when the service is out of reach or overloaded.
 
-    One that is not repeatable is repeated only when it certainly never arrived.
+    One that is not repeatable is repeated only when it certainly never arrived. It is built when its turn has come,
+    each time, so that what it says of the time is true.
     """
-    for attempt in range(retries):
-        pause = backoff(attempt)
+    unanswered = False
+    for attempt in range(retries + 1):
+        if pace and (seconds := pace.turn(time.monotonic())):
+            yield Wait(seconds)
+        request, pause = build(), backoff(attempt)
         try:
             response: Response = yield request
-            if response.status not in _PASSING or not request.repeatable:
-                return response
+            if attempt == retries or response.status not in PASSING or not request.repeatable:
+                return response._replace(repeated=unanswered)
             pause = max(pause, _retry_after(response))
         except (UntrustedServerError, ClientCertificateError):
             raise
         except NoAnswerError as error:
-            if not (request.repeatable or isinstance(error, NotReachedError)):
+            reached = not isinstance(error, NotReachedError)
+            if attempt == retries or (reached and not request.repeatable):
                 raise
+            unanswered = unanswered or reached
         yield Wait(pause)
-    last: Response = yield request
-    return last
-
-
-def downloaded(request: Request, retries: int) -> Operation[Response]:
-    """The successful answer to a request."""
-    response = yield from sent(request, retries)
-    require(response, 200)
-    return response
+    raise AssertionError("the last attempt has ended this")
 
 
 def backoff(failures: int) -> float:
@@ -142,7 +148,7 @@ def clock_lead(response: Response) -> timedelta:
     """How far the service's clock is ahead of ours; none where they hardly differ, or nobody knows."""
     try:
         lead = parsedate_to_datetime(response.headers["date"]) - datetime.now(UTC)
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return timedelta()
     return lead if abs(lead) > _SAME_TIME else timedelta()
 

@@ -3,37 +3,46 @@
 Each change is handled at least once: one whose handler failed, or that could not be confirmed, is told again later.
 """
 
+import inspect
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import httpx
 
+from segl.core.errors import InvalidInput
 from segl.sdk.changes import JobStatusChange
 from segl.sdk.errors import (
     ClientCertificateError,
+    ClientError,
     NoAnswerError,
     RateLimitedError,
     TooEagerPollingError,
     UnexpectedResponseError,
     UntrustedServerError,
 )
-from segl.sdk.exchange import Request, Wait, backoff
+from segl.sdk.exchange import PASSING, Operation, Request, Wait, backoff
+from segl.sdk.functions import check_done, check_plain
 from segl.sdk.jobs import Sender
 from segl.sdk.operations import PortalOperations
 from segl.sdk.transport import do, do_async, resume
 
 if TYPE_CHECKING:
     import asyncio
-    import signal
 
+T = TypeVar("T")
 logger = logging.getLogger("segl.sdk")
 
 _SHORTEST_WAIT = 1.0
 """Seconds; after an empty queue, whatever the clocks say."""
+_LONGEST_PAUSE = 3600.0
+"""Seconds; as above."""
+_LOOK_FOR_SIGNALS = 0.5
+"""Seconds; see `_Signals`."""
 _BLOCKED = 30.0
 """Seconds that a sender is blocked who called too often."""
 
@@ -44,8 +53,17 @@ class Handle(NamedTuple):
     change: JobStatusChange
 
 
-def handling(calls: PortalOperations, sender: Sender | None) -> Generator[Request | Wait | Handle, Any, None]:
-    """The loop as steps, without an end. It may be left at each `Wait`.
+class Pause(NamedTuple):
+    """A step: let so many seconds pass, with no change in hand."""
+
+    seconds: float
+
+
+Loop = Generator[Request | Wait | Handle | Pause, Any, None]
+
+
+def handling(calls: PortalOperations, sender: Sender | None) -> Loop:
+    """The loop as steps, without an end. It may be left at each `Pause`: no change is in hand then.
 
     Raises what waiting does not mend: the server is not the one meant, our certificate is not accepted, or the service
     refuses the poll.
@@ -53,7 +71,7 @@ def handling(calls: PortalOperations, sender: Sender | None) -> Generator[Reques
     failures = 0
     while True:
         try:
-            change = yield from calls.get_status_change(sender)
+            change = yield from _left(calls.get_status_change(sender))
         except TooEagerPollingError as error:
             pause = max(error.seconds_until_next_poll, _SHORTEST_WAIT)
         except (NoAnswerError, UnexpectedResponseError) as error:
@@ -65,12 +83,12 @@ def handling(calls: PortalOperations, sender: Sender | None) -> Generator[Reques
         else:
             pause, failed = yield from _handled(calls, change, failures)
             failures = failures + 1 if failed else 0
-        yield Wait(pause)
+        yield Pause(min(pause, _LONGEST_PAUSE))
 
 
 def _handled(
     calls: PortalOperations, change: JobStatusChange, failures: int
-) -> Generator[Request | Wait | Handle, Any, tuple[float, bool]]:
+) -> Generator[Request | Wait | Handle | Pause, Any, tuple[float, bool]]:
     """Have a change handled and confirm it. How long to wait afterwards, and whether it failed."""
     if change.told is None:
         return max(change.seconds_until_next_poll, _SHORTEST_WAIT), False
@@ -88,35 +106,51 @@ def _handled(
     return 0, False
 
 
+def _left(operation: Operation[T]) -> Generator[Request | Pause, Any, T]:
+    """The operation's steps, with its waits as such at which the loop may be left."""
+    try:
+        step = next(operation)
+        while True:
+            try:
+                outcome = yield Pause(step.seconds) if isinstance(step, Wait) else step
+            except ClientError as error:
+                step = operation.throw(error)
+            else:
+                step = operation.send(outcome)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
 def _lasts(error: NoAnswerError | UnexpectedResponseError) -> bool:
     if isinstance(error, NoAnswerError):
         return isinstance(error, (UntrustedServerError, ClientCertificateError))
-    return 400 <= error.status < 500 and not isinstance(error, RateLimitedError)
+    return 400 <= error.status < 500 and not (error.status in PASSING or isinstance(error, RateLimitedError))
 
 
 def handle(
-    http: httpx.Client,
-    loop: Generator[Request | Wait | Handle, Any, None],
-    handler: Callable[[JobStatusChange], object],
-    stop: threading.Event,
+    http: httpx.Client, loop: Loop, handler: Callable[[JobStatusChange], object], stop: threading.Event | None
 ) -> None:
     """Drive the loop until it is to stop, by the event or by a signal."""
-    with _told_by_signals(stop.set):
-        step = next(loop)
-        while not (isinstance(step, Wait) and stop.wait(step.seconds)):
+    check_plain(handler, "The handler")
+    stop, signalled = stop or threading.Event(), list[bool]()
+    with _signals.telling(lambda: signalled.append(True)), closing(loop):
+        step: Request | Wait | Handle | Pause = Pause(0)
+        while True:
             match step:
                 case Handle(change):
                     step = loop.send(_succeeds(handler, change))
-                case Wait():
+                case Pause(seconds):
+                    if _comes(stop, signalled, seconds):
+                        return
                     step = next(loop)
                 case _:
                     step = resume(loop, do(http, step))
-        loop.close()
 
 
 async def handle_async(
     http: httpx.AsyncClient,
-    loop: Generator[Request | Wait | Handle, Any, None],
+    loop: Loop,
     handler: Callable[[JobStatusChange], Awaitable[object]],
     stop: "asyncio.Event | None",
 ) -> None:
@@ -125,41 +159,57 @@ async def handle_async(
 
     stop = stop or asyncio.Event()
     running = asyncio.get_running_loop()
-    with _told_by_signals(lambda: running.call_soon_threadsafe(stop.set)):
-        step = next(loop)
-        while not (isinstance(step, Wait) and await _comes(stop, step.seconds)):
+    with _signals.telling(lambda: running.call_soon_threadsafe(stop.set)), closing(loop):
+        step: Request | Wait | Handle | Pause = Pause(0)
+        while True:
             match step:
                 case Handle(change):
                     step = loop.send(await _succeeds_async(handler, change))
-                case Wait():
+                case Pause(seconds):
+                    if await _comes_async(stop, seconds):
+                        return
                     step = next(loop)
                 case _:
                     step = resume(loop, await do_async(http, step))
-        loop.close()
 
 
 def _succeeds(handler: Callable[[JobStatusChange], object], change: JobStatusChange) -> bool:
     try:
-        handler(change)
+        result = handler(change)
     except Exception:  # whatever the program's handler raises: the loop goes on
         logger.exception(_FAILED, change.signature_job_id)
         return False
+    check_done(result, "The handler")
     return True
 
 
 async def _succeeds_async(handler: Callable[[JobStatusChange], Awaitable[object]], change: JobStatusChange) -> bool:
     try:
-        await handler(change)
+        result = handler(change)
+        if inspect.isawaitable(result):
+            await result
+            return True
     except Exception:  # whatever the program's handler raises: the loop goes on
         logger.exception(_FAILED, change.signature_job_id)
         return False
-    return True
+    raise InvalidInput("The handler gave nothing to await: make it an `async def`, or give it to a PortalClient.")
 
 
 _FAILED = "The change of job %s was not handled and is not confirmed; it will be told again"
 
 
-async def _comes(event: "asyncio.Event", seconds: float) -> bool:
+def _comes(stop: threading.Event, signalled: list[bool], seconds: float) -> bool:
+    """Whether the event or a signal comes within so many seconds."""
+    until = time.monotonic() + seconds
+    while not (signalled or stop.is_set()):
+        left = until - time.monotonic()
+        if left <= 0:
+            return False
+        stop.wait(min(left, _LOOK_FOR_SIGNALS))
+    return True
+
+
+async def _comes_async(event: "asyncio.Event", seconds: float) -> bool:
     """Whether the event comes within so many seconds."""
     import asyncio
 
@@ -171,34 +221,55 @@ async def _comes(event: "asyncio.Event", seconds: float) -> bool:
     return True
 
 
-@contextmanager
-def _told_by_signals(stop: Callable[[], object]) -> Iterator[None]:
-    """Meanwhile the first SIGINT or SIGTERM calls `stop`; the next one does what it did before.
+class _Signals:
+    """SIGINT and SIGTERM, for all loops of the process: the first one stops them, the next does what it did before."""
 
-    Signals come to the main thread alone; in others this does nothing.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    def __init__(self) -> None:
+        self._stops: list[Callable[[], object]] = []
+        self._before: dict[int, Any] = {}
 
-    import signal
+    @contextmanager
+    def telling(self, stop: Callable[[], object]) -> Iterator[None]:
+        """Meanwhile a signal calls `stop`.
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        Signals come to the main thread alone; in others this does nothing.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self._stops.append(stop)
+        self._install()
+        try:
+            yield
+        finally:
+            self._stops.remove(stop)
+            if not self._stops:
+                self._restore()
 
-    def told(_number: int, _frame: FrameType | None) -> None:
-        _restore(before)
-        stop()
+    def _install(self) -> None:
+        import signal
 
-    for number in before:
-        signal.signal(number, told)
-    try:
-        yield
-    finally:
-        _restore(before)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) != self._come:
+                self._before[number] = signal.signal(number, self._come)
+
+    def _restore(self) -> None:
+        import signal
+
+        for number, handler in self._before.items():
+            if signal.getsignal(number) == self._come:
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def _come(self, number: int, frame: FrameType | None) -> None:
+        """Nothing here may take a lock, which what was interrupted may hold."""
+        import signal
+
+        self._restore()
+        for stop in self._stops:
+            stop()
+        theirs = self._before[number]
+        if number == signal.SIGTERM and callable(theirs):  # that of SIGINT would break off what is to be finished
+            theirs(number, frame)  # a server that the loop runs beside is to end too
 
 
-def _restore(handlers: "dict[signal.Signals, Any]") -> None:
-    import signal
-
-    for number, handler in handlers.items():
-        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+_signals = _Signals()

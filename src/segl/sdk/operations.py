@@ -29,7 +29,9 @@ from segl.sdk.changes import (
 )
 from segl.sdk.errors import ForeignUrlError, JobNotCancellableError
 from segl.sdk.exchange import Operation, Request, Response, clock_lead, poll_time, require, sent, understand
+from segl.sdk.functions import check_done
 from segl.sdk.jobs import Job, Sender
+from segl.sdk.pacing import Pace
 
 XML = "application/xml"
 BINARY = "application/octet-stream"
@@ -47,6 +49,8 @@ class PortalOperations:
         Whether the service makes one job of creations with one Idempotency-Key, so that these are safe too.
     see_package:
         Called with each package before it is sent.
+    pace:
+        Spreads the calls.
     """
 
     api_root: str
@@ -56,6 +60,7 @@ class PortalOperations:
     retries: int = 0
     keeps_idempotency_keys: bool = False
     see_package: Callable[[Job, bytes], object] | None = None
+    pace: Pace | None = None
 
     def who_am_i(self, sender: Sender | None) -> Operation[str]:
         response = yield from self._sent(Request("GET", self._organization(sender), {}))
@@ -65,11 +70,12 @@ class PortalOperations:
     def create(self, job: Job) -> Operation[JobResponse]:
         check_kind("What is created", job, Job, write="Job(document, [Signer(…), …])")
         key = secrets.token_urlsafe(16) if self.keeps_idempotency_keys else None
-        signed_at = datetime.now(UTC)
-        response = yield from self._sent(self._creation(job, key, signed_at))
-        if key and response.status == 400 and datetime.now(UTC) - signed_at > _FRESH:
-            # Repeated until its signature was too old. With the same key it can be signed anew and makes no second job.
-            response = yield from self._sent(self._creation(job, key, datetime.now(UTC)))
+        for _ in range(self.retries + 1):
+            creation = _Creation(lambda signed_at: self._creation(job, key, signed_at), same=key is not None)
+            response = yield from sent(creation, self.retries, self.pace)
+            if response.status != 400 or creation.age < _FRESH:
+                break
+            # Waited for a connection, or was repeated, until its signature was too old: so no job was made of it.
         require(response, 200)
         created = understand(response, PortalJobResponse.from_xml)
         return JobResponse(created.signature_job_id, created.reference, CancellationReference(created.cancellation_url))
@@ -83,7 +89,8 @@ class PortalOperations:
     def confirm(self, reference: ConfirmationReference) -> Operation[None]:
         check_kind("The reference", reference, ConfirmationReference, write="a change's confirmation_reference")
         response = yield from self._sent(Request("POST", self._own(reference.url), {"Accept": XML}))
-        require(response)
+        if not (response.repeated and response.status == 404):  # then the first time did it
+            require(response)
 
     def cancel(self, reference: CancellationReference) -> Operation[None]:
         write = "the cancellation_reference of a created job or of a change"
@@ -95,24 +102,33 @@ class PortalOperations:
         write = "a change's delete_documents_reference"
         check_kind("The reference", reference, DeleteDocumentsReference, write=write)
         response = yield from self._sent(Request("DELETE", self._own(reference.url), {"Accept": XML}))
-        require(response)
+        if not (response.repeated and response.status == 404):  # as for `confirm`
+            require(response)
 
-    def xades(self, reference: XadesReference) -> Request:
+    def xades(self, reference: XadesReference) -> Callable[[], Operation[Response]]:
         check_kind("The reference", reference, XadesReference, write="a signature's xades_reference")
-        return Request("GET", self._own(reference.url), {"Accept": XML}, wait=self.download_wait)
+        request = Request("GET", self._own(reference.url), {"Accept": XML}, wait=self.download_wait)
+        return lambda: self._downloaded(request)
 
-    def pades(self, reference: PadesReference) -> Request:
+    def pades(self, reference: PadesReference) -> Callable[[], Operation[Response]]:
         check_kind("The reference", reference, PadesReference, write="a change's pades_reference")
-        return Request("GET", self._own(reference.url), {"Accept": f"{BINARY}, {XML}"}, wait=self.download_wait)
+        accepted = {"Accept": f"{BINARY}, {XML}"}
+        request = Request("GET", self._own(reference.url), accepted, wait=self.download_wait)
+        return lambda: self._downloaded(request)
+
+    def _downloaded(self, request: Request) -> Operation[Response]:
+        response = yield from self._sent(request)
+        require(response, 200)
+        return response
 
     def _sent(self, request: Request) -> Operation[Response]:
-        return sent(request, self.retries)
+        return sent(lambda: request, self.retries, self.pace)
 
     def _creation(self, job: Job, key: str | None, signing_time: datetime) -> Request:
         sender = self._sender(job.sender)
         package = self._package(job, sender, signing_time)
         if self.see_package:
-            self.see_package(job, b"".join(package))
+            check_done(self.see_package(job, b"".join(package)), "see_package")
         content_type, content = _multipart(_request(job, sender), package)
         headers = {"Accept": XML, "Content-Type": content_type}
         if key:
@@ -138,7 +154,10 @@ class PortalOperations:
 
     def _own(self, url: str) -> str:
         """The URL, if it lies below the API root: no response may send our requests anywhere else."""
-        root, asked = urlsplit(self.api_root), urlsplit(url)
+        try:
+            root, asked = urlsplit(self.api_root), urlsplit(url)
+        except ValueError:
+            raise ForeignUrlError(f"{url!r} is no URL; nothing was sent there.") from None
         path = unquote(asked.path)
         below = path.startswith(f"{root.path}/") and not {".", ".."} & set(path.split("/")) and "\\" not in path
         if _origin(root.scheme, root.netloc) != _origin(asked.scheme, asked.netloc) or not below:
@@ -158,6 +177,26 @@ class PortalOperations:
                 f"The documents are {size} bytes together; at most {MOST_DOCUMENT_BYTES} are accepted."
             )
         return build_pieces(manifest=manifest.to_xml(), documents=files, key=self.key, signing_time=signing_time)
+
+
+class _Creation:
+    """Builds the request of a creation, signed now: anew each time, or once where a repeated one has to be the same."""
+
+    def __init__(self, build: Callable[[datetime], Request], *, same: bool) -> None:
+        self._build, self._same = build, same
+        self._signed_at = datetime.now(UTC)
+        self._built: Request | None = None
+
+    def __call__(self) -> Request:
+        if self._built is None or not self._same:
+            self._signed_at = datetime.now(UTC)
+            self._built = self._build(self._signed_at)
+        return self._built
+
+    @property
+    def age(self) -> timedelta:
+        """Of the signature that was sent last."""
+        return datetime.now(UTC) - self._signed_at
 
 
 def _origin(scheme: str, netloc: str) -> tuple[str, str]:

@@ -1,29 +1,22 @@
 """Spreads a client's calls, so that the service's limit of calls a second is not reached."""
 
+import math
 import threading
-import time
+from collections import deque
 
 
 class Pace:
-    """So many calls a second; as many may come at once, then evenly. Threads may share it."""
+    """So many calls in any second; below one a second, one in that time. Threads may share it."""
 
     def __init__(self, calls_per_second: float) -> None:
-        self._step = 1 / calls_per_second
-        self._even = 0.0
+        calls = max(1, int(calls_per_second))
+        self._seconds = calls / calls_per_second
+        self._last = deque([-math.inf] * calls, maxlen=calls)
         self._lock = threading.Lock()
-
-    def wait(self, _request: object) -> None:
-        """Let a call's turn come."""
-        time.sleep(self.turn(time.monotonic()))
-
-    async def wait_async(self, _request: object) -> None:
-        """Let a call's turn come."""
-        import asyncio
-
-        await asyncio.sleep(self.turn(time.monotonic()))
 
     def turn(self, now: float) -> float:
         """Count a call at this time (seconds); how long it is to wait."""
         with self._lock:
-            self._even = max(self._even, now) + self._step
-            return max(0.0, self._even - now - 1)
+            at = max(now, self._last[0] + self._seconds)
+            self._last.append(at)
+            return at - now

@@ -4,6 +4,7 @@ asyncio is loaded where it is needed, here as in the other modules: sync program
 """
 
 import logging
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
@@ -12,7 +13,16 @@ from typing import Any, TypeVar
 
 import httpx
 
-from segl.sdk.errors import ClientCertificateError, NoAnswerError, NotReachedError, UntrustedServerError
+from segl.core.errors import InvalidInput
+from segl.core.xml import MAX_BYTES
+from segl.sdk.errors import (
+    ClientCertificateError,
+    ClientError,
+    NoAnswerError,
+    NotReachedError,
+    UnexpectedResponseError,
+    UntrustedServerError,
+)
 from segl.sdk.exchange import Operation, Request, Response, Wait
 from segl.sdk.tls import WrongOrganization
 
@@ -23,8 +33,10 @@ Step = TypeVar("Step")
 _PIECE = 64 * 1024
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
+_ABOUT_CERTIFICATE = re.compile("ALERT_(.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
+"""Alerts by which a server says that it does not take ours (RFC 8446, 6.2); other ones may be gone the next time."""
 
-Outcome = Response | NoAnswerError | None
+Outcome = Response | ClientError | None
 
 
 def run(http: httpx.Client, operation: Operation[T]) -> T:
@@ -51,7 +63,7 @@ async def run_async(http: httpx.AsyncClient, operation: Operation[T]) -> T:
 
 def resume(operation: Generator[Step, Any, Any], outcome: Outcome) -> Step:
     """Tell an operation what came of its step; its next one."""
-    return operation.throw(outcome) if isinstance(outcome, NoAnswerError) else operation.send(outcome)
+    return operation.throw(outcome) if isinstance(outcome, ClientError) else operation.send(outcome)
 
 
 def do(http: httpx.Client, step: Request | Wait) -> Outcome:
@@ -60,11 +72,10 @@ def do(http: httpx.Client, step: Request | Wait) -> Outcome:
         time.sleep(step.seconds)
         return None
     try:
-        with _exchange(step) as answered:
-            answer = http.request(**_arguments(step, http.timeout))
+        with _exchange(step) as answered, http.stream(**_arguments(http, step)) as answer:
             answered(answer)
-            return _response(answer, answer.content)
-    except NoAnswerError as error:
+            return _read(answer)
+    except ClientError as error:
         return error
 
 
@@ -77,10 +88,10 @@ async def do_async(http: httpx.AsyncClient, step: Request | Wait) -> Outcome:
         return None
     try:
         with _exchange(step) as answered:
-            answer = await http.request(**_arguments(step, http.timeout, _AsyncBody))
-            answered(answer)
-            return _response(answer, answer.content)
-    except NoAnswerError as error:
+            async with http.stream(**_arguments(http, step, _AsyncBody)) as answer:
+                answered(answer)
+                return await _read_async(answer)
+    except ClientError as error:
         return error
 
 
@@ -95,14 +106,14 @@ def stream(http: httpx.Client, operation: Operation[Response]) -> Iterator[bytes
             step = resume(operation, do(http, step))
             continue
         try:
-            with _exchange(step) as answered, http.stream(**_arguments(step, http.timeout)) as answer:
+            with _exchange(step) as answered, http.stream(**_arguments(http, step)) as answer:
                 answered(answer)
                 try:
-                    step = operation.send(_response(answer, b"" if answer.is_success else answer.read()))
+                    step = operation.send(_head(answer) if answer.is_success else _read(answer))
                 except StopIteration:
                     yield from answer.iter_bytes()
                     return
-        except NoAnswerError as error:
+        except ClientError as error:
             step = operation.throw(error)
 
 
@@ -115,16 +126,58 @@ async def stream_async(http: httpx.AsyncClient, operation: Operation[Response]) 
             continue
         try:
             with _exchange(step) as answered:
-                async with http.stream(**_arguments(step, http.timeout, _AsyncBody)) as answer:
+                async with http.stream(**_arguments(http, step, _AsyncBody)) as answer:
                     answered(answer)
                     try:
-                        step = operation.send(_response(answer, b"" if answer.is_success else await answer.aread()))
+                        response = _head(answer) if answer.is_success else await _read_async(answer)
+                        step = operation.send(response)
                     except StopIteration:
                         async for chunk in answer.aiter_bytes():
                             yield chunk
                         return
-        except NoAnswerError as error:
+        except ClientError as error:
             step = operation.throw(error)
+
+
+def _read(answer: httpx.Response) -> Response:
+    response, content = _response(answer), bytearray()
+    for piece in answer.iter_bytes():
+        content += piece
+        _check_size(answer, len(content))
+    return response._replace(content=bytes(content))
+
+
+async def _read_async(answer: httpx.Response) -> Response:
+    response, content = _response(answer), bytearray()
+    async for piece in answer.aiter_bytes():
+        content += piece
+        _check_size(answer, len(content))
+    return response._replace(content=bytes(content))
+
+
+def _check_size(answer: httpx.Response, size: int) -> None:
+    if size > MAX_BYTES:
+        raise _unexpected(answer, f"more than {MAX_BYTES} bytes, which no message of the API has")
+
+
+def _head(answer: httpx.Response) -> Response:
+    """As `_response`; of the content it must be known when it is whole."""
+    response = _response(answer)
+    if not {"content-length", "transfer-encoding"} & {*response.headers}:
+        raise _unexpected(answer, "nothing that says how long it is, so that nobody could tell whether it came whole")
+    return response
+
+
+def _response(answer: httpx.Response) -> Response:
+    """The response but for its content, which must not be encoded: a small one could become large."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    if (encoding := headers.get("content-encoding", "identity").lower()) != "identity":
+        raise _unexpected(answer, f"the Content-Encoding {encoding}, which was not asked for")
+    return Response(answer.status_code, headers, b"")
+
+
+def _unexpected(answer: httpx.Response, what: str) -> UnexpectedResponseError:
+    return UnexpectedResponseError(f"The service's answer has {what}.", status=answer.status_code)
 
 
 class _Body:
@@ -162,21 +215,19 @@ class _AsyncBody:
 
 
 def _arguments(
-    request: Request, timeout: httpx.Timeout, body: type[_Body] | type[_AsyncBody] = _Body
+    http: httpx.Client | httpx.AsyncClient, request: Request, body: type[_Body] | type[_AsyncBody] = _Body
 ) -> dict[str, Any]:
     """How httpx is called for a request."""
+    if http.is_closed:
+        raise InvalidInput("The client is closed: call it inside its `with` block, or make a new one.")
     length = {"Content-Length": str(sum(map(len, request.content)))} if request.content else {}
     return {
         "method": request.method,
         "url": request.url,
         "headers": {**request.headers, **length},
         "content": body(request.content) if request.content else None,
-        "timeout": httpx.Timeout(request.wait or timeout.read, connect=timeout.connect),
+        "timeout": httpx.Timeout(request.wait or http.timeout.read, connect=http.timeout.connect),
     }
-
-
-def _response(answer: httpx.Response, content: bytes) -> Response:
-    return Response(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, content)
 
 
 @contextmanager
@@ -203,7 +254,7 @@ def _explained(error: Exception, call: str) -> NoAnswerError:
             f"{call}: The server's certificate does not chain to the environment's trust anchors "
             f"({tls.verify_message}). Nothing was sent; check the Environment."
         )
-    if tls is not None and "ALERT" in (tls.reason or ""):
+    if tls is not None and _ABOUT_CERTIFICATE.search(tls.reason or ""):
         return ClientCertificateError(
             f"{call}: The server ended the TLS connection ({tls.reason}); check that our certificate is "
             "valid, complete with its chain, and issued for this environment."

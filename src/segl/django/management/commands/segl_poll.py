@@ -10,6 +10,7 @@ from django.db import close_old_connections, transaction
 from django.utils.module_loading import import_string
 
 from segl.sdk import ClientConfiguration, JobStatusChange, PollingQueue, PortalClient, SeglError, Sender
+from segl.sdk.functions import check_plain
 
 
 class Command(BaseCommand):
@@ -28,11 +29,16 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
 
-def _in_transaction(handler: Callable[[JobStatusChange], object]) -> Callable[[JobStatusChange], None]:
-    def handle(change: JobStatusChange) -> None:
+def _in_transaction(handler: Callable[[JobStatusChange], object]) -> Callable[[JobStatusChange], object]:
+    check_plain(handler, "SEGL_STATUS_CHANGE_HANDLER")
+
+    def handle(change: JobStatusChange) -> object:
         close_old_connections()  # the database may have been restarted while the queue was empty
         with transaction.atomic(durable=True):
-            handler(change)
+            result = handler(change)
+            if transaction.get_rollback():
+                raise RuntimeError("The handler had its transaction rolled back, so the change is not confirmed.")
+        return result
 
     return handle
 
