@@ -33,15 +33,19 @@ def assert_valid(content: bytes) -> None:
 @contextmanager
 def held_against_schema() -> Iterator[None]:
     """Meanwhile each answer that a client of our SDK in this process gets must be valid, errors too."""
-    read = transport._response
+    read, read_async = transport._read, transport._read_async
 
-    def read_valid(answer: httpx.Response, content: bytes) -> Response:
-        if content and answer.headers.get("Content-Type") == "application/xml":
-            assert_valid(content)
-        return read(answer, content)
+    def valid(response: Response) -> Response:
+        if response.content and response.headers.get("content-type") == "application/xml":
+            assert_valid(response.content)
+        return response
+
+    async def valid_async(answer: httpx.Response) -> Response:
+        return valid(await read_async(answer))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transport, "_response", read_valid)
+        patch.setattr(transport, "_read", lambda answer: valid(read(answer)))
+        patch.setattr(transport, "_read_async", valid_async)
         yield
 
 
