@@ -53,7 +53,8 @@ def print_findings(to: "Console", findings: Sequence["Finding"]) -> None:
     count = Counter(str(each.state) for each in findings)
     told = [f"{number} {word}{'' if number == 1 else 's'}" for word in ("fault", "warning") if (number := count[word])]
     to.print()
-    to.print(f"{' and '.join(told).capitalize() or 'Nothing is wrong'}.", style="red" if count["fault"] else "green")
+    well = "Nothing is wrong in what was checked" if count["skipped"] else "Nothing is wrong"
+    to.print(f"{' and '.join(told).capitalize() or well}.", style="red" if count["fault"] else "green")
 
 
 def findings_told(findings: Iterable["Finding"]) -> list[dict[str, str]]:

@@ -94,3 +94,31 @@ def test_a_sandbox_that_does_not_start_is_told(tmp_path: Path) -> None:
     with pytest.raises(SandboxNotRunningError, match="did not start"), running_sandbox(tmp_path / "sandbox"):
         pass
     assert time.monotonic() - started < 60
+
+
+ASYNC_TESTS = """
+import asyncio
+from pathlib import Path
+from segl.sandbox.testing import next_change_async
+from segl.sdk import AsyncPortalClient, Document, FileType, Job, JobStatus
+
+def test_faults_and_asyncio(segl_organization, segl_faults, segl_signer):
+    async def sent_and_signed():
+        async with AsyncPortalClient(segl_organization.configuration) as client:
+            kari = segl_signer()
+            segl_faults.ask("drop-after", calls="create")
+            await client.create(Job(Document("Contract", None, FileType.PDF, Path("contract.pdf")), [kari.by_email]))
+            assert segl_faults.pending() == []
+            await asyncio.to_thread(kari.sign)
+            return await next_change_async(client)
+
+    assert asyncio.run(sent_and_signed()).status is JobStatus.COMPLETED_SUCCESSFULLY
+"""
+
+
+def test_faults_and_asynchronous_clients_have_their_helpers(tmp_path: Path) -> None:
+    (tmp_path / "test_asyncio.py").write_text(ASYNC_TESTS)
+    shutil.copy(ROOT / "demo" / "contract.pdf", tmp_path)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", str(tmp_path)]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout

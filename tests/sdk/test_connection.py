@@ -170,7 +170,7 @@ def test_a_pkcs12_file_serves_as_well_as_pem(
 def test_nobody_listening_is_no_answer(configuration: ClientConfiguration, who_am_i: WhoAmI, free_port: int) -> None:
     nowhere = replace(configuration.environment, api_root=f"https://127.0.0.1:{free_port}/api")
 
-    with pytest.raises(NoAnswerError, match="check the API root and the network") as error:
+    with pytest.raises(NoAnswerError, match="check the API root, the network") as error:
         who_am_i(replace(configuration, environment=nowhere))
     assert stands_alone(error.value)
 
@@ -292,6 +292,21 @@ def test_alerts_about_our_certificate_are_told_from_others(alert: str, kind: typ
     error = ssl.SSLError(1, f"[SSL: {alert}]")
     error.reason = alert
     assert type(transport._explained(error, "GET https://localhost")) is kind
+
+
+def test_clients_of_one_organization_share_its_pace(configuration: ClientConfiguration, service: Service) -> None:
+    with PortalClient(configuration) as one, PortalClient(replace(configuration, retries=0)) as other:
+        assert one._calls.pace is other._calls.pace
+
+
+def test_a_file_that_cannot_be_written_is_called_by_its_name(
+    configuration: ClientConfiguration, service: Service, save: Fetch, tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError) as error:
+        save(configuration, f"{service.api_root}/1/pades", tmp_path / "none" / "signed.pdf")
+    assert error.value.filename == str(tmp_path / "none" / "signed.pdf")
+    with pytest.raises(IsADirectoryError):
+        save(configuration, f"{service.api_root}/1/pades", Path("/"))
 
 
 def test_a_closed_client_says_so(configuration: ClientConfiguration) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
@@ -223,6 +224,30 @@ def test_a_handler_that_would_do_nothing_is_refused_before_the_first_poll(
     with pytest.raises(InvalidInput, match="give a plain function"):
         _sync(calls)(queue, handler)
     assert queue.told == []
+
+
+@pytest.mark.parametrize("handler", [None, 5])
+def test_what_is_no_function_is_refused_before_the_first_poll(run: Loop, calls: PortalOperations, handler: Any) -> None:
+    async def run_async() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(queue)) as http:
+            await handle_async(http, handling(calls, None), handler, None)
+
+    queue = Queue(1)
+    for loop in (lambda: _sync(calls)(queue, handler), lambda: asyncio.run(run_async())):
+        with pytest.raises(InvalidInput, match="give a function"):
+            loop()
+    assert queue.told == []
+
+
+def test_the_event_has_to_be_of_the_loops_kind(calls: PortalOperations) -> None:
+    async def run_async() -> None:
+        async with httpx.AsyncClient() as http:
+            await handle_async(http, handling(calls, None), _not_called, threading.Event())  # type: ignore[arg-type]
+
+    with pytest.raises(InvalidInput, match=r"write an asyncio\.Event"):
+        asyncio.run(run_async())
+    with httpx.Client() as http, pytest.raises(InvalidInput, match=r"write a threading\.Event"):
+        handle(http, handling(calls, None), lambda _: None, True)  # type: ignore[arg-type]
 
 
 def test_a_change_whose_handler_did_nothing_is_not_confirmed(calls: PortalOperations) -> None:

@@ -7,6 +7,7 @@ with running_sandbox(folder) as sandbox:
         kari.sign()
 """
 
+import asyncio
 import json
 import os
 import secrets
@@ -26,6 +27,7 @@ from segl.core.verification import Verdict
 from segl.sandbox import people
 from segl.sandbox.starting import start
 from segl.sdk import (
+    AsyncPortalClient,
     ClientCertificate,
     ClientConfiguration,
     ContactInformation,
@@ -192,6 +194,17 @@ def next_change(client: PortalClient) -> JobStatusChange:
             raise AssertionError(f"no status change came within {SECONDS_FOR_CHANGE} s")
         time.sleep(change.seconds_until_next_poll)
     client.confirm(change.confirmation_reference)
+    return change
+
+
+async def next_change_async(client: AsyncPortalClient) -> JobStatusChange:
+    """See `next_change`."""
+    deadline = time.monotonic() + SECONDS_FOR_CHANGE
+    while (change := await client.get_status_change()).told is None:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"no status change came within {SECONDS_FOR_CHANGE} s")
+        await asyncio.sleep(change.seconds_until_next_poll)
+    await client.confirm(change.confirmation_reference)
     return change
 
 

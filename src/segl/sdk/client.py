@@ -4,11 +4,14 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
 import segl
+from segl.core.certificates import organization_number
+from segl.core.kinds import check_kind
 from segl.sdk.changes import (
     CancellationReference,
     ConfirmationReference,
@@ -121,7 +124,10 @@ class PortalClient:
 
 
 class AsyncPortalClient:
-    """`PortalClient` for asyncio: the same calls, awaited. Close it after use (or `async with`)."""
+    """`PortalClient` for asyncio: the same calls, awaited. Close it after use (or `async with`).
+
+    It belongs to the event loop that it is first used in: each `asyncio.run` needs one of its own.
+    """
 
     def __init__(self, configuration: ClientConfiguration) -> None:
         self._calls = _operations(configuration)
@@ -180,6 +186,8 @@ class AsyncPortalClient:
 
 
 def _operations(configuration: ClientConfiguration) -> PortalOperations:
+    check_kind("What a client is made from", configuration, ClientConfiguration, write="ClientConfiguration(…)")
+    number = organization_number(configuration.certificate.certificate)
     return PortalOperations(
         api_root=configuration.environment.api_root.rstrip("/"),
         key=configuration.certificate,
@@ -188,8 +196,14 @@ def _operations(configuration: ClientConfiguration) -> PortalOperations:
         retries=configuration.retries,
         keeps_idempotency_keys=configuration.environment.keeps_idempotency_keys,
         see_package=configuration.see_package,
-        pace=None if configuration.calls_per_second is None else Pace(configuration.calls_per_second),
+        pace=_pace(configuration.environment.api_root, number, configuration.calls_per_second),
     )
+
+
+@cache
+def _pace(api_root: str, organization_number: str | None, calls_per_second: float | None) -> Pace | None:
+    """One for all clients of an organization in this process, since the service counts by that."""
+    return None if calls_per_second is None else Pace(calls_per_second)
 
 
 def connection(configuration: ClientConfiguration) -> dict[str, Any]:

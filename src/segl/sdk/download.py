@@ -67,6 +67,13 @@ class AsyncDownload:
         return Path(path)
 
 
+def _opened(partial: Path, target: Path) -> IO[bytes]:
+    try:
+        return partial.open("xb")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from None  # the name that is known to who asked
+
+
 @contextmanager
 def _whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """A file that takes its name when everything has been written to it."""
@@ -75,7 +82,7 @@ def _whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        with partial.open("xb") as file:
+        with _opened(partial, target) as file:
             yield file
         partial.replace(target)
     finally:

@@ -6,10 +6,16 @@ from segl.core.errors import InvalidInput
 
 
 def check_plain(function: object, name: str) -> None:
-    """Raise InvalidInput for a function that, called, only gives what is to be awaited or iterated."""
+    """Raise InvalidInput for what is no function, or one that only gives what is to be awaited or iterated."""
+    check_callable(function, name)
     for each in (function, getattr(function, "__call__", None)):  # noqa: B004 - an object's own, which may be async
         if inspect.iscoroutinefunction(each) or inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
             raise InvalidInput(f"{name} is {function!r}; give a plain function. AsyncPortalClient awaits its handler.")
+
+
+def check_callable(function: object, name: str) -> None:
+    if not callable(function):
+        raise InvalidInput(f"{name} is {function!r}; give a function.")
 
 
 def check_done(result: object, name: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import httpx
 
 from segl.core.errors import InvalidInput
+from segl.core.kinds import check_kind
 from segl.sdk.changes import JobStatusChange
 from segl.sdk.errors import (
     ClientCertificateError,
@@ -26,7 +27,7 @@ from segl.sdk.errors import (
     UntrustedServerError,
 )
 from segl.sdk.exchange import PASSING, Operation, Request, Wait, backoff
-from segl.sdk.functions import check_done, check_plain
+from segl.sdk.functions import check_callable, check_done, check_plain
 from segl.sdk.jobs import Sender
 from segl.sdk.operations import PortalOperations
 from segl.sdk.transport import do, do_async, resume
@@ -134,6 +135,7 @@ def handle(
     """Drive the loop until it is to stop, by the event or by a signal."""
     check_plain(handler, "The handler")
     stop, signalled = stop or threading.Event(), list[bool]()
+    check_kind("stop", stop, threading.Event, write="a threading.Event")
     with _signals.telling(lambda: signalled.append(True)), closing(loop):
         step: Request | Wait | Handle | Pause = Pause(0)
         while True:
@@ -157,7 +159,9 @@ async def handle_async(
     """Drive the loop until it is to stop, by the event or by a signal."""
     import asyncio
 
+    check_callable(handler, "The handler")
     stop = stop or asyncio.Event()
+    check_kind("stop", stop, asyncio.Event, write="an asyncio.Event")
     running = asyncio.get_running_loop()
     with _signals.telling(lambda: running.call_soon_threadsafe(stop.set)), closing(loop):
         step: Request | Wait | Handle | Pause = Pause(0)

@@ -264,7 +264,7 @@ def _explained(error: Exception, call: str) -> NoAnswerError:
         return kind(f"{call}: No answer in time ({type(error).__name__}); is the network up, do the Timeouts suffice?")
     if isinstance(error, httpx.ProxyError):
         return kind(f"{call}: The proxy refused ({cause}); check the Proxy and its credentials.")
-    return kind(f"{call}: No answer ({cause}); check the API root and the network.")
+    return kind(f"{call}: No answer ({cause}); check the API root, the network, and the Proxy if there is one.")
 
 
 def _tls_cause(error: BaseException | None) -> ssl.SSLError | None:
