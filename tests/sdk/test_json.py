@@ -66,7 +66,11 @@ TOLD = PortalStatusChange(
     7,
     PortalJobStatus.IN_PROGRESS,
     "https://x/confirm",
-    (PortalSignature(SignatureStatus.SIGNED, NOW, KARI, "https://x/xades"), PortalSignature("NEW", NOW, OLA)),
+    (
+        PortalSignature(SignatureStatus.SIGNED, NOW, KARI, "https://x/xades"),
+        PortalSignature("NEW", NOW, OLA),
+        *(10 * [PortalSignature("NEW", NOW, None)]),
+    ),
     "mine",
     pades_url="https://x/pades",
 )
@@ -80,6 +84,7 @@ TOLD = PortalStatusChange(
         JobStatusChange(NOW, TOLD, timedelta(seconds=3)),
         JobStatusChange(datetime.now(UTC)),
         Signature(KARI, "NEW", NOW, None),
+        Signature(None, "NEW", NOW, None),
         ConfirmationReference("https://x"),
         DeleteDocumentsReference("https://x"),
         PadesReference("https://x"),

@@ -73,9 +73,13 @@ class JobResponse:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Where one signer stands, `since` when (aware). A status that this version does not know is a plain string."""
+    """Where one signer stands, `since` when (aware).
 
-    signer: PersonalIdentificationNumber | ContactInformation
+    A status that this version does not know is a plain string; `signer` is None where the service names the signer in a
+    way that it does not know, such as by a masked identity number.
+    """
+
+    signer: PersonalIdentificationNumber | ContactInformation | None
     status: SignatureStatus | str
     since: datetime
     xades_url: str | None
