@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from segl.core.errors import InvalidInput
-from segl.core.kinds import check_kind
+from segl.core.kinds import check_kind, check_text
 from segl.core.protocol import (
     ContactInformation,
     PersonalIdentificationNumber,
@@ -30,6 +30,9 @@ class JobStatus(StrEnum):
 @dataclass(frozen=True, slots=True)
 class _Reference:
     url: str
+
+    def __post_init__(self) -> None:
+        check_text("A reference's URL", self.url, write="what the service gave, as a text (str)")
 
 
 class ConfirmationReference(_Reference):
