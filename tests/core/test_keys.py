@@ -88,3 +88,15 @@ def test_a_kind_of_key_that_we_do_not_sign_with_is_refused() -> None:
     pem = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     with pytest.raises(InvalidInput, match="use RSA or EC"):
         PrivateKey.from_pem(_certificates(KEY), pem)
+
+
+def test_a_curve_that_is_not_known_is_refused() -> None:
+    """A key of the curve sect163k1."""
+    pem = b"""
+-----BEGIN EC PRIVATE KEY-----
+MFMCAQEEFQG719XxpY/tAgyNCWU/fz4J1EiDSKAHBgUrgQQAAaEuAywABAXCM05s
+OoAWlS2QO8WIFdArc7RacwchI5n5gF/Wq75oQu5GvON3fZNqMw==
+-----END EC PRIVATE KEY-----
+"""
+    with pytest.raises(InvalidInput, match=r"use RSA or EC, such as P-256\.$"):
+        PrivateKey.from_pem(_certificates(KEY), pem)

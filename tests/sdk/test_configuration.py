@@ -1,6 +1,8 @@
 """A client's configuration, and what is wrong with a wrong one."""
 
 import json
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,25 @@ from tls_service import Authority, pem_files
 def test_the_api_root_must_be_https() -> None:
     with pytest.raises(InvalidInput, match="'http://localhost/api' is not an https URL"):
         Environment("http://localhost/api", b"", "984661185")
+
+
+@pytest.mark.parametrize(
+    "api_root",
+    [
+        "https://",
+        "https:///api",
+        "https://[x/api",
+        "https://host:99999/api",
+        "https://segl:s3cret@host/api",
+        "https://host/api?token=s3cret",
+        "https://host/api#s3cret",
+        "https://host/api ",
+    ],
+)
+def test_the_api_root_is_a_host_and_a_path(api_root: str) -> None:
+    with pytest.raises(InvalidInput, match="The API root") as error:
+        Environment(api_root, b"", "984661185")
+    assert "s3cret" not in str(error.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -69,6 +90,43 @@ def test_a_pkcs12_file_needs_a_password_as_text(tmp_path: Path) -> None:
         ClientCertificate.from_pkcs12(tmp_path / "organization.p12", nothing)
     with pytest.raises(InvalidInput, match=r"organization\.p12': The PKCS#12 file cannot be read"):
         ClientCertificate.from_pkcs12(tmp_path / "organization.p12", "secret")
+
+
+ASK: dict[str, Callable[[Any], object]] = {
+    "trust anchors": lambda given: Environment("https://localhost/api", given, "984661185").anchors(),
+    "certificate": lambda given: ClientCertificate.from_pem(given, "key.pem"),
+    "PKCS#12": lambda given: ClientCertificate.from_pkcs12(given, "secret"),
+    "ready file": lambda given: ClientConfiguration.sandbox(given, "123456789"),
+}
+
+
+@pytest.mark.parametrize("ask", ASK)
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            "-----BEGIN PRIVATE KEY-----s3cret",
+            "^What was given as a file's path looks like its content: give",
+        ),
+        ("s3cret\nline", "looks like its content"),
+        (500 * "s3cret", "looks like its content"),
+        (bytearray(b"s3cret"), "^A file is of type bytearray; write its path, or its content as bytes"),
+        ("a\0b", "^Cannot read 'a"),
+    ],
+)
+def test_a_content_is_given_as_bytes_and_not_shown(ask: str, given: object, sentence: str) -> None:
+    with pytest.raises(InvalidInput, match=sentence) as error:
+        ASK[ask](given)
+    assert "s3cret" not in str(error.value)
+    assert error.value.__context__ is None
+
+
+def test_a_private_key_that_was_given_as_a_text_is_not_shown(pem: tuple[Path, Path]) -> None:
+    certificate, key = pem
+
+    with pytest.raises(InvalidInput, match="looks like its content: give a content as bytes") as error:
+        ClientCertificate.from_pem(certificate, key.read_text())
+    assert key.read_text().splitlines()[1] not in str(error.value)
 
 
 @pytest.mark.parametrize("content", ["not yet", "{}", "[]", "null", '"text"', '{"organizations": [1], "server": {}}'])
@@ -132,9 +190,13 @@ def test_test_and_production_trust_nothing_in_common() -> None:
         ("socks5://proxy.example.com", None, None, 'must be "http://host:port"'),
         ("http://segl:s3cret@proxy.example.com", None, None, "give user and password apart"),
         ("http://proxy.example.com:3128", "segl", None, "needs both user and password"),
+        ("http://[x", None, None, 'must be "http://host:port"'),
+        ("http://proxy.example.com:99999", None, None, 'must be "http://host:port"'),
+        ("http://proxy.example.com:3128", 7, "s3cret", "Proxy.user is of type int; write a text"),
+        ("http://proxy.example.com:3128", "segl", b"s3cret", "Proxy.password is of type bytes; write a text"),
     ],
 )
-def test_a_proxy_is_a_url_and_credentials(url: str, user: str | None, password: str | None, sentence: str) -> None:
+def test_a_proxy_is_a_url_and_credentials(url: str, user: Any, password: Any, sentence: str) -> None:
     with pytest.raises(InvalidInput, match=sentence) as error:
         Proxy(url, user, password)
     assert "s3cret" not in str(error.value)
@@ -145,6 +207,10 @@ def test_a_proxy_is_a_url_and_credentials(url: str, user: str | None, password: 
     [
         ({"calls_per_second": 0}, "calls_per_second is 0; it must be more than 0"),
         ({"connections": 0}, "connections is 0; it must be more than 0"),
+        ({"connections": 2.5}, "connections is 2.5, of type float; write a whole number"),
+        ({"retries": -1}, "retries is -1; it must be 0 or more"),
+        ({"retries": True}, "retries is True, of type bool; write a whole number"),
+        ({"user_agent_suffix": 5}, "user_agent_suffix is 5, of type int; write a text"),
         ({"retries": "2"}, "retries is '2', of type str; write a whole number"),
         ({"proxy": "http://segl:s3cret@proxy"}, r"The proxy is of type str; write Proxy\("),
         ({"user_agent_suffix": "a\r\nb"}, "user_agent_suffix must be printable ASCII"),
@@ -155,6 +221,7 @@ def test_a_wrong_choice_is_refused(pem: tuple[Path, Path], wrong: dict[str, Any]
         ClientConfiguration(Environment.DIFITEST, ClientCertificate.from_pem(*pem), **wrong)
 
 
-def test_a_time_out_is_more_than_nothing() -> None:
-    with pytest.raises(InvalidInput, match=r"Timeouts\.call is 0; it must be more than 0"):
-        Timeouts(call=0)
+@pytest.mark.parametrize("seconds", [0, -1, 1e12, math.inf, math.nan])
+def test_a_time_out_is_more_than_nothing_and_ends(seconds: float) -> None:
+    with pytest.raises(InvalidInput, match=r"Timeouts\.call is .*; it must be more than 0 and at most 1000000"):
+        Timeouts(call=seconds)

@@ -413,7 +413,7 @@ def test_a_large_creation_arrives_whole_each_time_it_is_sent(
     monkeypatch.setattr(exchange, "backoff", lambda _failures: 0)
     answers, created = iter([503]), PortalJobResponse(7, f"{service.api_root}/7/cancel").to_xml()
     service.answer = lambda handler: reply(handler, next(answers, 200), created)
-    content = random.Random(7).randbytes(300_000)
+    content = b"%PDF-" + random.Random(7).randbytes(300_000)
     job = Job(Document("Title", None, FileType.PDF, content), [Signer(ContactInformation(Email("a@example.com")))])
     environment = replace(configuration.environment, keeps_idempotency_keys=True)
 

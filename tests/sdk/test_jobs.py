@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from segl.core.asice import archive, building
 from segl.core.protocol import PortalJobStatus, PortalSignature, PortalStatusChange
 from segl.sdk import (
     CancellationReference,
@@ -17,18 +20,22 @@ from segl.sdk import (
     Document,
     Email,
     FileType,
+    InvalidDocument,
     InvalidInput,
     Job,
     JobStatus,
     JobStatusChange,
     NotAvailableError,
+    Notifications,
     NotificationsUsingLookup,
+    OnBehalfOf,
     PadesReference,
     PersonalIdentificationNumber,
     PollingQueue,
     Sender,
     SignatureStatus,
     Signer,
+    Sms,
     XadesReference,
 )
 
@@ -47,6 +54,10 @@ SIGNER = PersonalIdentificationNumber("11111111111")
         ("manifest.xml", "manifest.xml.pdf"),
         ("contract", "contract.pdf"),
         ("x" * 200 + ".pdf", "x" * 96 + ".pdf"),
+        ("a:b.pdf", "a_b.pdf"),
+        ("a\\b.pdf", "a_b.pdf"),
+        ("..", "...pdf"),
+        ("/", ".pdf"),
     ],
 )
 def test_a_document_keeps_its_files_name(path: str, name: str) -> None:
@@ -57,6 +68,51 @@ def test_a_document_keeps_its_files_name(path: str, name: str) -> None:
 @pytest.mark.parametrize(("title", "name"), [("Avtale om kjøp!", "Avtale_om_kjøp.pdf"), ("?", "document.pdf")])
 def test_a_document_from_bytes_is_named_after_its_title(title: str, name: str) -> None:
     assert Document(title, "Message", FileType.PDF, b"%PDF-").file_name == name
+
+
+@given(paths=st.lists(st.text(), max_size=3), titles=st.lists(st.text(max_size=3), max_size=3))
+def test_a_package_takes_every_name_that_a_file_gets(paths: list[str], titles: list[str]) -> None:
+    documents = [Document("T", None, FileType.PDF, path) for path in paths]
+    documents += [Document(title, None, FileType.TXT, b"Be kind.") for title in titles]
+    names = Job(documents, [], title="All").file_names
+
+    archive.check_names([*names, building.MANIFEST, building.SIGNATURES])
+    assert all(4 <= len(name) <= 100 for name in names)
+
+
+@pytest.mark.parametrize(
+    ("file_type", "content", "sentence"),
+    [
+        (FileType.PDF, b"", r"^Title\.pdf: The document is empty; give one with a content\.$"),
+        (FileType.TXT, b"", r"^Title\.txt: The document is empty"),
+        (FileType.PDF, b"Dear all", r"^Title\.pdf: The document is not a PDF; send one, or text as text/plain\.$"),
+        (FileType.PDF, bytes(1020) + b"%PDF-1.7", "is not a PDF"),
+        (FileType.TXT, b"bl\xe5", r"^Title\.txt: The text is not UTF-8 at byte 2"),
+    ],
+)
+def test_a_document_is_what_it_is_said_to_be(
+    file_type: FileType, content: bytes, sentence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Title").write_bytes(content)
+
+    for file in (content, tmp_path / "Title"):
+        with pytest.raises(InvalidDocument, match=sentence):
+            Document("Title", None, file_type, file).read()
+    assert Document("Title", None, FileType.PDF, bytes(1019) + b"%PDF-1.7").read()
+
+
+@pytest.mark.parametrize("text", ["%PDF-1.7\n%…", "Dear all,\r\nbe kind.", 1001 * "x", "-----BEGIN CERTIFICATE-----"])
+def test_a_content_that_was_given_as_a_path_is_not_shown(text: str) -> None:
+    with pytest.raises(InvalidDocument, match="looks like its content: give a content as bytes") as error:
+        Document("Title", None, FileType.TXT, text).read()
+    assert text not in str(error.value)
+    assert error.value.__context__ is None
+
+
+@pytest.mark.parametrize("path", ["a\0b", "a\ud800b"])
+def test_a_path_that_no_system_takes_is_told(path: str) -> None:
+    with pytest.raises(InvalidDocument, match=r"^Cannot read 'a"):
+        Document("Title", None, FileType.TXT, path).read()
 
 
 def changed(pades_url: str | None = "https://x/pades") -> JobStatusChange:
@@ -110,6 +166,7 @@ def test_a_sender_has_an_organization_number(number: str) -> None:
         Sender(number)
 
 
+BY_MAIL = Signer(ContactInformation(Email("ola@example.com")))
 DOCUMENT = Document("Title", "Message", FileType.PDF, b"%PDF-")
 
 
@@ -143,12 +200,43 @@ DOCUMENT = Document("Title", "Message", FileType.PDF, b"%PDF-")
         (partial(Job, sender="123456789"), (DOCUMENT, []), "Job.sender is '123456789', of type str; write Sender("),
         (partial(Job, available=3600), (DOCUMENT, []), "Job.available is 3600, of type int; write a timedelta."),
         (partial(Job, available=timedelta(seconds=0.5)), (DOCUMENT, []), "Job.available is 0:00:00.500000; give whole"),
+        (partial(Job, available=timedelta(days=90, seconds=1)), (DOCUMENT, []), "1; give from 0 to 90 days."),
+        (partial(Job, available=timedelta(seconds=-1)), (DOCUMENT, []), "give from 0 to 90 days."),
+        (
+            partial(Job, activation_time=datetime(2026, 1, 1)),  # noqa: DTZ001 - the point of the test
+            (DOCUMENT, []),
+            "Job.activation_time is 2026-01-01 00:00:00, without a time zone; give it one.",
+        ),
+        (
+            partial(Job, activation_time=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))),
+            (DOCUMENT, []),
+            "Job.activation_time is 0001-01-01 00:00:00+01:00; give a time that exists in UTC too.",
+        ),
+        (
+            Job,
+            (DOCUMENT, [Signer(SIGNER, NotificationsUsingLookup(), on_behalf_of=OnBehalfOf.OTHER)]),
+            "Signer 1 has notifications-using-lookup and on-behalf-of OTHER",
+        ),
+        (
+            Job,
+            (DOCUMENT, [BY_MAIL, Signer(ContactInformation(Email(" ")))]),
+            "The e-mail address of signer 2 is empty: give one, or leave email out.",
+        ),
+        (
+            Job,
+            (DOCUMENT, [Signer(SIGNER, Notifications(Email("kari@example.com"), Sms("")))]),
+            "The mobile number of signer 1 has no digits",
+        ),
+        (partial(Signer, order=True), (ContactInformation(Email("a@b.no")),), "signer order is True, of type bool"),
         (Job, ([DOCUMENT, DOCUMENT], []), "A job with 2 documents needs a title: Job(…, title=…)."),
         (partial(Job, title="Both"), ([DOCUMENT, DOCUMENT], []), "A job has one description, which all its signers"),
         (partial(Job, description="Read it."), (DOCUMENT, []), "A job has one description, which all its signers"),
         (Sender, (123456789,), "An organization number is 123456789, of type int; write its 9 digits as a text"),
         (Sender, ("123456789", "queue"), "of type str; write PollingQueue("),
         (PollingQueue, (None,), "The polling queue's name is None"),
+        (PollingQueue, ("\ud800",), "The polling queue's name has the character U+D800, which cannot be sent;"),
+        (PadesReference, (7,), "A reference's URL is 7, of type int; write what the service gave, as a text (str)."),
+        (PadesReference, ("https://x/\udce5",), "A reference's URL has the character U+DCE5, which cannot be sent"),
     ],
 )
 def test_a_value_of_another_type_is_refused_with_what_to_write(
@@ -157,6 +245,27 @@ def test_a_value_of_another_type_is_refused_with_what_to_write(
     with pytest.raises(InvalidInput) as error:
         kind(*arguments)
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("offset", "in_utc"),
+    [
+        (timedelta(hours=1), datetime(2026, 11, 24, 11, tzinfo=UTC)),
+        (timedelta(minutes=43, seconds=30), datetime(2026, 11, 24, 11, 16, 30, tzinfo=UTC)),
+        (-timedelta(hours=15), datetime(2026, 11, 25, 3, tzinfo=UTC)),
+    ],
+)
+def test_a_jobs_activation_time_is_one_of_the_schemas(offset: timedelta, in_utc: datetime) -> None:
+    job = Job(DOCUMENT, [BY_MAIL], activation_time=datetime(2026, 11, 24, 12, tzinfo=timezone(offset)))
+
+    assert (job.activation_time, str(job.activation_time)) == (in_utc, str(in_utc))
+
+
+def test_a_job_is_equal_and_hashable_whatever_sequences_it_is_made_of() -> None:
+    job = Job([DOCUMENT], [BY_MAIL])
+
+    assert job == Job((DOCUMENT,), (BY_MAIL,))
+    assert hash(job) == hash(Job((DOCUMENT,), (BY_MAIL,)))
 
 
 def test_files_of_one_name_are_told_apart() -> None:

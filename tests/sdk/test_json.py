@@ -1,8 +1,10 @@
 """Values of the SDK are stored as JSON and read back as they were."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -49,7 +51,7 @@ JOB = Job(
         Signer(
             KARI, Notifications(Email("kari@example.com")), signature_type=SignatureType.ADVANCED_SIGNATURE, order=1
         ),
-        Signer(KARI, NotificationsUsingLookup(sms=True), on_behalf_of=OnBehalfOf.OTHER),
+        Signer(KARI, NotificationsUsingLookup(sms=True), on_behalf_of=OnBehalfOf.SELF),
         Signer(OLA),
     ),
     "Ærlig talt",
@@ -66,7 +68,11 @@ TOLD = PortalStatusChange(
     7,
     PortalJobStatus.IN_PROGRESS,
     "https://x/confirm",
-    (PortalSignature(SignatureStatus.SIGNED, NOW, KARI, "https://x/xades"), PortalSignature("NEW", NOW, OLA)),
+    (
+        PortalSignature(SignatureStatus.SIGNED, NOW, KARI, "https://x/xades"),
+        PortalSignature("NEW", NOW, OLA),
+        *(10 * [PortalSignature("NEW", NOW, None)]),
+    ),
     "mine",
     pades_url="https://x/pades",
 )
@@ -80,6 +86,7 @@ TOLD = PortalStatusChange(
         JobStatusChange(NOW, TOLD, timedelta(seconds=3)),
         JobStatusChange(datetime.now(UTC)),
         Signature(KARI, "NEW", NOW, None),
+        Signature(None, "NEW", NOW, None),
         ConfirmationReference("https://x"),
         DeleteDocumentsReference("https://x"),
         PadesReference("https://x"),
@@ -94,6 +101,18 @@ def test_what_is_stored_is_read_back_as_it_was(value: object) -> None:
 
     assert from_json(stored, type(value)) == value
     assert to_json(from_json(stored, object)) == stored
+
+
+def test_a_job_of_lists_paths_and_a_time_that_comes_twice_is_read_back_equal() -> None:
+    documents = [Document("Avtale", None, FileType.PDF, Path("folder", "a.pdf")), JOB.documents[1]]
+    twice = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Oslo"), fold=1)
+    job = replace(JOB, document=documents, signers=[*JOB.signers], activation_time=twice)
+
+    again = from_json(to_json(job), Job)
+
+    assert again == job
+    assert hash(again) == hash(job)
+    assert again.activation_time == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
 
 
 def test_a_reference_is_stored_readably() -> None:
@@ -116,6 +135,10 @@ def test_a_path_is_stored_as_a_path() -> None:
         ('{"type": "XadesReference", "url": "x", "more": 1}', "was not written by to_json"),
         ('{"type": "PadesReference", "url": "x"}', "is of a PadesReference, not of a XadesReference"),
         ('"https://x"', "is of a str, not of a XadesReference"),
+        ('{"type": "seconds", "value": 1e300}', "was not written by to_json"),
+        ('{"type": "XadesReference", "url": 7}', "A reference's URL is 7, of type int; write what the service gave"),
+        ('{"type": "PollingQueue", "name": "\\ud800"}', r"name has the character U\+D800, which cannot be sent"),
+        (100_000 * "[", "was not written by to_json"),
     ],
 )
 def test_what_is_something_else_is_refused(text: str, sentence: str) -> None:

@@ -163,7 +163,7 @@ def told(change: sdk.JobStatusChange) -> None:
     assert_type(change.pades_reference, sdk.PadesReference)
     for signature in change.signatures:
         assert_type(signature, sdk.Signature)
-        assert_type(signature.signer, sdk.PersonalIdentificationNumber | sdk.ContactInformation)
+        assert_type(signature.signer, sdk.PersonalIdentificationNumber | sdk.ContactInformation | None)
         assert_type(signature.status, sdk.SignatureStatus | str)
         assert_type(signature.since, datetime)
         assert_type(signature.xades_reference, sdk.XadesReference)

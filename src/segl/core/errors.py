@@ -18,6 +18,10 @@ The text of an error is a sentence for the person who can mend it: what is wrong
 class SeglError(Exception):
     """The root: catch this to catch everything Segl raises on purpose."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exception's own way makes the copy by calling the class with the sentence alone, and some take more than that.
+        return Exception.__new__, (type(self), *self.args), self.__dict__
+
 
 class InvalidInput(SeglError):  # noqa: N818 - the name says what is wrong, and its subclasses follow it
     """Something handed to us is wrong."""

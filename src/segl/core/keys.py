@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
@@ -70,6 +71,8 @@ class PrivateKey:
         certificate, *chain = load_pem(certificate_pem)
         try:
             key = load_pem_private_key(key_pem, password.encode() if password else None)
+        except UnsupportedAlgorithm as error:
+            raise _unsupported(error) from None
         except (ValueError, TypeError) as error:
             hint = "Check the file and the password" if password else "Give a PEM file of a key that needs no password"
             raise InvalidInput(f"The private key cannot be read: {str(error).rstrip('.')}. {hint}.") from None
@@ -80,6 +83,8 @@ class PrivateKey:
         """The key, its certificate and the chain from a PKCS#12 file (.p12, .pfx)."""
         try:
             key, certificate, others = pkcs12.load_key_and_certificates(data, password.encode())
+        except UnsupportedAlgorithm as error:
+            raise _unsupported(error) from None
         except ValueError as error:
             raise InvalidInput(f"The PKCS#12 file cannot be read: {error}. Check the file and the password.") from None
         if key is None or certificate is None:
@@ -94,8 +99,12 @@ class PrivateKey:
 
 def _supported(key: object) -> SupportedKey:
     if not isinstance(key, SupportedKey):
-        raise InvalidInput(f"The private key is of a kind that is not supported ({type(key).__name__}); use RSA or EC.")
+        raise _unsupported(type(key).__name__)
     return key
+
+
+def _unsupported(kind: object) -> InvalidInput:
+    return InvalidInput(f"The private key is of a kind that is not supported ({kind}); use RSA or EC, such as P-256.")
 
 
 def _issuers_first(leaf: x509.Certificate, others: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:

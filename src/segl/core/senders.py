@@ -62,6 +62,18 @@ def refusals(sector: Sector, manifest: PortalManifest) -> Iterator[Refusal]:
         yield from _mobile_number(number, signer)
 
 
+def told_refusals(number: int, signer: Signer) -> Iterator[Refusal]:
+    """Each rule of how a signer is told that is broken, whichever sector the sender is of."""
+    yield from _lookup(Sector.PUBLIC, number, signer)
+    yield from _mobile_number(number, signer)
+
+
+def contact(signer: Signer) -> Notifications | None:
+    """Where the signer is told; None for one who is looked up."""
+    given = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
+    return given if isinstance(given, Notifications) else None
+
+
 def is_mobile_number(text: str) -> bool:
     """Whether a text message could be sent there: numbers are written in many ways, and none without digits."""
     return any(each.isdecimal() for each in text)
@@ -164,8 +176,8 @@ def _lookup(sector: Sector, number: int, signer: Signer) -> Iterator[Refusal]:
 
 
 def _mobile_number(number: int, signer: Signer) -> Iterator[Refusal]:
-    contact = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
-    if isinstance(contact, Notifications) and contact.sms and not is_mobile_number(contact.sms.number):
+    told = contact(signer)
+    if told and told.sms and not is_mobile_number(told.sms.number):
         yield Refusal(
             "MOBILE_NUMBER_NOT_USABLE",
             f"The mobile number of signer {number} has no digits: give one like 99999999, or leave sms out.",

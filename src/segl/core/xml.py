@@ -1,7 +1,7 @@
 """XML as we read and write it: no DTD, entities or network, bounded size and depth; canonical form; times."""
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 
 from lxml import etree
 
@@ -92,10 +92,11 @@ _DATE_TIME = (
 )
 
 
-def parse_date_time(text: str, *, without_offset: tzinfo | None = None) -> datetime:
+def parse_date_time(text: str, *, without_offset: str | None = None) -> datetime:
     """An aware date-time from an xs:dateTime (years 1 to 9999, to the microsecond).
 
-    A text without an offset is taken to be in the zone `without_offset`, or refused when there is none.
+    A text without an offset is taken to be in the time zone of the name `without_offset` and told in UTC, or refused
+    when there is none.
     Raises `ValueError` with half a sentence.
     """
     match = re.fullmatch(_DATE_TIME, text.strip(" \t\r\n"), re.ASCII)
@@ -107,11 +108,19 @@ def parse_date_time(text: str, *, without_offset: tzinfo | None = None) -> datet
     try:
         value = datetime.fromisoformat(f"{match['date']}T{hour}{match['rest']}{fraction}{match['zone'] or ''}")
         value += timedelta(days=midnight_after)
+        if value.tzinfo is None and without_offset is not None:
+            value = _in_utc(value, without_offset)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"is not a date-time that exists ({error})") from None
-    if value.tzinfo is None and without_offset is None:
+    if value.tzinfo is None:
         raise ValueError("has no offset; write it with one, such as 2026-01-31T12:00:00+01:00")
-    return value if value.tzinfo else value.replace(tzinfo=without_offset)
+    return value
+
+
+def _in_utc(local: datetime, zone: str) -> datetime:
+    from zoneinfo import ZoneInfo  # most times have an offset, and not every system knows the zones
+
+    return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def format_date_time(value: datetime) -> str:

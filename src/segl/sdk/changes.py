@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from segl.core.errors import InvalidInput
-from segl.core.kinds import check_kind
+from segl.core.kinds import check_kind, check_text
 from segl.core.protocol import (
     ContactInformation,
     PersonalIdentificationNumber,
@@ -30,6 +30,9 @@ class JobStatus(StrEnum):
 @dataclass(frozen=True, slots=True)
 class _Reference:
     url: str
+
+    def __post_init__(self) -> None:
+        check_text("A reference's URL", self.url, write="what the service gave, as a text (str)")
 
 
 class ConfirmationReference(_Reference):
@@ -73,9 +76,13 @@ class JobResponse:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Where one signer stands, `since` when (aware). A status that this version does not know is a plain string."""
+    """Where one signer stands, `since` when (aware).
 
-    signer: PersonalIdentificationNumber | ContactInformation
+    A status that this version does not know is a plain string; `signer` is None where the service names the signer in a
+    way that it does not know, such as by a masked identity number.
+    """
+
+    signer: PersonalIdentificationNumber | ContactInformation | None
     status: SignatureStatus | str
     since: datetime
     xades_url: str | None

@@ -2,12 +2,13 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 from cryptography import x509
@@ -16,10 +17,23 @@ from segl.core.certificates import load_pem
 from segl.core.errors import InvalidInput
 from segl.core.keys import PrivateKey
 from segl.core.kinds import check_kind
+from segl.sdk.files import read_file
 from segl.sdk.jobs import Job, Sender, check_organization_number
 
 Source = bytes | str | os.PathLike[str]
 """A file's path, or its content as bytes."""
+_MOST = 1_000_000
+"""Seconds, calls or connections; sockets take no times far beyond."""
+
+
+def _parts(url: str) -> SplitResult | None:
+    """What a URL is made of; None when it is none, or has no host."""
+    try:
+        httpx.URL(url)
+        parts = urlsplit(url)
+        return parts if parts.hostname and parts.port != 0 else None
+    except (httpx.InvalidURL, ValueError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +61,11 @@ class Environment:
     def __post_init__(self) -> None:
         check_kind("The API root", self.api_root, str, write='its URL, "https://…"')
         check_organization_number(self.organization_number)
-        if not self.api_root.startswith("https://"):
+        if re.search(r"[@?#\s]", self.api_root):
+            raise InvalidInput('The API root must be "https://host/path": no password, query, fragment or spaces.')
+        if not self.api_root.startswith("https://") or _parts(self.api_root) is None:
             raise InvalidInput(
-                f"The API root {self.api_root!r} is not an https URL; the service speaks mutual TLS only."
+                f"The API root {self.api_root!r} is not an https URL of a host; the service speaks mutual TLS only."
             )
 
     def anchors(self) -> tuple[x509.Certificate, ...]:
@@ -81,8 +97,9 @@ class ClientCertificate(PrivateKey):
     def from_pkcs12(cls, data: Source, password: str) -> Self:
         """From a PKCS#12 file (.p12, .pfx): its path, or its content as bytes."""
         check_kind("The PKCS#12 file's password", password, str, write='it as a text, "" if there is none', secret=True)
+        content = _content(data)
         with _named(data):
-            return super().from_pkcs12(_content(data), password)
+            return super().from_pkcs12(content, password)
 
     @classmethod
     def from_pem(cls, certificate_pem: Source, key_pem: Source, password: str | None = None) -> Self:
@@ -123,9 +140,11 @@ class Proxy:
 
     def __post_init__(self) -> None:
         check_kind("Proxy.url", self.url, str, write='its URL, "http://host:port"', secret=True)
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+        parts = _parts(self.url)
+        if parts is None or parts.scheme not in {"http", "https"} or parts.username is not None:
             raise InvalidInput('Proxy.url must be "http://host:port"; give user and password apart.')
+        check_kind("Proxy.user", self.user, (str, type(None)), write="a text (str)", secret=True)
+        check_kind("Proxy.password", self.password, (str, type(None)), write="a text (str)", secret=True)
         if (self.user is None) != (self.password is None):
             raise InvalidInput("A Proxy needs both user and password, or neither.")
 
@@ -182,7 +201,11 @@ class ClientConfiguration:
         if self.calls_per_second is not None:
             _check_positive("calls_per_second", self.calls_per_second, write="a number, or None")
         check_kind("retries", self.retries, int, write="a whole number (int)")
+        if self.retries < 0:
+            raise InvalidInput(f"retries is {self.retries}; it must be 0 or more.")
+        check_kind("connections", self.connections, int, write="a whole number (int)")
         _check_positive("connections", self.connections, write="a whole number (int)")
+        check_kind("user_agent_suffix", self.user_agent_suffix, str, write="a text (str)")
         if not self.user_agent_suffix.isascii() or not (self.user_agent_suffix or "x").isprintable():
             raise InvalidInput('user_agent_suffix must be printable ASCII, such as "archive/1.2".')
 
@@ -202,18 +225,15 @@ class ClientConfiguration:
 
 def _check_positive(name: str, value: float, *, write: str) -> None:
     check_kind(name, value, (int, float), write=write)
-    if not value > 0:
-        raise InvalidInput(f"{name} is {value}; it must be more than 0.")
+    if not 0 < value <= _MOST:
+        raise InvalidInput(f"{name} is {value}; it must be more than 0 and at most {_MOST}.")
 
 
 def _content(source: Source) -> bytes:
     if isinstance(source, bytes):
         return source
-    check_kind("A file", source, (str, os.PathLike), write="its path, or its content as bytes")
-    try:
-        return Path(source).read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"Cannot read {os.fspath(source)!r}: {error.strerror}.") from None
+    check_kind("A file", source, (str, os.PathLike), write="its path, or its content as bytes", secret=True)
+    return read_file(source)
 
 
 def read_certificates(source: Source) -> tuple[x509.Certificate, ...]:

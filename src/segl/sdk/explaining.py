@@ -36,7 +36,7 @@ from segl.core.sector import Sector
 from segl.core.senders import refusals, too_many_pages
 from segl.core.xmldsig import XmlSignature
 from segl.sdk.findings import SKIPPED, Finding, State
-from segl.sdk.jobs import FileType
+from segl.sdk.jobs import FileType, content_faults
 
 CHECKS = (
     "request",
@@ -244,14 +244,8 @@ def _document_faults(manifest: PortalManifest, documents: Mapping[str, memoryvie
 
 def _content_faults(asked: ManifestDocument, content: memoryview) -> Iterator[str]:
     media_type = asked.media_type.lower()  # its case means nothing (RFC 9110, 8.3.1)
-    if media_type == FileType.PDF:
-        if b"%PDF-" not in bytes(content[:1024]):
-            yield f"{asked.href}: The document is not a PDF; send one, or text as {FileType.TXT}."
-    elif media_type == FileType.TXT:
-        try:
-            str(content, "utf-8")
-        except UnicodeDecodeError as error:
-            yield f"{asked.href}: The text is not UTF-8 at byte {error.start}: save it as UTF-8 and send that."
+    if media_type in {*FileType}:
+        yield from (f"{asked.href}: {each}" for each in content_faults(FileType(media_type), content))
     else:
         yield f"{asked.href} has the media type {asked.media_type!r}: send {FileType.PDF} or {FileType.TXT}."
 

@@ -3,15 +3,17 @@
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from segl.core import senders
 from segl.core.errors import InvalidDocument, InvalidInput
-from segl.core.kinds import check_kind
+from segl.core.kinds import check_kind, check_text
 from segl.core.protocol import AuthenticationLevel, IdentifierInSignedDocuments, Signer
+from segl.sdk.files import read_file
 
 MAX_FILE_NAME = 100  # characters; the schema's limit for a document's href
 
@@ -35,7 +37,7 @@ class PollingQueue:
     name: str = ""
 
     def __post_init__(self) -> None:
-        check_kind("The polling queue's name", self.name, str, write="a text (str)")
+        check_text("The polling queue's name", self.name, write="a text (str)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +76,17 @@ class Document:
         check_kind("Document.message", self.message, (str, type(None)), write="a text (str), or None")
         check_kind("Document.file_type", self.file_type, FileType, write="FileType.PDF or FileType.TXT")
         check_kind("Document.file", self.file, (str, os.PathLike, bytes), write="a path, or the content as bytes")
+        if isinstance(self.file, os.PathLike):  # as it is stored, so that both documents are equal
+            object.__setattr__(self, "file", os.fsdecode(self.file))
 
     def read(self) -> bytes:
-        """The file's content; InvalidDocument when it cannot be read."""
-        if isinstance(self.file, bytes):
-            return self.file
-        try:
-            return Path(self.file).read_bytes()
-        except OSError as error:
-            raise InvalidDocument(f"Cannot read the document {os.fspath(self.file)!r}: {error.strerror}.") from None
+        """The file's content; InvalidDocument when it cannot be read, or is empty or not what `file_type` says."""
+        content = self.file if isinstance(self.file, bytes) else read_file(self.file, InvalidDocument)
+        if not content:
+            raise InvalidDocument(f"{self.file_name}: The document is empty; give one with a content.")
+        for fault in content_faults(self.file_type, content):
+            raise InvalidDocument(f"{self.file_name}: {fault}")
+        return content
 
     @property
     def file_name(self) -> str:
@@ -92,11 +96,24 @@ class Document:
     def numbered_file_name(self, number: int) -> str:
         """The name of the so-manyth file that would have this name; the first has no number."""
         name = _plain(self.title) if isinstance(self.file, bytes) else Path(self.file).name
-        printable = "".join(c if c.isprintable() else "_" for c in unicodedata.normalize("NFC", name))
+        named = unicodedata.normalize("NFC", name)
+        # Backslash and colon part a path on some systems, so that packages with them are refused.
+        printable = "".join(c if c.isprintable() and c not in "\\:" else "_" for c in named)
         suffix = self.file_type.suffix
         stem = re.sub(rf"\{suffix}$", "", printable, flags=re.IGNORECASE)
         ending = ("" if number == 1 else f"_{number}") + (printable[len(stem) :] or suffix)
         return f"{stem[: MAX_FILE_NAME - len(ending)]}{ending}"
+
+
+def content_faults(file_type: FileType, content: bytes | memoryview) -> Iterator[str]:
+    """Says that a content is not of its type, as the service would."""
+    if file_type is FileType.PDF and b"%PDF-" not in bytes(content[:1024]):
+        yield f"The document is not a PDF; send one, or text as {FileType.TXT}."
+    if file_type is FileType.TXT:
+        try:
+            str(content, "utf-8")
+        except UnicodeDecodeError as error:
+            yield f"The text is not UTF-8 at byte {error.start}: save it as UTF-8 and send that."
 
 
 def _plain(title: str) -> str:
@@ -118,7 +135,7 @@ class Job:
     authentication_level:
         The least security level of the eID that signers log in with.
     activation_time:
-        From when it can be signed (aware); at once without.
+        From when it can be signed (aware; kept in UTC); at once without.
     available:
         How long each group of signers has, at most 90 days; the service's 30 days without.
     identifier_in_signed_documents:
@@ -151,8 +168,15 @@ class Job:
             if (value := getattr(self, name)) is not None:
                 check_kind(f"Job.{name}", value, kind, write=write)
         self._check_texts()
-        if self.available is not None and self.available % timedelta(seconds=1):
-            raise InvalidInput(f"Job.available is {self.available}; give whole seconds.")
+        self._check_times()
+        for number, signer in enumerate(self.signers, 1):
+            _check_told(number, signer)
+        # So that jobs of one content are equal and have one hash, also the stored one that was read again.
+        object.__setattr__(self, "signers", tuple(self.signers))
+        if not isinstance(self.document, Document):
+            object.__setattr__(self, "document", tuple(self.document))
+        if self.activation_time is not None:
+            object.__setattr__(self, "activation_time", _in_utc(self.activation_time))
 
     def _check_texts(self) -> None:
         if self.title is None and len(self.documents) != 1:
@@ -163,6 +187,16 @@ class Job:
                 "A job has one description, which all its signers read: give Job(…, description=…), and None as the "
                 "message of each document."
             )
+
+    def _check_times(self) -> None:
+        if self.activation_time is not None and self.activation_time.utcoffset() is None:
+            raise InvalidInput(f"Job.activation_time is {self.activation_time}, without a time zone; give it one.")
+        if self.available is None:
+            return
+        if self.available % timedelta(seconds=1):
+            raise InvalidInput(f"Job.available is {self.available}; give whole seconds.")
+        if not timedelta() <= self.available <= _LONGEST_AVAILABLE:
+            raise InvalidInput(f"Job.available is {self.available}; give from 0 to {_LONGEST_AVAILABLE.days} days.")
 
     @property
     def documents(self) -> tuple[Document, ...]:
@@ -180,6 +214,26 @@ class Job:
                 name = document.numbered_file_name(number)
             names[name.casefold()] = name
         return tuple(names.values())
+
+
+_LONGEST_AVAILABLE = timedelta(seconds=senders.LONGEST_AVAILABLE_SECONDS)
+
+
+def _check_told(number: int, signer: Signer) -> None:
+    """Whether the signer can be told of the job, as far as that shows here."""
+    for refusal in senders.told_refusals(number, signer):
+        raise InvalidInput(refusal.sentence)
+    contact = senders.contact(signer)
+    if contact and contact.email and not contact.email.address.strip():
+        raise InvalidInput(f"The e-mail address of signer {number} is empty: give one, or leave email out.")
+
+
+def _in_utc(activation_time: datetime) -> datetime:
+    """The same moment. XML, unlike datetime, has no offsets with seconds or over 14 hours."""
+    try:
+        return activation_time.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(f"Job.activation_time is {activation_time}; give a time that exists in UTC too.") from None
 
 
 _OPTIONAL: tuple[tuple[str, type, str], ...] = (

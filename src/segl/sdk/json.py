@@ -4,7 +4,6 @@ Each value is an object that names its type: `{"type": "XadesReference", "url": 
 """
 
 import json
-import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
@@ -32,7 +31,7 @@ def from_json(text: str, kind: type[T]) -> T:
     """The value that was stored, which must be of this kind; InvalidInput when it is not."""
     try:
         value = json.loads(text, object_hook=_value)
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
         raise InvalidInput(f"This JSON was not written by to_json: {error}.") from None
     if not isinstance(value, kind):
         raise InvalidInput(f"This JSON is of a {type(value).__name__}, not of a {kind.__name__}.")
@@ -64,8 +63,6 @@ def _plain(value: object) -> Any:
             return {"type": name_there, "value": write(value)}
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     raise InvalidInput(f"A {name} cannot be stored as JSON; give a value of segl.sdk.")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -85,6 +86,12 @@ CHANGE = PortalStatusChange(
     delete_documents_url="https://example.com/delete",
     pades_url="https://example.com/pades",
 )
+
+
+def _with_signature(**other: Any) -> PortalStatusChange:
+    return replace(CHANGE, signatures=(replace(CHANGE.signatures[0], **other),))
+
+
 MESSAGES: list[Message] = [
     MANIFEST,
     replace(
@@ -325,8 +332,71 @@ def test_values_check_themselves_when_they_are_made() -> None:
         PortalJobRequest("a\x01b")
     with pytest.raises(InvalidMessage, match="without a time zone"):
         Availability(datetime(2026, 1, 1))  # noqa: DTZ001 - the point of the test
-    with pytest.raises(InvalidMessage, match="confirmation-url is 501 characters"):
-        replace(CHANGE, confirmation_url="x" * 501)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (PortalJobResponse(1, "x" * 501), "cancellation-url is 501 characters"),
+        (replace(CHANGE, confirmation_url="x" * 501), "confirmation-url is 501 characters"),
+        (replace(CHANGE, reference="x" * 51), "reference is 51 characters"),
+        (replace(CHANGE, signature_job_id=2**63), "signature-job-id is 9223372036854775808"),
+        (replace(CHANGE, status="\x00"), r"status has the character U\+0000"),
+        (replace(CHANGE, signatures=()), "There are 0 signatures"),
+        (replace(CHANGE, signatures=11 * CHANGE.signatures[:1]), "There are 11 signatures"),
+        (_with_signature(status="\x00"), r"signature status has the character U\+0000"),
+        (_with_signature(xades_url="x" * 501), "xades-url is 501 characters"),
+        (_with_signature(identifier=None), "A signature names no signer"),
+    ],
+)
+def test_an_answer_is_written_as_the_schema_says_or_not_at_all(answer: Message, sentence: str) -> None:
+    with pytest.raises(InvalidMessage, match=sentence):
+        answer.to_xml()
+
+
+IDENTIFIER = '<identifier><email address="a@example.com"/></identifier>'
+
+
+@pytest.mark.parametrize(
+    ("instead", "identifier"),
+    [
+        ("<passkey>7</passkey>", None),
+        ("", None),
+        ("<identifier/>", None),
+        ('<identifier><messenger id="1"/></identifier>', None),
+        ("<identifier><email/></identifier>", None),
+        ('<identifier><email address="b@example.com"/><fax/></identifier>', ContactInformation(Email("b@example.com"))),
+        ("<personal-identification-number>010170*****</personal-identification-number>", None),
+        ("<personal-identification-number>7</personal-identification-number>", None),
+    ],
+)
+def test_a_change_is_read_whose_signer_is_named_in_a_way_of_tomorrow(
+    instead: str, identifier: ContactInformation | None
+) -> None:
+    xml = CHANGE.to_xml().decode()
+    assert IDENTIFIER in xml
+    signed, waiting = CHANGE.signatures
+
+    read = PortalStatusChange.from_xml(xml.replace(IDENTIFIER, instead).encode())
+
+    assert read == replace(CHANGE, signatures=(signed, replace(waiting, identifier=identifier)))
+
+
+def test_a_change_is_read_that_is_longer_than_those_of_today() -> None:
+    long = replace(CHANGE, signature_job_id=2**31, status="PAUSED", pades_url="https://example.com/", reference="r")
+    xml = long.to_xml().decode().replace("pades-url>https://example.com/", "pades-url>" + 501 * "x")
+    xml = xml.replace("<reference>", "<reference>" + 50 * "r").replace(f">{2**31}<", f">{2**63}<")
+    signature = xml[xml.index("<signature>") : xml.index("</signature>") + len("</signature>")]
+
+    read = PortalStatusChange.from_xml(xml.replace(signature, 11 * signature).encode())
+
+    assert read == replace(
+        long,
+        signature_job_id=2**63,
+        reference=51 * "r",
+        signatures=(*(11 * CHANGE.signatures[:1]), CHANGE.signatures[1]),
+        pades_url=501 * "x",
+    )
 
 
 def test_an_identity_number_is_masked_when_printed() -> None:

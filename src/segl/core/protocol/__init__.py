@@ -1,7 +1,8 @@
 """The messages of the Signature API v1 as frozen typed values, read from and written to XML.
 
 A value checks itself when it is made and raises `InvalidMessage`, so one that exists can be written. What is
-sent to be acted on (requests, manifests) is read strictly; in answers, what is unknown is passed over.
+sent to be acted on (requests, manifests) is read strictly; in answers, what is unknown is passed over, and the limits
+of today hold only when they are written.
 """
 
 from segl.core.protocol._message import Message

@@ -105,9 +105,7 @@ def integer(name: str, value: str) -> int:
 
 def date_time(name: str, value: str) -> datetime:
     """An xs:dateTime; without an offset it is Norwegian time, the time of those who send them."""
-    from zoneinfo import ZoneInfo  # a program that sends jobs does without
-
     try:
-        return parse_date_time(value, without_offset=ZoneInfo("Europe/Oslo"))
+        return parse_date_time(value, without_offset="Europe/Oslo")
     except ValueError as error:
         raise InvalidMessage(f"{name} {value[:40]!r} {error}.") from None

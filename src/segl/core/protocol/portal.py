@@ -1,4 +1,7 @@
-"""The messages of the portal flow beside the manifest: request, answer and status changes."""
+"""The messages of the portal flow beside the manifest: request, answer and status changes.
+
+Answers are checked when they are written: one that is read may be longer, or name signers otherwise, than today's may.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +11,7 @@ from typing import ClassVar, Self, TypeVar
 
 from lxml import etree
 
+from segl.core.errors import InvalidMessage
 from segl.core.protocol import _rules
 from segl.core.protocol._message import Message, Reader, add, add_optional
 from segl.core.protocol.values import (
@@ -54,10 +58,8 @@ class PortalJobResponse(Message):
     cancellation_url: str
     reference: str | None = None
 
-    def __post_init__(self) -> None:
-        _check_job(self.signature_job_id, self.reference, ("cancellation-url", self.cancellation_url))
-
     def _write(self, root: etree._Element) -> None:
+        _check_job(self.signature_job_id, self.reference, ("cancellation-url", self.cancellation_url))
         add_optional(root, "reference", self.reference)
         add(root, "signature-job-id", self.signature_job_id)
         add(root, "cancellation-url", self.cancellation_url)
@@ -101,17 +103,15 @@ class SignatureStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PortalSignature:
-    """Where one signer stands, and since when."""
+    """Where one signer stands, and since when. `identifier` is None for one that is not known today."""
 
     status: SignatureStatus | str
     since: datetime
-    identifier: PersonalIdentificationNumber | ContactInformation
+    identifier: PersonalIdentificationNumber | ContactInformation | None
     xades_url: str | None = None
 
     def __post_init__(self) -> None:
-        _rules.text("signature status", self.status)
         _rules.aware("signature status since", self.since)
-        _rules.text("xades-url", self.xades_url, most=_rules.URL_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class PortalStatusChange(Message):
     delete_documents_url: str | None = None
     pades_url: str | None = None
 
-    def __post_init__(self) -> None:
+    def _write(self, root: etree._Element) -> None:
         _check_job(
             self.signature_job_id,
             self.reference,
@@ -141,8 +141,6 @@ class PortalStatusChange(Message):
         )
         _rules.text("status", self.status)
         _rules.count("signatures", len(self.signatures), 1, 10)
-
-    def _write(self, root: etree._Element) -> None:
         add_optional(root, "reference", self.reference)
         add(root, "signature-job-id", self.signature_job_id)
         add(root, "status", self.status)
@@ -176,9 +174,13 @@ class PortalStatusChange(Message):
 
 def _write_signatures(element: etree._Element, signatures: Sequence[PortalSignature], pades_url: str | None) -> None:
     for signature in signatures:
+        _rules.text("signature status", signature.status)
+        _rules.text("xades-url", signature.xades_url, most=_rules.URL_LENGTH)
         child = add(element, "signature")
         add(child, "status", signature.status, since=format_date_time(signature.since))
-        if isinstance(signature.identifier, PersonalIdentificationNumber):
+        if signature.identifier is None:
+            _rules.refuse("A signature names no signer; give its identifier.")
+        elif isinstance(signature.identifier, PersonalIdentificationNumber):
             add(child, "personal-identification-number", signature.identifier.value)
         else:
             write_contact(add(child, "identifier"), signature.identifier)
@@ -190,15 +192,22 @@ def _read_signature(reader: Reader) -> PortalSignature:
     with reader:
         status = reader.child("status")
         since = _rules.date_time("signature status since", status.attribute("since"))
-        who = reader.child("personal-identification-number", "identifier")
-        identifier = (
-            ContactInformation(*read_contact(who))
-            if who.name == "identifier"
-            else PersonalIdentificationNumber(who.text())
-        )
+        identifier = _read_identifier(reader.optional("personal-identification-number", "identifier"))
         return PortalSignature(
             _known(status.text(), SignatureStatus), since, identifier, reader.optional_text_of("xades-url")
         )
+
+
+def _read_identifier(who: Reader | None) -> PersonalIdentificationNumber | ContactInformation | None:
+    """None for one of tomorrow: another element, number (as when it is masked) or kind of contact information."""
+    if who is None:
+        return None
+    try:
+        if who.name == "identifier":
+            return ContactInformation(*read_contact(who))
+        return PersonalIdentificationNumber(who.text())
+    except InvalidMessage:
+        return None
 
 
 def _known(status: str, statuses: type[Status]) -> Status | str:

@@ -9,7 +9,6 @@ from django.core.validators import validate_email
 from segl.core import senders
 from segl.core.protocol import (
     MOST_DOCUMENT_BYTES,
-    ContactInformation,
     NotificationsUsingLookup,
     PortalManifest,
     Signer,
@@ -75,8 +74,8 @@ def _refuse(refusals: Iterable[Refusal]) -> None:
 
 def _check_reachable(number: int, signer: Signer) -> None:
     """A message that no mail server would take reaches nobody, and then nobody would be told."""
-    contact = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
-    if contact is None or isinstance(contact, NotificationsUsingLookup):
+    contact = senders.contact(signer)
+    if contact is None:
         return
     if contact.email is None:
         if not settings.SEGL_SMS_GATEWAY:

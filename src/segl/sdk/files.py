@@ -1,0 +1,26 @@
+"""Reads the files that a program names by their paths."""
+
+import os
+import re
+from pathlib import Path
+
+from segl.core.errors import InvalidInput
+
+_LONGEST_PATH = 1000  # characters
+
+
+def read_file(path: str | os.PathLike[str], error: type[InvalidInput] = InvalidInput) -> bytes:
+    """A file's content; `error` when it cannot be read.
+
+    What looks like a content, which may be a private key, is not shown.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as failed:
+        reason = failed.strerror
+    except ValueError as failed:  # a NUL in the path
+        reason = str(failed)
+    shown = os.fsdecode(path)
+    if len(shown) > _LONGEST_PATH or re.search(r"-----BEGIN|[\r\n]", shown):
+        raise error("What was given as a file's path looks like its content: give a content as bytes, not as a text.")
+    raise error(f"Cannot read {shown!r}: {reason}.")
