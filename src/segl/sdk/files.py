@@ -22,5 +22,5 @@ def read_file(path: str | os.PathLike[str], error: type[InvalidInput] = InvalidI
         reason = str(failed)
     shown = os.fsdecode(path)
     if len(shown) > _LONGEST_PATH or re.search(r"-----BEGIN|[\r\n]", shown):
-        raise error("What was given as a file's path looks like its content: give a content as bytes, not as a text.")
+        raise error("What was given as a file's path looks like its content: give a content as bytes, text.encode().")
     raise error(f"Cannot read {shown!r}: {reason}.")

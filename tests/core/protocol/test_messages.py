@@ -1,5 +1,6 @@
 """The portal's messages: what the official schema accepts is read, kept and written so that it accepts it again."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -167,6 +168,12 @@ def test_a_time_without_offset_is_norwegian_time() -> None:
     availability = PortalManifest.from_xml(xml).availability
     assert availability
     assert availability.activation_time == datetime(2026, 7, 1, 6, 30, tzinfo=UTC)
+
+
+def test_a_time_with_an_offset_needs_no_time_zone_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "zoneinfo", None)
+
+    assert PortalStatusChange.from_xml(CHANGE.to_xml()) == CHANGE
 
 
 def test_schema_locations_and_white_space_do_not_matter() -> None:
