@@ -70,7 +70,7 @@ def test_a_document_from_bytes_is_named_after_its_title(title: str, name: str) -
     assert Document(title, "Message", FileType.PDF, b"%PDF-").file_name == name
 
 
-@given(paths=st.lists(st.text(), max_size=3), titles=st.lists(st.text(max_size=3), max_size=3))
+@given(paths=st.lists(st.text(), min_size=1, max_size=3), titles=st.lists(st.text(max_size=3), max_size=3))
 def test_a_package_takes_every_name_that_a_file_gets(paths: list[str], titles: list[str]) -> None:
     documents = [Document("T", None, FileType.PDF, path) for path in paths]
     documents += [Document(title, None, FileType.TXT, b"Be kind.") for title in titles]
@@ -344,3 +344,8 @@ def test_the_wait_goes_by_the_services_clock() -> None:
 
     ahead = JobStatusChange(datetime.now(UTC) + hour + timedelta(seconds=60), clock_lead=hour)
     assert 55 < ahead.seconds_until_next_poll <= 60
+
+
+def test_a_job_needs_a_document() -> None:
+    with pytest.raises(InvalidInput, match="needs at least one document"):
+        Job([], [Signer(ContactInformation(email=Email("a@example.com")))], title="Contract")

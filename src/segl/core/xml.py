@@ -118,9 +118,12 @@ def parse_date_time(text: str, *, without_offset: str | None = None) -> datetime
 
 
 def _in_utc(local: datetime, zone: str) -> datetime:
-    from zoneinfo import ZoneInfo  # most times have an offset, and not every system knows the zones
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # most times have an offset
 
-    return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    try:
+        return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    except ZoneInfoNotFoundError:
+        raise ValueError("has no offset, and no time zones are known here (pip install tzdata)") from None
 
 
 def format_date_time(value: datetime) -> str:

@@ -1,6 +1,6 @@
 """What a program hears: that its job was created, how jobs change, and where their results are."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -97,7 +97,7 @@ class Signature:
         return XadesReference(self.xades_url)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class JobStatusChange:
     """A job's current status as told by a poll, or that the queue was empty (`JobStatus.NO_CHANGES`).
 
@@ -106,8 +106,11 @@ class JobStatusChange:
     """
 
     next_permitted_poll_time: datetime
-    told: PortalStatusChange | None = field(default=None, repr=False)
-    clock_lead: timedelta = field(default=timedelta(), repr=False)
+    told: PortalStatusChange | None = None
+    clock_lead: timedelta = timedelta()
+
+    def __repr__(self) -> str:
+        return f"JobStatusChange({self.status}, signature_job_id={self.signature_job_id}, reference={self.reference!r})"
 
     @property
     def status(self) -> JobStatus | str:

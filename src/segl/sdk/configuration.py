@@ -205,6 +205,10 @@ class ClientConfiguration:
             raise InvalidInput(f"retries is {self.retries}; it must be 0 or more.")
         check_kind("connections", self.connections, int, write="a whole number (int)")
         _check_positive("connections", self.connections, write="a whole number (int)")
+        if self.auth is not None:
+            check_kind("auth", self.auth, httpx.Auth, write="an httpx.Auth")
+        if self.see_package is not None and not callable(self.see_package):
+            raise InvalidInput("see_package must be a function of a job and its package (bytes).")
         check_kind("user_agent_suffix", self.user_agent_suffix, str, write="a text (str)")
         if not self.user_agent_suffix.isascii() or not (self.user_agent_suffix or "x").isprintable():
             raise InvalidInput('user_agent_suffix must be printable ASCII, such as "archive/1.2".')
@@ -229,11 +233,11 @@ def _check_positive(name: str, value: float, *, write: str) -> None:
         raise InvalidInput(f"{name} is {value}; it must be more than 0 and at most {_MOST}.")
 
 
-def _content(source: Source) -> bytes:
+def _content(source: Source, hint: str = "") -> bytes:
     if isinstance(source, bytes):
         return source
     check_kind("A file", source, (str, os.PathLike), write="its path, or its content as bytes", secret=True)
-    return read_file(source)
+    return read_file(source, hint=hint)
 
 
 def read_certificates(source: Source) -> tuple[x509.Certificate, ...]:
@@ -272,8 +276,10 @@ def _name(source: Source) -> str:
 @contextmanager
 def _ready(ready_file: str | os.PathLike[str]) -> Iterator[Any]:
     """What stands in a ready file, for a block that takes what it needs of it."""
+    hint = " `segl sandbox` writes ready.json into its folder (.segl, or that of --folder) once it accepts calls."
+    content = _content(ready_file, hint)
     try:
-        yield json.loads(_content(ready_file))
+        yield json.loads(content)
     except (ValueError, LookupError, TypeError):
         raise InvalidInput(
             f"{_name(ready_file)} is no ready file; `segl sandbox --ready-file FILE` writes one."

@@ -18,8 +18,25 @@ SeglError                            (segl.core.errors)
 
 from datetime import UTC, datetime, timedelta
 
-from segl.core.errors import SeglError
+from segl.core.errors import InvalidInput, SeglError
 from segl.core.protocol import ErrorMessage
+
+__all__ = [
+    "BrokerNotAuthorizedError",
+    "ClientCertificateError",
+    "ClientError",
+    "ForeignUrlError",
+    "InvalidInput",
+    "JobNotCancellableError",
+    "NoAnswerError",
+    "NotAvailableError",
+    "NotReachedError",
+    "RateLimitedError",
+    "SeglError",
+    "TooEagerPollingError",
+    "UnexpectedResponseError",
+    "UntrustedServerError",
+]
 
 
 class ClientError(SeglError):

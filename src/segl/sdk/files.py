@@ -9,8 +9,8 @@ from segl.core.errors import InvalidInput
 _LONGEST_PATH = 1000  # characters
 
 
-def read_file(path: str | os.PathLike[str], error: type[InvalidInput] = InvalidInput) -> bytes:
-    """A file's content; `error` when it cannot be read.
+def read_file(path: str | os.PathLike[str], error: type[InvalidInput] = InvalidInput, hint: str = "") -> bytes:
+    """A file's content; `error` when it cannot be read, with a hint where it may come from.
 
     What looks like a content, which may be a private key, is not shown.
     """
@@ -23,4 +23,4 @@ def read_file(path: str | os.PathLike[str], error: type[InvalidInput] = InvalidI
     shown = os.fsdecode(path)
     if len(shown) > _LONGEST_PATH or re.search(r"-----BEGIN|[\r\n]", shown):
         raise error("What was given as a file's path looks like its content: give a content as bytes, text.encode().")
-    raise error(f"Cannot read {shown!r}: {reason}.")
+    raise error(f"Cannot read {shown!r}: {reason}.{hint}")

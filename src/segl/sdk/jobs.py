@@ -179,6 +179,8 @@ class Job:
             object.__setattr__(self, "activation_time", _in_utc(self.activation_time))
 
     def _check_texts(self) -> None:
+        if not self.documents:
+            raise InvalidInput("A job needs at least one document: Job(Document(…), …).")
         if self.title is None and len(self.documents) != 1:
             raise InvalidInput(f"A job with {len(self.documents)} documents needs a title: Job(…, title=…).")
         messages = [each.message for each in self.documents if each.message]

@@ -465,7 +465,11 @@ TOLD = Notifications(Email("a@example.com"))
             "notifications email is 'a@example.com', of type str; write Email(\"name@example.com\").",
         ),
         (Notifications, {"sms": "99999999"}, "notifications sms is '99999999', of type str; write Sms("),
-        (ContactInformation, {"email": Sms("99999999")}, "notifications email is Sms(number='99999999'), of type Sms"),
+        (
+            ContactInformation,
+            {"email": Sms("99999999")},
+            "contact-information email is Sms(number=",
+        ),
         (NotificationsUsingLookup, {"sms": "no"}, "notifications-using-lookup sms is 'no', of type str; "),
         (Email, {"address": None}, "email address is None, of type NoneType; write Email("),
         (Sms, {"number": 99999999}, "sms number is 99999999, of type int; write Sms("),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 from lxml import etree
 
@@ -77,20 +78,23 @@ class Sms:
 class Notifications:
     """Where a signer is told: an e-mail address, a mobile number or both."""
 
+    element: ClassVar[str] = "notifications"
+
     email: Email | None = None
     sms: Sms | None = None
 
     def __post_init__(self) -> None:
-        _rules.kind("notifications email", self.email, Email, write='Email("name@example.com")', optional=True)
-        _rules.kind("notifications sms", self.sms, Sms, write='Sms("99999999")', optional=True)
+        _rules.kind(f"{self.element} email", self.email, Email, write='Email("name@example.com")', optional=True)
+        _rules.kind(f"{self.element} sms", self.sms, Sms, write='Sms("99999999")', optional=True)
         if self.email is None and self.sms is None:
-            _rules.refuse("notifications has neither email nor sms; give at least one of them.")
+            _rules.refuse(f"{self.element} has neither email nor sms; give at least one of them.")
 
 
 class ContactInformation(Notifications):
     """A signer identified by e-mail address, mobile number or both, which is also where they are told."""
 
     __slots__ = ()
+    element = "identified-by-contact-information"
 
 
 @dataclass(frozen=True, slots=True)
