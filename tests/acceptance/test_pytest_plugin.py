@@ -76,6 +76,38 @@ def test_people_stand_in_the_contact_register_as_a_test_says(tmp_path: Path) -> 
             assert next_change(client).signature_for(ola.by_lookup).status == "RESERVED"
 
 
+def test_who_signed_is_told_by_more_than_the_name(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path / "sandbox") as sandbox:
+        kari, other = sandbox.new_person("Kari Nordmann"), sandbox.new_person("Kari Nordmann")
+        document = Document("Contract", None, FileType.PDF, ROOT / "demo" / "contract.pdf")
+        with PortalClient(sandbox.new_organization().configuration) as client:
+            for signer in (kari.by_number, kari.by_email):
+                client.create(Job(document, [signer]))
+                kari.sign()
+                pdf = client.get_pades(next_change(client).pades_reference).save(tmp_path / "signed.pdf")
+                sandbox.assert_signed(pdf, by=kari)
+                for wrong in ([other], [kari, kari], [], [kari, other]):
+                    with pytest.raises(AssertionError, match=r"signed\.pdf is signed by .* too, and lacks"):
+                        sandbox.assert_signed(pdf, by=wrong)
+        for content, told in ((b"", "not signed"), (document.read(), "not signed"), (pdf.read_bytes()[:-9000], "PDF")):
+            with pytest.raises(AssertionError, match=told):
+                sandbox.assert_signed(content, by=kari)
+
+
+def test_each_link_is_followed_once(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path / "sandbox") as sandbox:
+        kari = sandbox.new_person()
+        document = Document("Contract", None, FileType.PDF, ROOT / "demo" / "contract.pdf")
+        with PortalClient(sandbox.new_organization().configuration) as client:
+            for reference in ("first", "second"):
+                client.create(Job(document, [kari.by_email], reference))
+            told = {(kari.sign(), next_change(client).reference)[1] for _ in range(2)}
+            assert told == {"first", "second"}
+            client.create(Job(document, [kari.by_email], "third"))
+            kari.sign()
+            assert next_change(client).reference == "third"
+
+
 def test_a_sandbox_ends_with_the_process_that_it_is_for(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as runner:
         process = start(tmp_path / "sandbox", while_process=runner.pid)

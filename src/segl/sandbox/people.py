@@ -7,7 +7,7 @@ on its buttons, links and labels.
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -151,15 +151,16 @@ def security_code(mail: Mapping[str, Any]) -> str:
     return found[0]
 
 
-def mail_to(person: Person, outbox: str) -> dict[str, Any]:
-    """The last mail to the person, waiting for it if need be."""
+def mail_to(person: Person, outbox: str, *, followed: Container[str] | None = None) -> dict[str, Any]:
+    """The last mail to the person, or the oldest that was not `followed` (their ids); waits for it if need be."""
     for _ in range(SECONDS_FOR_MAIL * 10):
         mails = http().get(outbox, headers={"Accept": "application/json"}).json()
-        theirs = [mail for mail in mails if mail["to"] == person.address]
-        if theirs:
-            return dict(theirs[-1])
+        theirs = [mail for mail in mails if mail["to"] == person.address and mail["links"]]
+        open_ones = theirs[-1:] if followed is None else [mail for mail in theirs if mail["id"] not in followed]
+        if open_ones:
+            return dict(open_ones[0])
         time.sleep(0.1)
-    raise Lost(f"{person.name} got no mail in {SECONDS_FOR_MAIL} s")
+    raise Lost(f"{person.name} got no mail to follow in {SECONDS_FOR_MAIL} s")
 
 
 def _text(element: Any | None) -> str:

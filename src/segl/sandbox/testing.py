@@ -13,7 +13,7 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -22,8 +22,8 @@ from typing import Any, Literal
 
 import httpx
 
-from segl.core.errors import SeglError
-from segl.core.verification import Verdict
+from segl.core.errors import InvalidInput, SeglError
+from segl.core.verification import SignatureReport, Verdict
 from segl.sandbox import people
 from segl.sandbox.starting import start
 from segl.sdk import (
@@ -80,6 +80,8 @@ class SandboxSigner:
     email: str
     number: str
     _sandbox: "Sandbox" = field(repr=False)
+    _followed: set[str] = field(default_factory=set, repr=False, compare=False)
+    """The mails whose link led to a signature or rejection."""
 
     @property
     def by_number(self) -> Signer:
@@ -107,15 +109,15 @@ class SandboxSigner:
         _json(people.http().post(self._sandbox.ready["contact_register"], json={"personer": [person]}))
 
     def sign(self) -> str:
-        """Follow the link in the last mail, read and sign; the heading of the receipt.
+        """Follow the link in the oldest mail that was not yet followed, read and sign; the heading of the receipt.
 
-        Raises `people.Lost` when the pages do not lead there.
+        Raises `people.Lost` when no such mail comes, or the pages do not lead there.
         """
-        return people.sign(self._person, self._mail())
+        return self._follow(people.sign)
 
     def reject(self) -> str:
-        """Follow the link in the last mail, read and reject; the heading of the page that says so."""
-        return people.reject(self._person, self._mail())
+        """Follow that link, read and reject; the heading of the page that says so."""
+        return self._follow(people.reject)
 
     def messages(self) -> Sequence[SentMessage]:
         """What was sent to this person until now, the oldest first."""
@@ -125,8 +127,16 @@ class SandboxSigner:
     def _person(self) -> people.Person:
         return people.Person(self.email, self.number, self.name)
 
-    def _mail(self) -> Mapping[str, Any]:
-        return people.mail_to(self._person, self._sandbox.ready["outbox"])
+    def _follow(self, act: Callable[[people.Person, Mapping[str, Any]], str]) -> str:
+        mail = people.mail_to(self._person, self._sandbox.ready["outbox"], followed=self._followed)
+        heading = act(self._person, mail)
+        self._followed.add(mail["id"])
+        return heading
+
+    @property
+    def date_of_birth(self) -> str:
+        """As signed documents show it; see `_new_identity_number`."""
+        return f"{self.number[:2]}.{int(self.number[2:4]) - 80:02}.19{self.number[4:6]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +170,9 @@ class Sandbox:
         )
         return Organization(made["number"], made["name"], made["sector"], configuration)
 
-    def new_person(self, name: str = "Kari Nordmann") -> SandboxSigner:
-        """Somebody new."""
+    def new_person(self, name: str | None = None) -> SandboxSigner:
+        """Somebody new, with a name that hardly anybody else has unless one is given."""
+        name = name or f"{secrets.choice(_FIRST_NAMES)} {secrets.choice(_LAST_NAMES)}"
         return SandboxSigner(name, f"{secrets.token_hex(6)}@example.com", _new_identity_number(), self)
 
     def messages(self) -> Sequence[SentMessage]:
@@ -170,20 +181,41 @@ class Sandbox:
         names = ("channel", "to", "subject", "text", "links")
         return [SentMessage(*(each[name] for name in names)) for each in found]
 
-    def assert_signed(self, pdf: bytes | str | os.PathLike[str], *, by: Sequence[SandboxSigner]) -> None:
+    def assert_signed(
+        self, pdf: bytes | str | os.PathLike[str], *, by: "SandboxSigner | Sequence[SandboxSigner]"
+    ) -> None:
         """Fail unless the PDF (its path, or content) is sealed, intact, trusted, and signed by these people alone."""
         from segl.core import pades
         from segl.core.certificates import TrustAnchors, load_pem
 
-        content = pdf if isinstance(pdf, bytes) else Path(pdf).read_bytes()
+        name, content = ("The PDF", pdf) if isinstance(pdf, bytes) else (os.fspath(pdf), Path(pdf).read_bytes())
         trust = TrustAnchors(load_pem(Path(self.ready["server"]["trust_anchors"]).read_bytes()))
-        _seal, *signatures = reports = pades.verify(content, trust=trust, documents=None, at=datetime.now(UTC))
-        doubts = [f"{each.signer}: {reason}" for each in reports for reason in each.reasons]
+        try:
+            _seal, *signatures = reports = pades.verify(content, trust=trust, documents=None, at=datetime.now(UTC))
+        except (InvalidInput, ValueError) as error:  # it is none, or has no signature
+            raise AssertionError(f"{name} is not signed: {error}") from None
         if any(each.verdict != Verdict.PASSED for each in reports):
-            raise AssertionError("; ".join(doubts))
-        signers, wanted = sorted(each.signer for each in signatures), sorted(each.name for each in by)
-        if signers != wanted:
-            raise AssertionError(f"signed by {', '.join(signers) or 'nobody'}, not by {', '.join(wanted) or 'nobody'}")
+            doubts = [f"{each.signer}: {reason}" for each in reports for reason in each.reasons]
+            raise AssertionError(f"{name}: {'; '.join(doubts)}")
+        missing, signed = [by] if isinstance(by, SandboxSigner) else [*by], list(signatures)
+        for each in [*missing]:
+            if theirs := next((one for one in signed if _is_of(one, each)), None):
+                signed.remove(theirs)
+                missing.remove(each)
+        if missing or signed:
+            extra = ", ".join(each.signer for each in signed) or "nobody"
+            lacking = ", ".join(each.name for each in missing) or "nobody"
+            raise AssertionError(f"{name} is signed by {extra} too, and lacks the signature of {lacking}.")
+
+
+def _is_of(signature: SignatureReport, person: SandboxSigner) -> bool:
+    """Whether it is this person's, by name and as far as the document tells the identity."""
+    identity = signature.evidence.signer_identity if signature.evidence else ""
+    return signature.signer == person.name and identity in {"", person.number, person.date_of_birth}
+
+
+_FIRST_NAMES = ("Kari", "Ola", "Ingrid", "Nils", "Berit", "Lars", "Solveig", "Jon", "Astrid", "Per", "Ragnhild", "Odd")
+_LAST_NAMES = ("Nordmann", "Hansen", "Berg", "Lie", "Dahl", "Moen", "Solberg", "Haugen", "Eide", "Strand", "Vik", "Aas")
 
 
 def next_change(client: PortalClient) -> JobStatusChange:
