@@ -209,3 +209,19 @@ def appears(path: Path) -> None:
     while not path.exists():
         assert time.monotonic() < deadline, path
         time.sleep(0.02)
+
+
+def test_packages_are_kept_as_the_guide_says(folder: Path) -> None:
+    names: dict[str, Any] = {"QUEUE": "packages"}
+    [piece] = pieces("diagnosis.md")
+    exec(HANDLING_PREAMBLE + piece, names)
+    names["client"].close()
+    with PortalClient(names["seen"]) as client:
+        client.create(names["Job"](names["document"], [names["signer"]]))
+
+    explained = subprocess.run(
+        [sys.executable, "-m", "segl.cli", "explain", "package.zip", "--sector", "public", "--json"],
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(explained.stdout)["passed"]
