@@ -72,7 +72,7 @@ def handling(calls: PortalOperations, sender: Sender | None) -> Loop:
     failures = 0
     while True:
         try:
-            change = yield from _left(calls.get_status_change(sender))
+            change = yield from _leavable(calls.get_status_change(sender))
         except TooEagerPollingError as error:
             pause = max(error.seconds_until_next_poll, _SHORTEST_WAIT)
         except (NoAnswerError, UnexpectedResponseError) as error:
@@ -107,7 +107,7 @@ def _handled(
     return 0, False
 
 
-def _left(operation: Operation[T]) -> Generator[Request | Pause, Any, T]:
+def _leavable(operation: Operation[T]) -> Generator[Request | Pause, Any, T]:
     """The operation's steps, with its waits as such at which the loop may be left."""
     try:
         step = next(operation)
