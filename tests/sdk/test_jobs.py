@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from segl.core.asice import archive, building
 from segl.core.protocol import PortalJobStatus, PortalSignature, PortalStatusChange
@@ -70,10 +68,29 @@ def test_a_document_from_bytes_is_named_after_its_title(title: str, name: str) -
     assert Document(title, "Message", FileType.PDF, b"%PDF-").file_name == name
 
 
-@given(paths=st.lists(st.text(), min_size=1, max_size=3), titles=st.lists(st.text(max_size=3), max_size=3))
-def test_a_package_takes_every_name_that_a_file_gets(paths: list[str], titles: list[str]) -> None:
-    documents = [Document("T", None, FileType.PDF, path) for path in paths]
-    documents += [Document(title, None, FileType.TXT, b"Be kind.") for title in titles]
+ODD = ("", ".", "..", "/", "a/b", "a:b", "a\\b.pdf", "\0", "\ud800", "\u202e", " ", ".pdf", "PDF", "x" * 300, "é" * 200)
+ODD += (
+    "😀" * 99,
+    "META-INF",
+    "manifest.xml",
+    "con",
+    "a.",
+    "a\r\nb",
+    "ſ",
+    "ß",
+    "ss",
+    "İ",
+    "%41",
+    "a.PDF",
+    "A.pdf",
+    "a_2.pdf",
+)
+
+
+@pytest.mark.parametrize("times", [1, 2, 11])
+def test_a_package_takes_every_name_that_a_file_gets(times: int) -> None:
+    documents = [Document("T", None, FileType.PDF, path) for path in ODD] * times
+    documents += [Document(title, None, FileType.TXT, b"Be kind.") for title in ODD] * times
     names = Job(documents, [], title="All").file_names
 
     archive.check_names([*names, building.MANIFEST, building.SIGNATURES])
