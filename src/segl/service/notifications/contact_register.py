@@ -49,15 +49,15 @@ class HttpContactRegister:
     def look_up(self, personal_identification_number: str) -> ContactDetails:
         token = self._maskinporten.token()
         asked = {"personidentifikatorer": [personal_identification_number]}
+        headers = {"Authorization": f"Bearer {token}"}
         try:
-            answer = remote.post(
-                self._http, self._url, whom=_WHOM, json=asked, headers={"Authorization": f"Bearer {token}"}
-            )
+            with remote.posted(self._http, self._url, whom=_WHOM, json=asked, headers=headers) as answer:
+                told = remote.read_json(answer, whom=_WHOM)
         except RemoteError as error:
             if error.status == HTTPStatus.UNAUTHORIZED:
                 self._maskinporten.forget(token)
             raise
-        return _details(remote.read_json(answer, whom=_WHOM), personal_identification_number)
+        return _details(told, personal_identification_number)
 
 
 def _details(told: object, asked: str) -> ContactDetails:

@@ -62,8 +62,9 @@ class Maskinporten:
 
     def _fetch(self, now: datetime) -> tuple[str, timedelta]:
         sent = {"grant_type": _GRANT_TYPE, "assertion": self._grant(now)}
-        answer = remote.post(self._http, self._token_endpoint, whom=_WHOM, data=sent)
-        match remote.read_json(answer, whom=_WHOM):
+        with remote.posted(self._http, self._token_endpoint, whom=_WHOM, data=sent) as answer:
+            told = remote.read_json(answer, whom=_WHOM)
+        match told:
             case {"access_token": str(token), "expires_in": int(seconds)}:
                 return token, timedelta(seconds=seconds)
         raise RemoteError(f"{_WHOM} answered without access_token and expires_in.")
