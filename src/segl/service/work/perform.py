@@ -23,7 +23,7 @@ WORK: Mapping[type[Due], Callable[[Any], None]] = {
     Signing: sign,
     Sealing: seal,
     Notification: notify,
-    Lookup: look_up,  # last: everything else goes before waiting for a register that may be down
+    Lookup: look_up,
 }
 
 
