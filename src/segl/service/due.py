@@ -31,6 +31,7 @@ from segl.service.store.transactions import write
 
 LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 12
+SPARE_ATTEMPTS = 3
 FIRST_DELAY = timedelta(seconds=2)
 LONGEST_DELAY = timedelta(hours=1)
 CHANNEL = "segl_due"
@@ -164,10 +165,12 @@ def retry(row: Due, error: str) -> None:
 def postpone(row: Due, error: str) -> None:
     """Give a claimed row back because somebody else is away: as `retry`, but it is tried until they are back.
 
+    However long that took, some attempts are left before failures of other kinds park it.
+
     Raises:
         LeaseLostError: The row is no longer ours.
     """
-    _give_back(row, error, attempts=min(row.attempts, MAX_ATTEMPTS - 1))
+    _give_back(row, error, attempts=min(row.attempts, MAX_ATTEMPTS - SPARE_ATTEMPTS))
 
 
 def _give_back(row: Due, error: str, **values: Any) -> None:

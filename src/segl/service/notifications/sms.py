@@ -27,7 +27,7 @@ class SmsGateway(Protocol):
         """Hand one message to the gateway; `to` is a mobile number as the sender wrote it.
 
         Raises:
-            OSError: The gateway did not take it.
+            OSError: The gateway did not take it: it is tried again for as long as the job waits for the signer.
         """
         ...
 
