@@ -240,6 +240,20 @@ def test_a_row_is_parked_after_the_last_try_and_stays_so() -> None:
     assert claim(Notification) == []
 
 
+def test_parked_rows_are_tried_anew_once_they_are_released(woken: list[str]) -> None:
+    one, other = due_rows(2)
+    for _ in range(due.MAX_ATTEMPTS):
+        for claimed in claim(Notification, limit=2):
+            retry(claimed, "It never works.")
+        clock.move(due.LONGEST_DELAY)
+    waiting = due_rows(1)
+    Notification.objects.filter(pk=other).update(due_at=None)  # The job has ended.
+    assert [each.pk for each in due.parked(Notification)] == [one]
+    due.release_parked(Notification)
+    assert (list(due.parked(Notification)), woken) == ([], ["woken"])
+    assert sorted((each.pk, each.attempts) for each in claim(Notification, limit=9)) == [(one, 1), (*waiting, 1)]
+
+
 def test_a_row_that_waits_for_somebody_else_is_never_parked_and_comes_back_ever_later() -> None:
     made = due_rows(1)[0]
     for attempt in range(1, 3 * due.MAX_ATTEMPTS):

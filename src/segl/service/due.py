@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import Error, connection, transaction
-from django.db.models import F, Model
+from django.db.models import F, Model, QuerySet
 
 from segl.core.errors import SeglError
 from segl.service import clock
@@ -182,6 +182,18 @@ def delay(attempts: int) -> timedelta:
     """How long to wait after the `attempts`-th failure: doubled each time, with jitter so that failures spread out."""
     longest = min(FIRST_DELAY * (1 << min(attempts - 1, MAX_ATTEMPTS)), LONGEST_DELAY)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+
+
+def parked(model: type[Row]) -> QuerySet[Row]:
+    """The rows that are parked before what they ask for was done, the one parked first coming first."""
+    return model._default_manager.exclude(parked_at=None).exclude(due_at=None).order_by("parked_at", "pk")
+
+
+def release_parked(model: type[Due]) -> None:
+    """Have the parked rows tried again at once, as often as new ones."""
+    with write():
+        parked(model).update(parked_at=None, attempts=0, due_at=clock.now())
+        wake_on_commit()
 
 
 def release_all(model: type[Due]) -> None:
