@@ -1,4 +1,4 @@
-"""The commands of those who run the service: `segl serve`, `segl migrate` and `segl organization`."""
+"""The commands of those who run the service: `segl serve`, `segl migrate`, `segl parked` and `segl organization`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from segl.core.sector import Sector
-from segl.terminal import print_json
+from segl.terminal import print_json, safe
 
 if TYPE_CHECKING:
     from segl.service.jobs.organizations import RegisteredOrganization
@@ -50,8 +50,8 @@ def _refusals_told() -> Iterator[None]:
 
 
 @contextmanager
-def _register(configuration: Path) -> Iterator[None]:
-    """The register of organizations can be used in the block."""
+def _database(configuration: Path) -> Iterator[None]:
+    """The database can be used in the block."""
     with _refusals_told():
         from segl.service.config import checking, wiring
 
@@ -97,6 +97,28 @@ def migrate(config: Configuration = DEFAULT_CONFIGURATION) -> None:
     typer.echo("The database is up to date.")
 
 
+@app.command()
+def parked(
+    release: Annotated[bool, typer.Option("--release", help="Have all of it tried again.")] = False,
+    config: Configuration = DEFAULT_CONFIGURATION,
+) -> None:
+    """List the work that is tried no more since it failed too often, each with its last failure."""
+    with _database(config):
+        from segl.service import due
+        from segl.service.work.perform import WORK
+
+        for model in WORK:
+            row: Any
+            for row in due.parked(model):
+                job = row.job_id if hasattr(row, "job_id") else row.signer.job_id
+                since = f"{row.parked_at:%Y-%m-%d %H:%M %Z}"
+                typer.echo(f"{model._meta.db_table} {row.pk} of job {job}, since {since}: {safe(row.last_error)}")
+            if release:
+                due.release_parked(model)
+    if release:
+        typer.echo("Nothing is parked any more.")
+
+
 @organization.command()
 def add(
     number: Number,
@@ -105,7 +127,7 @@ def add(
     config: Configuration = DEFAULT_CONFIGURATION,
 ) -> None:
     """Let an organization use the API."""
-    with _register(config):
+    with _database(config):
         from segl.service.jobs.organizations import add_organization
 
         add_organization(number=number, name=name, sector=sector)
@@ -115,7 +137,7 @@ def add(
 @organization.command(name="list")
 def list_all(as_json: AsJson = False, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """List the organizations."""
-    with _register(config):
+    with _database(config):
         from segl.service.jobs.organizations import organizations
 
         found = organizations()
@@ -129,7 +151,7 @@ def list_all(as_json: AsJson = False, config: Configuration = DEFAULT_CONFIGURAT
 @organization.command()
 def show(number: Number, as_json: AsJson = False, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """Show what is known of an organization."""
-    with _register(config):
+    with _database(config):
         from segl.service.jobs.organizations import organization as registered
 
         found = registered(number)
@@ -144,7 +166,7 @@ def show(number: Number, as_json: AsJson = False, config: Configuration = DEFAUL
 @organization.command()
 def rename(number: Number, name: Name, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """Give an organization another name."""
-    with _register(config):
+    with _database(config):
         from segl.service.jobs.organizations import rename_organization
 
         rename_organization(number=number, name=name)
@@ -154,7 +176,7 @@ def rename(number: Number, name: Name, config: Configuration = DEFAULT_CONFIGURA
 @organization.command()
 def block(number: Number, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """Let an organization in no more, neither itself nor a broker for it; its jobs go on."""
-    with _register(config):
+    with _database(config):
         from segl.service.jobs.organizations import block_organization
 
         block_organization(number=number)
@@ -164,7 +186,7 @@ def block(number: Number, config: Configuration = DEFAULT_CONFIGURATION) -> None
 @organization.command()
 def unblock(number: Number, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """Let a blocked organization in again."""
-    with _register(config):
+    with _database(config):
         from segl.service.jobs.organizations import unblock_organization
 
         unblock_organization(number=number)
@@ -174,7 +196,7 @@ def unblock(number: Number, config: Configuration = DEFAULT_CONFIGURATION) -> No
 @organization.command(name="authorize-broker")
 def authorize(broker: Broker, sender: Sender, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """Let a broker act for a sender."""
-    with _register(config):
+    with _database(config):
         from segl.service.jobs.organizations import authorize_broker
 
         authorize_broker(sender=sender, broker=broker)
@@ -184,7 +206,7 @@ def authorize(broker: Broker, sender: Sender, config: Configuration = DEFAULT_CO
 @organization.command(name="revoke-broker")
 def revoke(broker: Broker, sender: Sender, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """Let a broker act for a sender no more."""
-    with _register(config):
+    with _database(config):
         from segl.service.jobs.organizations import revoke_broker
 
         revoke_broker(sender=sender, broker=broker)

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from builders import NOW, due_rows, in_threads
 from segl.service import clock, due
-from segl.service.due import LeaseLostError, claim, extend, finish, postpone, retry
-from segl.service.store.models import Notification
+from segl.service.due import LeaseLostError, claim, extend, finish, postpone, release_all, retry
+from segl.service.store.models import Due, Notification
 from segl.service.store.transactions import write
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -240,19 +240,46 @@ def test_a_row_is_parked_after_the_last_try_and_stays_so() -> None:
     assert claim(Notification) == []
 
 
+def test_parked_rows_are_tried_anew_once_they_are_released(woken: list[str]) -> None:
+    one, other = due_rows(2)
+    for _ in range(due.MAX_ATTEMPTS):
+        for claimed in claim(Notification, limit=2):
+            retry(claimed, "It never works.")
+        clock.move(due.LONGEST_DELAY)
+    waiting = due_rows(1)
+    Notification.objects.filter(pk=other).update(due_at=None)  # The job has ended.
+    assert [each.pk for each in due.parked(Notification)] == [one]
+    due.release_parked(Notification)
+    assert (list(due.parked(Notification)), woken) == ([], ["woken"])
+    assert sorted((each.pk, each.attempts) for each in claim(Notification, limit=9)) == [(one, 1), (*waiting, 1)]
+
+
 def test_a_row_that_waits_for_somebody_else_is_never_parked_and_comes_back_ever_later() -> None:
     made = due_rows(1)[0]
     for attempt in range(1, 3 * due.MAX_ATTEMPTS):
         before = clock.now()
         claimed = claim(Notification)[0]
-        assert claimed.attempts == min(attempt, due.MAX_ATTEMPTS)
+        assert claimed.attempts == min(attempt, due.MAX_ATTEMPTS - due.SPARE_ATTEMPTS + 1)
         postpone(claimed, "The register is away.")
         waiting = row(made)
         assert (waiting.parked_at, waiting.last_error) == (None, "The register is away.")
         assert waiting.due_at is not None
-        shortest = min(due.FIRST_DELAY * 2 ** (attempt - 1), due.LONGEST_DELAY) / 2
+        shortest = due.FIRST_DELAY * 2 ** (claimed.attempts - 1) / 2
         assert before + shortest <= waiting.due_at <= clock.now() + due.LONGEST_DELAY
         clock.move(due.LONGEST_DELAY)
+
+
+@pytest.mark.parametrize("fails", [lambda row: retry(row, "Once."), lambda row: release_all(Notification)])
+def test_a_failure_of_another_kind_after_a_long_wait_does_not_park_a_row(fails: Callable[[Due], None]) -> None:
+    made = due_rows(1)[0]
+    for _ in range(2 * due.MAX_ATTEMPTS):
+        postpone(claim(Notification)[0], "The register is away.")
+        clock.move(due.LONGEST_DELAY)
+    for _ in range(due.SPARE_ATTEMPTS - 1):
+        fails(claim(Notification)[0])
+        clock.move(due.LONGEST_DELAY)
+    assert row(made).parked_at is None
+    assert claim(Notification)[0].attempts <= due.MAX_ATTEMPTS
 
 
 def test_a_row_that_succeeds_starts_to_count_anew() -> None:

@@ -13,9 +13,10 @@ from builders import NOW, due_rows
 from segl.service import clock, due
 from segl.service import worker as room
 from segl.service.due import finish
-from segl.service.store.models import Due, Notification, Sealing, Signing
+from segl.service.store.models import Channel, Due, Lookup, Notification, Sealing, Signer, Signing
 from segl.service.store.transactions import write
 from segl.service.work import perform as perform_room
+from segl.service.work.perform import WORK
 from segl.service.worker import Worker
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -70,7 +71,7 @@ def running(monkeypatch: pytest.MonkeyPatch, woken: list[str]) -> Iterator[Runni
     running = Running()
     # Its threads close their connections after each piece, since they end without another word.
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
-    monkeypatch.setattr(perform_room, "WORK", dict.fromkeys((Signing, Sealing, Notification), running.do))
+    monkeypatch.setattr(perform_room, "WORK", dict.fromkeys((Signing, Sealing, Notification, Lookup), running.do))
     yield running
     if running.is_alive:
         running.stop()
@@ -124,7 +125,7 @@ def test_a_call_while_it_looks_is_not_lost(
 
     def claim_and_then(model: type[Due], **options: int) -> list[Due]:
         rows = real(model, **options)
-        if model is Notification:
+        if model is Lookup:  # the last
             looked.append(model)
             if len(looked) == 2:
                 with psycopg.connect(database_url, autocommit=True) as other:
@@ -201,6 +202,36 @@ def test_a_slow_piece_of_work_does_not_hold_up_the_others(running: Running) -> N
     eventually(lambda: sorted(running.done) == made[1:])
     released.set()
     eventually(lambda: sorted(running.done) == made)
+
+
+def test_lookups_and_text_messages_that_take_long_hold_up_nothing_else(running: Running) -> None:
+    """Gateway and register are waited for by one thread each."""
+    texts, mails = due_rows(3), [due_rows(1)[0] for _ in range(3)]
+    signers = Signer.objects.filter(notifications__in=mails)
+    with write():
+        Notification.objects.filter(pk__in=texts).update(channel=Channel.SMS)
+        Lookup.objects.bulk_create(Lookup(signer=each, sms=False, due_at=NOW) for each in signers)
+    released = threading.Event()
+    waiting: list[str] = []
+
+    def work(row: Due) -> None:
+        if isinstance(row, Lookup) or (isinstance(row, Notification) and row.channel == Channel.SMS):
+            waiting.append(row._meta.db_table)
+            assert released.wait(LONG)
+        finish(row)
+
+    running.work = work
+    running.start()
+    eventually(lambda: sorted(running.done) == mails)
+    assert sorted(waiting) == ["lookup", "notification"]
+    released.set()
+    eventually(lambda: len(running.done) == 9)
+
+
+def test_there_is_a_lane_for_all_that_falls_due() -> None:
+    assert {model for lane in room.LANES for model, _ in lane.kinds} == {*WORK}
+    told = [only["channel"] for lane in room.LANES for model, only in lane.kinds if model is Notification]
+    assert sorted(told) == sorted(Channel)
 
 
 def test_a_failure_is_tried_again(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:

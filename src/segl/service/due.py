@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import Error, connection, transaction
-from django.db.models import F, Model
+from django.db.models import F, Model, QuerySet
 
 from segl.core.errors import SeglError
 from segl.service import clock
@@ -31,6 +31,7 @@ from segl.service.store.transactions import write
 
 LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 12
+SPARE_ATTEMPTS = 3
 FIRST_DELAY = timedelta(seconds=2)
 LONGEST_DELAY = timedelta(hours=1)
 CHANNEL = "segl_due"
@@ -164,10 +165,12 @@ def retry(row: Due, error: str) -> None:
 def postpone(row: Due, error: str) -> None:
     """Give a claimed row back because somebody else is away: as `retry`, but it is tried until they are back.
 
+    However long that took, some attempts are left before failures of other kinds park it.
+
     Raises:
         LeaseLostError: The row is no longer ours.
     """
-    _give_back(row, error, attempts=min(row.attempts, MAX_ATTEMPTS - 1))
+    _give_back(row, error, attempts=min(row.attempts, MAX_ATTEMPTS - SPARE_ATTEMPTS))
 
 
 def _give_back(row: Due, error: str, **values: Any) -> None:
@@ -179,6 +182,18 @@ def delay(attempts: int) -> timedelta:
     """How long to wait after the `attempts`-th failure: doubled each time, with jitter so that failures spread out."""
     longest = min(FIRST_DELAY * (1 << min(attempts - 1, MAX_ATTEMPTS)), LONGEST_DELAY)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+
+
+def parked(model: type[Row]) -> QuerySet[Row]:
+    """The rows that are parked before what they ask for was done, the one parked first coming first."""
+    return model._default_manager.exclude(parked_at=None).exclude(due_at=None).order_by("parked_at", "pk")
+
+
+def release_parked(model: type[Due]) -> None:
+    """Have the parked rows tried again at once, as often as new ones."""
+    with write():
+        parked(model).update(parked_at=None, attempts=0, due_at=clock.now())
+        wake_on_commit()
 
 
 def release_all(model: type[Due]) -> None:

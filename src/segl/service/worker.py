@@ -4,9 +4,11 @@ import logging
 import os
 import select
 import threading
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -16,14 +18,30 @@ from django.db import DatabaseError, close_old_connections, connection
 from segl.service import clock, due
 from segl.service.jobs import throttling
 from segl.service.store import documents
-from segl.service.store.models import Due
-from segl.service.work.perform import WORK, perform
+from segl.service.store.models import Channel, Due, Lookup, Notification, Sealing, Signing
+from segl.service.work.perform import perform
 
 logger = logging.getLogger(__name__)
 
 PARALLEL = 2
 LONGEST_SLEEP = timedelta(seconds=2)
 SWEEP_EVERY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """Work that threads of its own do, at most `parallel` at once; `kinds`: models and what their columns must have."""
+
+    parallel: int
+    kinds: Sequence[tuple[type[Due], Mapping[str, Any]]]
+
+
+# What waits for a gateway or a register, which may be down, holds up nothing but its like.
+LANES = (
+    Lane(PARALLEL, [(Signing, {}), (Sealing, {}), (Notification, {"channel": Channel.EMAIL})]),
+    Lane(1, [(Notification, {"channel": Channel.SMS})]),
+    Lane(1, [(Lookup, {})]),
+)
 
 
 class Bell:
@@ -53,10 +71,9 @@ class Bell:
 class Worker:
     """Claims due rows of every kind and does them, a few at a time."""
 
-    def __init__(self, *, parallel: int = PARALLEL) -> None:
+    def __init__(self) -> None:
         self._bell = Bell()
         self._stopping = threading.Event()
-        self._parallel = parallel
         self._swept_at = clock.wall() - SWEEP_EVERY
         self._heard: Any = None  # the connection whose calls ring the bell
 
@@ -72,29 +89,34 @@ class Worker:
     def run(self) -> None:
         """Work until `stop`."""
         due.on_wake(self.wake)
-        with ThreadPoolExecutor(self._parallel, thread_name_prefix="work") as pool:
-            running: set[Future[None]] = set()
+        with ThreadPoolExecutor(sum(lane.parallel for lane in LANES), thread_name_prefix="work") as pool:
+            running: dict[Future[None], Lane] = {}
             while not self._stopping.is_set():
-                self._bell.silence()
-                rows = self._claimed(self._parallel - len(running))
-                running |= {pool.submit(self._work, row) for row in rows}
-                if len(running) >= self._parallel:
-                    _, running = wait(running, return_when=FIRST_COMPLETED)
-                elif not rows:
+                self._bell.silence()  # before looking who is done, since that rings
+                running = {each: lane for each, lane in running.items() if not each.done()}
+                claimed = self._claimed(Counter(running.values()))
+                for row, lane in claimed:
+                    future = pool.submit(self._work, row)
+                    future.add_done_callback(lambda _: self._bell.ring())
+                    running[future] = lane
+                if not claimed:
                     self._sweep()
                     self._sleep()
-                running = {each for each in running if not each.done()}
 
-    def _claimed(self, free: int) -> Sequence[Due]:
-        rows: list[Due] = []
+    def _claimed(self, running: Counter[Lane]) -> Sequence[tuple[Due, Lane]]:
+        claimed: list[tuple[Due, Lane]] = []
         try:
-            for model in WORK:
-                if free > len(rows):
-                    rows += due.claim(model, limit=free - len(rows))
+            for lane in LANES:
+                free = lane.parallel - running[lane]
+                for model, only in lane.kinds:
+                    if free:
+                        rows = due.claim(model, limit=free, **only)
+                        claimed += [(row, lane) for row in rows]
+                        free -= len(rows)
         except DatabaseError as error:
             logger.warning("Nothing could be claimed: %s", type(error).__name__)
             close_old_connections()
-        return rows
+        return claimed
 
     def _work(self, row: Due) -> None:
         try:
@@ -105,7 +127,6 @@ class Worker:
             )
         finally:
             close_old_connections()
-            self._bell.ring()
 
     def _sweep(self) -> None:
         if clock.wall() - self._swept_at >= SWEEP_EVERY:

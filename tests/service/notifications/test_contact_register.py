@@ -1,5 +1,6 @@
 """The contact register's client: over HTTP against the sandbox's, which checks what it is given."""
 
+import json
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -139,8 +140,14 @@ def test_neither_an_url_nor_a_log_has_the_identity_number(
 class _Tokens:
     """Stands for the token server."""
 
+    def __init__(self) -> None:
+        self.forgotten: list[str] = []
+
     def token(self) -> str:
         return "token"
+
+    def forget(self, token: str) -> None:
+        self.forgotten.append(token)
 
 
 def answering(answer: httpx.Response | Callable[[httpx.Request], httpx.Response]) -> HttpContactRegister:
@@ -185,6 +192,74 @@ def test_what_cannot_be_understood_counts_as_no_answer(answer: httpx.Response) -
     with pytest.raises(RemoteError, match=r"^The contact register answered with ") as error:
         answering(answer).look_up(KARI)
     assert KARI not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "99\r\n99999999",
+        "9999\x009999",
+        "9" * 100_000,
+        "9" * 32,
+        "12",
+        "tel:99999999",
+        "99999999;ext=1",
+        "٩٩٩٩٩٩٩٩",
+        "\ud800",
+    ],
+    ids=lambda number: ascii(number[:20]),
+)
+def test_what_cannot_be_a_telephone_number_counts_as_none(number: str) -> None:
+    told = FOUND | {"kontaktinformasjon": {"epostadresse": "kari@example.com", "mobiltelefonnummer": number}}
+    answer = httpx.Response(200, content=json.dumps({"personer": [told]}))
+    assert answering(answer).look_up(KARI) == ContactDetails(False, "kari@example.com")
+
+
+@pytest.mark.parametrize(
+    "number", ["99999999", "+4799999999", "+47 99 99 99 99", "0047 (999) 99-999", "+1 202.555.0100"]
+)
+def test_a_telephone_number_is_taken_as_it_is_written(number: str) -> None:
+    told = FOUND | {"kontaktinformasjon": {"mobiltelefonnummer": f" {number} "}}
+    answer = httpx.Response(200, json={"personer": [told]})
+    assert answering(answer).look_up(KARI) == ContactDetails(False, mobile=number)
+
+
+def test_a_token_with_which_no_answer_came_is_used_no_more() -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise httpx.LocalProtocolError("Illegal header value")
+
+    client = answering(fail)
+    with pytest.raises(RemoteError, match="did not answer"):
+        client.look_up(KARI)
+    assert client._maskinporten.forgotten == ["token"]  # type: ignore[attr-defined]  # these are ours
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"access_token": "tøken", "expires_in": 119},
+        {"access_token": "token\nX-Evil: 1", "expires_in": 119},
+        {"access_token": "\ud800", "expires_in": 119},
+        {"access_token": "", "expires_in": 119},
+        {"access_token": "token", "expires_in": 10**21},
+        {"access_token": "token", "expires_in": 24 * 3600 + 1},
+        {"access_token": "token", "expires_in": 0},
+        {"access_token": "token", "expires_in": -5},
+        {"access_token": "token", "expires_in": "119"},
+        {"access_token": "token", "expires_in": float("nan")},
+        {"access_token": "token"},
+    ],
+)
+def test_a_token_that_cannot_be_used_counts_as_no_answer(register: RunningRegister, answer: dict[str, Any]) -> None:
+    """And is not kept: the next one is asked for anew."""
+    maskinporten = register.client()._maskinporten
+    told = iter([answer, {"access_token": "token", "expires_in": 119}])
+    maskinporten._http = httpx.Client(
+        transport=httpx.MockTransport(lambda _: httpx.Response(200, content=json.dumps(next(told))))
+    )
+    with pytest.raises(RemoteError, match=r"^The token server answered without an access_token that can be used"):
+        maskinporten.token()
+    assert maskinporten.token() == "token"
 
 
 def test_a_process_without_a_register_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

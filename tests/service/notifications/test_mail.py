@@ -1,6 +1,8 @@
 """The first message to a signer, through a real mail server."""
 
+import smtplib
 from collections.abc import Iterator
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -10,27 +12,32 @@ from aiosmtpd.controller import Controller
 from django.test import override_settings
 
 from builders import KARI, contact, create, organization, person
-from segl.service import due, notifications
+from segl.core.protocol import Availability
+from segl.service import clock, due, notifications
 from segl.service.jobs.links import enter_code
+from segl.service.notifications import UnavailableError, mail
 from segl.service.store.models import Channel, Notification
 from segl.service.work.perform import perform
 
 
 class Inbox:
-    """Takes every message, or refuses the recipients."""
+    """Takes every message, or answers what it is told to the recipient or the message."""
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
         self.recipients: list[list[str]] = []
-        self.refuses = False
+        self.to_recipient = ""
+        self.to_message = ""
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        if self.refuses:
-            return f"550 No such user: {address}"
+        if self.to_recipient:
+            return f"{self.to_recipient}: {address}"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        if self.to_message:
+            return self.to_message
         self.messages.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]  # of this policy
         self.recipients.append(envelope.rcpt_tos)
         return "250 OK"
@@ -161,6 +168,31 @@ def test_an_address_beyond_ascii_gets_its_mail(inbox: Inbox, address: str) -> No
     assert "signere et dokument" in text_of(message)
 
 
+def fail_long() -> None:
+    """Try to send, in vain, for as many times as nothing that is parked in the end is tried."""
+    for _ in range(due.MAX_ATTEMPTS):
+        assert not perform(due.claim(Notification)[0])
+        clock.move(due.LONGEST_DELAY)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        smtplib.SMTPAuthenticationError(535, b"Wrong password of kari@example.com"),
+        smtplib.SMTPSenderRefused(550, b"Not from you to kari@example.com", "segl@example.com"),
+        smtplib.SMTPServerDisconnected("kari@example.com"),
+        TimeoutError("kari@example.com"),
+    ],
+)
+def test_what_is_no_fault_of_the_message_may_be_over_later(error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(mail.EmailMessage, "send", fail)
+    with pytest.raises(UnavailableError, match=f"^{type(error).__name__}$"):
+        send()
+
+
 @pytest.mark.usefixtures("store")
 class TestFromJobToInbox:
     def test_the_link_and_code_that_arrive_let_the_signer_in(self, inbox: Inbox) -> None:
@@ -181,12 +213,43 @@ class TestFromJobToInbox:
         assert "Et brev" in text_of(inbox.messages[0])
 
     def test_a_refused_recipient_is_tried_again(self, inbox: Inbox) -> None:
-        inbox.refuses = True
+        inbox.to_recipient = "550 No such user"
         create(contact("ukjent@example.com"))
         assert not perform(due.claim(Notification)[0])
         row = Notification.objects.get()
         assert (row.last_error, row.sent_at) == ("SMTPRecipientsRefused", None)
         assert row.due_at is not None
+
+    @pytest.mark.parametrize(
+        ("to_recipient", "to_message", "error", "parked"),
+        [
+            ("550 No such user", "", "SMTPRecipientsRefused", True),
+            ("450 Greylisted", "", "SMTPRecipientsRefused", False),
+            ("421 Shutting down", "", "SMTPRecipientsRefused", False),
+            ("", "554 Looks like spam", "SMTPDataError", True),
+            ("", "452 Disk full", "SMTPDataError", False),
+        ],
+    )
+    def test_only_what_is_refused_for_good_is_given_up(
+        self, inbox: Inbox, to_recipient: str, to_message: str, error: str, parked: bool
+    ) -> None:
+        inbox.to_recipient, inbox.to_message = to_recipient, to_message
+        create(contact("kari@example.com"))
+        fail_long()
+        row = Notification.objects.get()
+        assert (row.last_error, row.parked_at is not None) == (error, parked)
+        inbox.to_recipient = inbox.to_message = ""
+        assert [perform(each) for each in due.claim(Notification)] == [True] * (not parked)
+        assert len(inbox.messages) == (not parked)
+
+    def test_a_message_that_was_late_for_too_long_is_not_sent(self, inbox: Inbox) -> None:
+        inbox.to_recipient = "450 Later"
+        create(contact("kari@example.com"), availability=Availability(available_seconds=3600))
+        assert not perform(due.claim(Notification)[0])
+        inbox.to_recipient = ""
+        clock.move(timedelta(seconds=3600))
+        assert perform(due.claim(Notification)[0])
+        assert (inbox.messages, due.claim(Notification)) == ([], [])
 
     def test_an_address_that_the_mail_server_cannot_reach_is_told_of(
         self, ascii_inbox: Inbox, caplog: pytest.LogCaptureFixture
@@ -198,13 +261,14 @@ class TestFromJobToInbox:
         assert row.last_error in caplog.text
         assert (row.sent_at, ascii_inbox.messages) == (None, [])
 
-    def test_a_mail_server_that_is_away_is_tried_again(self) -> None:
+    def test_a_mail_server_that_is_away_is_tried_until_it_is_back(self) -> None:
         with override_settings(
             EMAIL_BACKEND="segl.service.notifications.smtp.EmailBackend", EMAIL_HOST="127.0.0.1", EMAIL_PORT=1
         ):
             create(contact())
-            assert not perform(due.claim(Notification)[0])
-        assert Notification.objects.get().last_error == "ConnectionRefusedError"
+            fail_long()
+        row = Notification.objects.get()
+        assert (row.last_error, row.parked_at) == ("ConnectionRefusedError", None)
 
     def test_two_signers_get_a_message_each(self, inbox: Inbox) -> None:
         create(contact("a@example.com"), contact("b@example.com"), sender=organization())

@@ -160,6 +160,23 @@ def test_a_message_that_the_gateway_does_not_take_is_sent_again(
     assert Notification.objects.get().sent_at is not None
 
 
+@pytest.mark.parametrize(
+    ("status", "parked"),
+    [(400, True), (422, True), (401, False), (403, False), (404, False), (429, False), (500, False)],
+)
+def test_only_a_message_that_the_gateway_refuses_for_good_is_given_up(
+    gateway: Gateway, status: int, parked: bool
+) -> None:
+    gateway.status = status
+    create(AskedSigner(ContactInformation(sms=SmsNumber(NUMBER))))
+    for _ in range(due.MAX_ATTEMPTS):
+        assert not perform(due.claim(Notification)[0])
+        clock.move(due.LONGEST_DELAY)
+    assert (Notification.objects.get().parked_at is not None) == parked
+    gateway.status = 202
+    assert [perform(each) for each in due.claim(Notification)] == [True] * (not parked)
+
+
 def test_a_gateway_that_is_away_raises_an_oserror_that_says_so(gateway: Gateway) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         away = f"http://127.0.0.1:{free.getsockname()[1]}"

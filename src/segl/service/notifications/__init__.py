@@ -1,7 +1,18 @@
 """Reaching people: e-mail by Django's mail back end, text messages by a gateway, and the contact register."""
 
+from http import HTTPStatus
+from smtplib import SMTPDataError, SMTPRecipientsRefused
+
+from segl.core.errors import SeglError
 from segl.service.notifications import mail, sms
+from segl.service.notifications.remote import RemoteError
 from segl.service.store.models import Channel
+
+_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+
+
+class UnavailableError(SeglError):
+    """The mail server or SMS gateway takes no messages for now, or not this one yet: try until it does."""
 
 
 def send_first_notification(
@@ -10,9 +21,28 @@ def send_first_notification(
     """Send one message; `code` is given with a unique link, absent for those who log in with an eID.
 
     Raises:
-        OSError, smtplib.SMTPException: The mail server or the SMS gateway did not take the message.
+        UnavailableError: The mail server or the SMS gateway did not take the message, but may do so later.
+        OSError, smtplib.SMTPException, NotDeliverableError: It refuses this very message.
     """
     by = {Channel.EMAIL: mail, Channel.SMS: sms}[channel]
-    by.send_first_notification(
-        to=to, sender_name=sender_name, nonsensitive_title=nonsensitive_title, link=link, code=code
-    )
+    try:
+        by.send_first_notification(
+            to=to, sender_name=sender_name, nonsensitive_title=nonsensitive_title, link=link, code=code
+        )
+    except OSError as error:  # as all of smtplib's are
+        if _is_refused(error):
+            raise
+        # The text of errors that are not ours may hold the address.
+        raise UnavailableError(str(error) if isinstance(error, SeglError) else type(error).__name__) from None
+
+
+def _is_refused(error: OSError) -> bool:
+    """Whether it is for good and because of this message; wrong credentials or a wrong URL are put right some time."""
+    match error:
+        case SMTPRecipientsRefused():
+            return any(code >= 500 for code, _ in error.recipients.values())
+        case SMTPDataError():
+            return error.smtp_code >= 500
+        case RemoteError():
+            return error.status in _REFUSED
+    return False

@@ -1,5 +1,6 @@
 """The common contact and reservation register (KRR): how a person may be told of something (`integrations.md`)."""
 
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
@@ -11,6 +12,7 @@ from segl.service.notifications.maskinporten import Maskinporten
 from segl.service.notifications.remote import RemoteError
 
 _WHOM = "The contact register"
+_TELEPHONE_NUMBER = re.compile(r"\+?[0-9 ().-]{3,30}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,8 @@ class ContactDetails:
     """What the register says of a person.
 
     One who `is_reserved` wants nothing digital from public bodies. `email` and `mobile` are as they stand there; they
-    are empty where there are none, and when the person is not registered (any more) or is not to be notified.
+    are empty where there are none, and when the person is not registered (any more) or is not to be notified. `mobile`
+    is so too when it cannot be a telephone number.
     """
 
     is_reserved: bool
@@ -49,15 +52,15 @@ class HttpContactRegister:
     def look_up(self, personal_identification_number: str) -> ContactDetails:
         token = self._maskinporten.token()
         asked = {"personidentifikatorer": [personal_identification_number]}
+        headers = {"Authorization": f"Bearer {token}"}
         try:
-            answer = remote.post(
-                self._http, self._url, whom=_WHOM, json=asked, headers={"Authorization": f"Bearer {token}"}
-            )
+            with remote.posted(self._http, self._url, whom=_WHOM, json=asked, headers=headers) as answer:
+                told = remote.read_json(answer, whom=_WHOM)
         except RemoteError as error:
-            if error.status == HTTPStatus.UNAUTHORIZED:
+            if error.status in {HTTPStatus.UNAUTHORIZED, None}:  # without an answer, nobody knows what is wrong
                 self._maskinporten.forget(token)
             raise
-        return _details(remote.read_json(answer, whom=_WHOM), personal_identification_number)
+        return _details(told, personal_identification_number)
 
 
 def _details(told: object, asked: str) -> ContactDetails:
@@ -71,8 +74,9 @@ def _details(told: object, asked: str) -> ContactDetails:
             # Whoever may not ask for the varslingsstatus is not told it.
             if status != "AKTIV" or more.get("varslingsstatus") == "KAN_IKKE_VARSLES" or not isinstance(contact, dict):
                 contact = {}
+            mobile = _text(contact, "mobiltelefonnummer")
             return ContactDetails(
-                reserved == "JA", _text(contact, "epostadresse"), _text(contact, "mobiltelefonnummer")
+                reserved == "JA", _text(contact, "epostadresse"), mobile if _TELEPHONE_NUMBER.fullmatch(mobile) else ""
             )
     raise RemoteError(f"{_WHOM} answered with something else than reservasjon and status of the person asked about.")
 

@@ -1,6 +1,7 @@
 """Access tokens of Maskinporten, which the contact register asks for: RFC 7523, section 2.1."""
 
 import json
+import re
 import secrets
 from base64 import b64encode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from segl.service.notifications.remote import RemoteError
 _WHOM = "The token server"
 _GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _GRANT_SECONDS = 100  # Maskinporten takes at most 120.
+_MOST_SECONDS = 24 * 3600
+_SENDABLE = re.compile("[!-~]+")  # in a header
 _RENEWED_BEFORE = timedelta(seconds=10)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -55,18 +58,21 @@ class Maskinporten:
             return self._token
 
     def forget(self, token: str) -> None:
-        """A token was refused: the next one is a new one."""
+        """A token was refused, or led to no answer: the next one is a new one."""
         with self._lock:
             if token == self._token:
                 self._renewed_at = _LONG_AGO
 
     def _fetch(self, now: datetime) -> tuple[str, timedelta]:
         sent = {"grant_type": _GRANT_TYPE, "assertion": self._grant(now)}
-        answer = remote.post(self._http, self._token_endpoint, whom=_WHOM, data=sent)
-        match remote.read_json(answer, whom=_WHOM):
-            case {"access_token": str(token), "expires_in": int(seconds)}:
+        with remote.posted(self._http, self._token_endpoint, whom=_WHOM, data=sent) as answer:
+            told = remote.read_json(answer, whom=_WHOM)
+        match told:
+            case {"access_token": str(token), "expires_in": int(seconds)} if (
+                _SENDABLE.fullmatch(token) and 0 < seconds <= _MOST_SECONDS
+            ):
                 return token, timedelta(seconds=seconds)
-        raise RemoteError(f"{_WHOM} answered without access_token and expires_in.")
+        raise RemoteError(f"{_WHOM} answered without an access_token that can be used and its expires_in.")
 
     def _grant(self, now: datetime) -> str:
         """A JWT (RFC 7519) that the organization signs; no two are the same."""

@@ -27,7 +27,7 @@ class SmsGateway(Protocol):
         """Hand one message to the gateway; `to` is a mobile number as the sender wrote it.
 
         Raises:
-            OSError: The gateway did not take it.
+            OSError: The gateway did not take it: it is tried again for as long as the job waits for the signer.
         """
         ...
 
@@ -42,7 +42,8 @@ class HttpSmsGateway:
         told = settings.SEGL_SMS
         message = {"to": to, "text": text, "from": told.sender}
         headers = {"Authorization": f"Bearer {told.token}"} if told.token else {}
-        remote.post(_http(), told.url, whom="The SMS gateway", json=message, headers=headers)
+        with remote.posted(_http(), told.url, whom="The SMS gateway", json=message, headers=headers):
+            pass
 
 
 @lru_cache(maxsize=1)

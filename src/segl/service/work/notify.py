@@ -14,7 +14,8 @@ def notify(row: Notification) -> None:
 
     Raises:
         LeaseLostError: Another worker has taken over.
-        OSError, smtplib.SMTPException: The mail server or SMS gateway did not take the message.
+        UnavailableError: The mail server or SMS gateway did not take the message, but may do so later.
+        OSError, smtplib.SMTPException, NotDeliverableError: It refuses this very message.
     """
     letter = jobs.begin_notification(row)
     if letter is None:

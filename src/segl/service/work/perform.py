@@ -10,6 +10,7 @@ from segl.service import due
 from segl.service.due import LeaseLostError
 from segl.service.jobs import signing
 from segl.service.jobs.identity import Identity
+from segl.service.notifications import UnavailableError
 from segl.service.store.models import Due, Lookup, Notification, Sealing, Signing
 from segl.service.store.transactions import write
 from segl.service.work.look_up import look_up
@@ -23,7 +24,7 @@ WORK: Mapping[type[Due], Callable[[Any], None]] = {
     Signing: sign,
     Sealing: seal,
     Notification: notify,
-    Lookup: look_up,  # last: everything else goes before waiting for a register that may be down
+    Lookup: look_up,
 }
 
 
@@ -38,7 +39,7 @@ def perform(row: Due) -> bool:
     except LeaseLostError as error:
         logger.warning("%s", error)
         return False
-    except Exception as error:  # whatever went wrong, it is tried again and in the end parked where operators see it
+    except Exception as error:  # whatever went wrong, it is tried again and in the end may be parked for an operator
         _give_back(row, error)
         return False
     return True
@@ -64,8 +65,9 @@ def _give_back(row: Due, error: Exception) -> None:
     told = str(error) if ours else type(error).__name__
     where = "" if ours else "\n" + "".join(traceback.format_tb(error.__traceback__))
     logger.warning("%s %s failed (attempt %s): %s%s", row._meta.db_table, row.pk, row.attempts, told, where)
+    give_back = due.postpone if isinstance(error, UnavailableError) else due.retry
     try:
         with write():
-            due.retry(row, told)
+            give_back(row, told)
     except LeaseLostError as lost:
         logger.warning("%s", lost)

@@ -1,0 +1,34 @@
+"""What the commands for operators do to the work in the database."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from builders import agreed, create, signed
+from running_service import operator
+from segl.service import clock
+from segl.service.store.models import Due, Job, Lookup, Notification, Sealing, Signing
+
+
+def test_parked_work_is_listed_and_released(store: str, tmp_path: Path) -> None:
+    operating = operator(tmp_path, store)
+    assert operating.done("parked") == ""
+    agreeing, complete, waiting = create(), create(), create()
+    agreed(agreeing)
+    signed(complete)
+    rows: list[tuple[Due, Job]] = [
+        (Signing.objects.get(signer__job=agreeing), agreeing),
+        (Sealing.objects.get(job=complete), complete),
+        (Notification.objects.get(signer__job=waiting), waiting),
+        (Lookup(signer=waiting.signers.get(), sms=False, due_at=clock.now()), waiting),
+    ]
+    listed = ""
+    for row, job in rows:
+        row.parked_at, row.last_error = datetime(2026, 2, 1, 12, tzinfo=UTC), "It\nfailed."
+        row.save()
+        listed += f"{row._meta.db_table} {row.pk} of job {job.pk}, since 2026-02-01 12:00 UTC: It�failed.\n"
+    assert operating.done("parked") == listed
+    assert operating.done("parked", "--release") == listed + "Nothing is parked any more.\n"
+    assert operating.done("parked") == ""
+    for row, _ in rows:
+        row.refresh_from_db()
+        assert (row.parked_at, row.attempts) == (None, 0)
