@@ -141,7 +141,7 @@ def test_passwords_come_from_files_or_variables(folder: Path, service: Service) 
 
     assert (well.exit_code, refused.exit_code) == (0, 1)
     assert "  ✓ proxy        127.0.0.1 accepts connections" in well.output
-    assert "  ✗ proxy        The proxy refused (407 Proxy Authentication Required)" in refused.output
+    assert "it gave none. The proxy refused (407 Proxy Authentication Required)" in refused.output
     assert not {"s3cret", "wr0ng"} & {*(well.output + refused.output).split()}
 
 

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -26,10 +27,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from certificates import certificate, private_key, subject
 from connect_proxy import connect_proxy
 from segl.core.keys import PrivateKey
-from segl.sdk import ClientCertificate, Environment, InvalidInput, Proxy, Sender, doctor
+from segl.sdk import ClientCertificate, Environment, InvalidInput, Proxy, Sender, Timeouts, doctor
 from segl.sdk.doctor import CHECKS, CertificateFiles, examine
 from segl.sdk.findings import Finding, State
-from tls_service import CUSTOMER, SERVICE, Authority, Service, reply, serving
+from tls_service import CUSTOMER, SERVICE, Authority, Service, listening, reply, serving
+from tls_service import pem_files as files
 
 ROOT = Authority("Trusted Root")
 STRANGER = Authority("Another Root")
@@ -94,10 +96,11 @@ class SetUp:
     certificate: ClientCertificate | CertificateFiles
     sender: Sender | None = None
     proxy: Proxy | None = None
+    timeouts: Timeouts = Timeouts()
     stack: ExitStack = field(default_factory=ExitStack)
 
     def examined(self) -> dict[str, Finding]:
-        found = examine(self.environment, self.certificate, self.sender, proxy=self.proxy)
+        found = examine(self.environment, self.certificate, self.sender, proxy=self.proxy, timeouts=self.timeouts)
         return {each.check: each for each in found}
 
     def show(self, **unlike: Any) -> None:
@@ -111,6 +114,19 @@ class SetUp:
         """Have another server."""
         self.service = self.stack.enter_context(serving(owner.organization(number), clients, self.folder))
         self.api_root(self.service.api_root)
+
+    def answer(self, answer: Callable[[socket.socket], object]) -> None:
+        """Have something else at the API root."""
+        self.api_root(f"https://127.0.0.1:{self.stack.enter_context(listening(answer))}/api")
+
+    def handshake(self, owner: Authority = STRANGER, ciphers: str = "DEFAULT:@SECLEVEL=0", **unlike: object) -> None:
+        """Have a server there whose TLS, after the OpenSSL defaults, is unlike what ours is."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*files(owner.organization(SERVICE), self.folder))
+        context.set_ciphers(ciphers)
+        for name, value in unlike.items():
+            setattr(context, name, value)
+        self.answer(lambda connection: context.wrap_socket(connection, server_side=True).recv(1))
 
     def refuse(self, status: int, code: str, message: str) -> None:
         """Have the service answer with an error."""
@@ -132,6 +148,10 @@ class SetUp:
     def through_proxy(self, password: str = "s3cret") -> None:
         proxy = self.stack.enter_context(connect_proxy("segl:s3cret"))
         self.proxy = Proxy(proxy.url, "segl", password)
+
+    def odd_proxy(self, answer: Callable[[socket.socket], object]) -> None:
+        """Have calls go through what is no proxy."""
+        self.proxy = Proxy(f"http://127.0.0.1:{self.stack.enter_context(listening(answer))}")
 
 
 @pytest.fixture
@@ -377,6 +397,65 @@ def test_a_certificate_that_expires_soon_is_a_warning(set_up: SetUp) -> None:
 
     assert states(found, State.WARNING) == {"validity"}
     assert_says(found["validity"], "expires .*, in 29 days: order a new one now")
+
+
+def _hang(connection: socket.socket) -> None:
+    """Until the client goes."""
+    while connection.recv(65536):
+        pass
+
+
+def _says(answer: bytes) -> Callable[[socket.socket], object]:
+    return lambda connection: (connection.recv(65536), connection.sendall(answer))
+
+
+# What is there instead of the service or the proxy; which check is a fault, and how it says so.
+UNSEEN: dict[str, tuple[Break, str, str]] = {
+    "server hangs": (lambda it: it.answer(_hang), "server", "No answer in time"),
+    "server hangs up": (lambda it: it.answer(lambda _: None), "server", "No answer .*"),
+    "TLS 1.1": (
+        lambda it: it.handshake(maximum_version=ssl.TLSVersion.TLSv1_1, minimum_version=ssl.TLSVersion.TLSv1),
+        "server",
+        "No answer .*PROTOCOL_VERSION",
+    ),
+    "no cipher in common": (
+        lambda it: it.handshake(maximum_version=ssl.TLSVersion.TLSv1_2, ciphers="AES128-SHA"),
+        "access",
+        "HANDSHAKE_FAILURE",
+    ),
+    "refused in TLS 1.2": (
+        lambda it: it.handshake(ROOT, maximum_version=ssl.TLSVersion.TLSv1_2, verify_mode=ssl.CERT_REQUIRED),
+        "access",
+        "ended the TLS connection .*check that our certificate",
+    ),
+    "proxy hangs": (lambda it: it.odd_proxy(_hang), "proxy", "gave none. No answer in time"),
+    "proxy hangs up": (lambda it: it.odd_proxy(lambda _: None), "proxy", "gave none. No answer .*"),
+    "proxy is none": (lambda it: it.odd_proxy(_says(b"SSH-2.0\r\n\r\n")), "proxy", "gave none. No answer .*SSH"),
+    "proxy forbids": (
+        lambda it: it.odd_proxy(_says(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")),
+        "proxy",
+        r"gave none. The proxy refused \(403 Forbidden\); check the API root, and that the proxy may connect to it",
+    ),
+    "no server behind the proxy": (
+        lambda it: it.odd_proxy(_says(b"HTTP/1.1 200 OK\r\n\r\n")),
+        "server",
+        "No answer .*",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+@pytest.mark.parametrize("name", UNSEEN)
+def test_a_server_that_nobody_saw_is_not_vouched_for(set_up: SetUp, name: str) -> None:
+    damage, check, sentence = UNSEEN[name]
+    set_up.timeouts = Timeouts(connect=0.5, call=0.5)
+    damage(set_up)
+
+    found = set_up.examined()
+
+    assert states(found, State.FAULT) == {check}, found
+    assert states(found, State.SKIPPED) == {"server", "access", "clock"} - {check}
+    assert_says(found[check], sentence)
 
 
 @pytest.mark.parametrize("dates", [(YEAR[0], YESTERDAY), (TOMORROW, YEAR[1])])

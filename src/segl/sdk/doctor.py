@@ -34,10 +34,9 @@ from segl.sdk.configuration import (
 )
 from segl.sdk.errors import (
     BrokerNotAuthorizedError,
+    ClientCertificateError,
     ClientError,
-    NotReachedError,
     UnexpectedResponseError,
-    UntrustedServerError,
 )
 from segl.sdk.exchange import Request, Response, clock_lead, require
 from segl.sdk.findings import SKIPPED, Finding, State
@@ -311,19 +310,25 @@ def _service_findings(configuration: ClientConfiguration, own: str, sender: str)
     """What one call teaches us: who the server is, whether it takes us, and what time it is there."""
     environment, through_proxy = configuration.environment, configuration.proxy is not None
     request = Request("GET", f"{environment.api_root.rstrip('/')}/{sender}", {})
+    done: set[str] = set()
+    hooks = {"request": [lambda sent: sent.extensions.update(trace=lambda step, _: done.add(step))]}
     try:
-        with httpx.Client(**connection(configuration)) as http:
+        with httpx.Client(**connection(configuration), event_hooks=hooks) as http:
             answer = do(http, request)
     except ssl.SSLError as error:  # while the connection is prepared, from a certificate that OpenSSL finds too weak
         yield _fault("access", f"TLS on this machine does not take the certificate ({error.reason}): order a new one.")
         return
-    if isinstance(answer, UntrustedServerError | NotReachedError):
-        in_between = through_proxy and isinstance(answer, NotReachedError)
-        yield _fault("proxy" if in_between else "server", _without_call(answer, request))
+    if through_proxy and "proxy.start_tls.started" not in done and isinstance(answer, ClientError):
+        yield _fault("proxy", f"Asked for a connection to the service, it gave none. {_without_call(answer, request)}")
         return
-    yield _ok("server", f"It is that of organization {environment.organization_number}, as it should be.")
-    if isinstance(answer, ClientError):
+    verified = f"{'proxy' if through_proxy else 'connection'}.start_tls.complete" in done
+    if verified:
+        yield _ok("server", f"It is that of organization {environment.organization_number}, as it should be.")
+    if isinstance(answer, ClientCertificateError) and not verified:  # which TLS 1.2 says before the organization shows
+        yield Finding("server", State.SKIPPED, "Not checked: it ended the connection before it was known whose it is.")
         yield _fault("access", _without_call(answer, request))
+    elif isinstance(answer, ClientError):
+        yield _fault("access" if verified else "server", _without_call(answer, request))
     elif answer is not None:
         yield from _admission(answer, own, sender)
         yield _clock(answer)

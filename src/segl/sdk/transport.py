@@ -263,7 +263,12 @@ def _explained(error: Exception, call: str) -> NoAnswerError:
     if isinstance(error, httpx.TimeoutException):
         return kind(f"{call}: No answer in time ({type(error).__name__}); is the network up, do the Timeouts suffice?")
     if isinstance(error, httpx.ProxyError):
-        return kind(f"{call}: The proxy refused ({cause}); check the Proxy and its credentials.")
+        mend = (
+            "check the Proxy and its credentials"
+            if cause.startswith("407")
+            else "check the API root, and that the proxy may connect to it"
+        )
+        return kind(f"{call}: The proxy refused ({cause}); {mend}.")
     return kind(f"{call}: No answer ({cause}); check the API root, the network, and the Proxy if there is one.")
 
 
