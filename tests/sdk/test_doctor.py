@@ -96,7 +96,7 @@ class SetUp:
     certificate: ClientCertificate | CertificateFiles
     sender: Sender | None = None
     proxy: Proxy | None = None
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts | None = None
     stack: ExitStack = field(default_factory=ExitStack)
 
     def examined(self) -> dict[str, Finding]:
