@@ -69,6 +69,17 @@ def issued(
     return PrivateKey(signed, (above if root else above[:-1]) if chain else (), key)
 
 
+OWN = issued(intermediate=True).certificate
+
+
+def above(
+    key: str = "intermediate", issuer: Authority = ROOT, dates: tuple[datetime, datetime] = YEAR, *, ca: bool = True
+) -> x509.Certificate:
+    """The certificate that issued `OWN`, good but for what is asked for."""
+    issuer_key = private_key(issuer.name, "P-256")
+    return certificate(INTERMEDIATE, private_key(key, "P-256"), subject(issuer.name), issuer_key, ca, True, *dates)
+
+
 def pkcs12_file(key: PrivateKey, folder: Path) -> Path:
     """A PKCS#12 file whose password is `s3cret`."""
     file = folder / "organization.p12"
@@ -106,6 +117,11 @@ class SetUp:
     def show(self, **unlike: Any) -> None:
         """Have a certificate of another kind."""
         self.certificate = pem_files(issued(**unlike), self.folder)
+
+    def file(self, *certificates: x509.Certificate) -> None:
+        """Have these in the certificate's file."""
+        pem_files(PrivateKey(OWN, (), private_key("customer")), self.folder)
+        (self.folder / "customer.pem").write_bytes(b"".join(each.public_bytes(Encoding.PEM) for each in certificates))
 
     def api_root(self, api_root: str) -> None:
         self.environment = replace(self.environment, api_root=api_root)
@@ -284,7 +300,42 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
     "chain left out": (
         lambda it: it.show(intermediate=True, chain=False),
         "chain",
-        "incomplete: the certificate of CN=Intermediate .* Export it with its whole chain",
+        "incomplete: the certificate of CN=Intermediate is neither in the file nor among .* Add it after your own",
+    ),
+    "intermediate left out": (
+        lambda it: it.file(OWN, ROOT.root),
+        "chain",
+        "incomplete: the certificate of CN=Intermediate is neither in .* Add it after your own certificate",
+    ),
+    "upper intermediate left out": (
+        lambda it: it.file(OWN, above(issuer=Authority("Upper")), ROOT.root),
+        "chain",
+        "incomplete: the certificate of CN=Upper is neither",
+    ),
+    "intermediate of another key": (
+        lambda it: it.file(OWN, above("somebody else"), ROOT.root),
+        "chain",
+        "incomplete: the certificate of CN=Intermediate is neither",
+    ),
+    "intermediate expired": (
+        lambda it: it.file(OWN, above(dates=(YEAR[0], YESTERDAY)), ROOT.root),
+        "chain",
+        "The certificate CN=Intermediate expired .*; use a new one",
+    ),
+    "intermediate that may not issue": (
+        lambda it: it.file(OWN, above(ca=False), ROOT.root),
+        "chain",
+        "issued by CN=Intermediate, does not chain to a trust anchor .*cA must be asserted",
+    ),
+    "intermediate first": (
+        lambda it: it.file(above(), OWN, ROOT.root),
+        "private-key",
+        "CN=Intermediate comes before it in the file: put your own certificate first",
+    ),
+    "root first": (
+        lambda it: it.file(ROOT.root, above(), OWN),
+        "private-key",
+        "CN=Trusted Root comes before it in the file: put your own certificate first",
     ),
     "no such host": (lambda it: it.api_root("https://nowhere.invalid/api"), "network", "host of .* is not found"),
     "nobody there": (lambda it: it.api_root("https://127.0.0.1:1/api"), "network", "accepts no connection .*refused"),
@@ -366,6 +417,20 @@ def test_a_certificate_for_another_environment_is_called_that(set_up: SetUp, mon
         "Wrong environment: it is a certificate for production, such as https://api.signering.posten.no/api, and "
         "https://127.0.0.1:[0-9]+/api is none",
     )
+
+
+def test_a_root_is_not_known_by_its_name_alone(set_up: SetUp) -> None:
+    name, key = subject(ROOT.name), private_key("somebody else", "P-256")
+    own = certificate(OWN.subject, private_key("customer"), name, key, False, True, *YEAR)
+    for chain in ((own,), (own, certificate(name, key, name, key, True, True, *YEAR))):
+        set_up.file(*chain)
+        assert_says(set_up.examined()["chain"], "trust anchors, but to another CN=Trusted Root")
+
+
+def test_a_certificate_file_in_the_wrong_order_is_one_fault(set_up: SetUp) -> None:
+    set_up.file(ROOT.root, above(), OWN)
+
+    assert states(set_up.examined(), State.FAULT) == {"private-key"}
 
 
 def test_an_intermediate_that_only_the_environment_has_is_a_warning(set_up: SetUp) -> None:

@@ -17,6 +17,7 @@ from segl.core.certificates import (
     TrustAnchors,
     check_signing_use,
     check_validity,
+    issuers,
     organization_name,
     organization_number,
 )
@@ -156,13 +157,18 @@ def _read(
         elif files.private_key is None:
             key = ClientCertificate.from_pkcs12(files.certificate, files.password or "")
         else:
-            chain = read_certificates(files.certificate)
+            # A CA's that stands first is a fault told of the key; the rest is told of the certificate that is meant.
+            chain = sorted(read_certificates(files.certificate), key=_is_ca)
             key = ClientCertificate.from_pem(files.certificate, files.private_key, files.password)
     except InvalidInput as error:
         yield _fault("private-key" if chain else "certificate", str(error))
         return chain, None
     yield _key_type(key)
     return (key.certificate, *key.chain), key
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    return any(isinstance(each.value, x509.BasicConstraints) and each.value.ca for each in certificate.extensions)
 
 
 def _key_type(key: PrivateKey) -> Finding:
@@ -236,12 +242,18 @@ def _chain(chain: Sequence[x509.Certificate], trust: TrustAnchors, environment: 
     root = _root(chain, trust._replace(intermediates=()), at)
     if root:
         return _ok("chain", f"It is complete, up to {root.subject.rfc4514_string()}.")
-    issuer, top = chain[0].issuer.rfc4514_string(), chain[-1]
+    above = issuers(chain[0], (*chain[1:], *trust.anchors, *trust.intermediates))
+    for each in above:
+        try:
+            check_validity(each, at)
+        except UntrustedCertificate as error:
+            return _fault("chain", str(error))
     if _root(chain, trust, at):
+        missing = (chain[0], *issuers(chain[0], chain[1:]))[-1].issuer.rfc4514_string()
         return _warning(
             "chain",
-            f"It is incomplete: the certificate of {issuer} is not in the file, so it is up to the service to know it. "
-            "Export the certificate with its whole chain.",
+            f"It is incomplete: the certificate of {missing} is not in the file, so it is up to the service to know "
+            "it. Export the certificate with its whole chain.",
         )
     for name, official in _OFFICIAL.items():
         if _root(chain, TrustAnchors.of(official.anchors()), at):
@@ -250,15 +262,30 @@ def _chain(chain: Sequence[x509.Certificate], trust: TrustAnchors, environment: 
                 f"Wrong environment: it is a certificate for {name}, such as {official.api_root}, and "
                 f"{environment.api_root} is none. Use that environment, or a certificate for this one.",
             )
-    if top is chain[0] and top.issuer not in {each.subject for each in (top, *trust.anchors)}:
+    return _no_path(chain, above, trust, at)
+
+
+def _no_path(
+    chain: Sequence[x509.Certificate], above: Sequence[x509.Certificate], trust: TrustAnchors, at: datetime
+) -> Finding:
+    """Why there is none from the certificate to an anchor: `above` are its issuers, as far as they are known."""
+    top = (chain[0], *above)[-1]
+    if top in trust.anchors:
+        try:
+            trust.path(chain[0], extra=chain[1:], at=at)
+        except UntrustedCertificate as error:
+            return _fault("chain", str(error))
+    issuer, of_that_name = top.issuer.rfc4514_string(), top.issuer in {each.subject for each in trust.anchors}
+    unused = {*chain} - {chain[0], *above}
+    if (top is chain[0] or unused) and top.issuer != top.subject and not of_that_name:
         return _fault(
             "chain",
             f"It is incomplete: the certificate of {issuer} is neither in the file nor among the environment's trust "
-            "anchors. Export it with its whole chain, or use a certificate for this environment.",
+            "anchors. Add it after your own certificate, or use a certificate for this environment.",
         )
     return _fault(
         "chain",
-        f"It does not lead to the environment's trust anchors, but to {top.issuer.rfc4514_string()}, at "
+        f"It does not lead to the environment's trust anchors, but to {'another ' if of_that_name else ''}{issuer}, at "
         f"{at:%Y-%m-%d}. Use a certificate for this environment, or the environment that it is for.",
     )
 
