@@ -167,6 +167,11 @@ def test_the_password_of_a_key_is_asked_for_when_it_has_one(
     assert run("doctor", *at(service), *PEM, typed="s3cret\n").exit_code == 0
     assert run("doctor", *at(service), *PEM, typed="wr0ng\n").exit_code == 1
 
+    monkeypatch.setattr(diagnosing, "_at_terminal", lambda: False)
+    told = "segl: key.pem is encrypted: give its password with --password-file or SEGL_PASSWORD.\n"
+    unasked = run("doctor", *at(service), *PEM)
+    assert (unasked.exit_code, unasked.stderr) == (2, told)
+
 
 def test_a_sandboxs_own_organizations_need_no_files(folder: Path, service: Service) -> None:
     ready = {

@@ -240,8 +240,11 @@ class Mine:
             case Path() as pkcs12, None, None:
                 return CertificateFiles(pkcs12, password=_password(self.password_file, PASSWORD, asked=True))
             case None, Path() as certificate, Path() as key:
-                asked = _is_encrypted(key)
-                return CertificateFiles(certificate, key, _password(self.password_file, PASSWORD, asked=asked))
+                encrypted = _is_encrypted(key)
+                password = _password(self.password_file, PASSWORD, asked=encrypted)
+                if encrypted and password is None:
+                    fail(f"{key} is encrypted: give its password with --password-file or {PASSWORD}.")
+                return CertificateFiles(certificate, key, password)
             case None, None, None:
                 pass
             case _:

@@ -57,7 +57,7 @@ def test_of_two_issuers_of_one_name_the_right_one_is_taken() -> None:
 
 def test_the_own_certificate_comes_first() -> None:
     pem = b"".join(each.public_bytes(Encoding.PEM) for each in (*KEY.chain, KEY.certificate))
-    with pytest.raises(InvalidInput, match=r"belongs to .*123456789.*, but CN=Test Issuer comes before it .* first"):
+    with pytest.raises(InvalidInput, match=r"belongs to .*123456789.*, but CN=Test Issuer comes before that .* first"):
         PrivateKey.from_pem(pem, _pem())
 
 

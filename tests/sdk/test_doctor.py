@@ -3,6 +3,8 @@
 import re
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -142,7 +144,12 @@ class SetUp:
         context.set_ciphers(ciphers)
         for name, value in unlike.items():
             setattr(context, name, value)
-        self.answer(lambda connection: context.wrap_socket(connection, server_side=True).recv(1))
+
+        def shake(connection: socket.socket) -> None:
+            with context.wrap_socket(connection, server_side=True) as secured:
+                secured.recv(1)
+
+        self.answer(shake)
 
     def refuse(self, status: int, code: str, message: str) -> None:
         """Have the service answer with an error."""
@@ -330,12 +337,12 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
     "intermediate first": (
         lambda it: it.file(above(), OWN, ROOT.root),
         "private-key",
-        "CN=Intermediate comes before it in the file: put your own certificate first",
+        "CN=Intermediate comes before that in its file: put your own certificate first",
     ),
     "root first": (
         lambda it: it.file(ROOT.root, above(), OWN),
         "private-key",
-        "CN=Trusted Root comes before it in the file: put your own certificate first",
+        "CN=Trusted Root comes before that in its file: put your own certificate first",
     ),
     "no such host": (lambda it: it.api_root("https://nowhere.invalid/api"), "network", "host of .* is not found"),
     "nobody there": (lambda it: it.api_root("https://127.0.0.1:1/api"), "network", "accepts no connection .*refused"),
@@ -344,17 +351,37 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
     "server from elsewhere": (
         lambda it: it.serve(STRANGER, SERVICE, ROOT),
         "server",
-        "does not chain to the environment's trust anchors",
+        "does not chain to .* proxy that inspects TLS. Its certificate was issued by CN=Another Root",
+    ),
+    "TLS inspected": (
+        lambda it: it.handshake(maximum_version=ssl.TLSVersion.TLSv1_2),
+        "server",
+        "does not chain to .* proxy that inspects TLS. Its certificate was issued by CN=Another Root",
+    ),
+    "server's certificate expired": (
+        lambda it: it.serve(Authority(ROOT.name, (YEAR[0], YESTERDAY)), SERVICE, ROOT),
+        "server",
+        "not valid now .certificate has expired.* check this machine's clock first",
+    ),
+    "server's certificate not yet valid": (
+        lambda it: it.serve(Authority(ROOT.name, (TOMORROW, YEAR[1])), SERVICE, ROOT),
+        "server",
+        "not valid now .certificate is not yet valid.* check this machine's clock first",
     ),
     "another's server": (
         lambda it: it.serve(ROOT, "999999999", ROOT),
         "server",
         "belongs to Organization 999999999, with the number 999999999, not 984661185",
     ),
-    "no TLS": (_plain_http, "server", "No answer .*SSL.*check the API root"),
+    "no TLS": (_plain_http, "server", "speaks no TLS .*WRONG_VERSION_NUMBER.*check the port"),
     "refused in TLS": (lambda it: it.serve(ROOT, SERVICE, STRANGER), "access", "ended the TLS connection .*complete"),
     "not let in": (_unknown_organization, "access", "not registered here. .*Ask those who run the service to let"),
     "not the API": (_no_api, "access", "404 without saying why. Check the API root"),
+    "another site": (
+        lambda it: setattr(it.service, "answer", lambda handler: reply(handler, 200, b"<html>Welcome to nginx!")),
+        "access",
+        "Something else than the API answers at https://127.0.0.1:[0-9]+/api: check the API root",
+    ),
     "no answer": (_silent, "access", "No answer .*disconnected"),
     "broker": (_unauthorized_broker, "sender", "123456789 is not authorized as broker of 987654321: have 987654321"),
     "clock ahead": (lambda it: it.clock(timedelta(seconds=-60)), "clock", "[56][0-9] s ahead of .* set its clock by N"),
@@ -481,12 +508,12 @@ UNSEEN: dict[str, tuple[Break, str, str]] = {
     "TLS 1.1": (
         lambda it: it.handshake(maximum_version=ssl.TLSVersion.TLSv1_1, minimum_version=ssl.TLSVersion.TLSv1),
         "server",
-        "No answer .*PROTOCOL_VERSION",
+        "speaks no TLS 1.2 or newer .*PROTOCOL_VERSION",
     ),
     "no cipher in common": (
         lambda it: it.handshake(maximum_version=ssl.TLSVersion.TLSv1_2, ciphers="AES128-SHA"),
         "access",
-        "HANDSHAKE_FAILURE",
+        "HANDSHAKE_FAILURE.* may also have no cipher in common",
     ),
     "refused in TLS 1.2": (
         lambda it: it.handshake(ROOT, maximum_version=ssl.TLSVersion.TLSv1_2, verify_mode=ssl.CERT_REQUIRED),
@@ -554,11 +581,37 @@ def test_a_clock_that_drifts_is_a_warning(set_up: SetUp) -> None:
     assert set_up.examined()["clock"].state is State.WARNING
 
 
+@pytest.mark.parametrize("sent", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])
+def test_an_answer_that_never_ends_is_not_waited_for(
+    set_up: SetUp, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    """Each byte comes in time, so that httpx would read on."""
+    over = threading.Event()
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(sent)
+        while not over.wait(0.05):
+            handler.wfile.write(b"x")
+
+    set_up.service.answer = drip
+    monkeypatch.setattr(doctor, "_MOST_SECONDS", 0.5)
+    set_up.timeouts = Timeouts(connect=5, call=5)
+    started = time.monotonic()
+
+    found = set_up.examined()
+
+    over.set()
+    assert time.monotonic() - started < 4
+    assert states(found, State.FAULT) == {"access"}
+    assert_says(found["access"], "No whole answer within 0.5 s; check the API root")
+
+
 def test_a_service_that_tells_no_time_leaves_the_clock_unchecked(set_up: SetUp) -> None:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response_only(200)
-        handler.send_header("Content-Length", "0")
+        handler.send_header("Content-Length", "17")
         handler.end_headers()
+        handler.wfile.write(b"You are 123456789")
 
     set_up.service.answer = answer
 

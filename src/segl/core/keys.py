@@ -81,7 +81,7 @@ class PrivateKey:
         if owner in chain:
             raise InvalidInput(
                 f"The private key belongs to the certificate {owner.subject.rfc4514_string()}, but "
-                f"{certificate.subject.rfc4514_string()} comes before it in the file: put your own certificate first."
+                f"{certificate.subject.rfc4514_string()} comes before that in its file: put your own certificate first."
             )
         return cls(certificate, tuple(chain), supported)
 

@@ -2,7 +2,9 @@
 
 import socket
 import ssl
+import threading
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ from segl.core.certificates import (
     check_signing_use,
     check_validity,
     issuers,
+    load_der,
     organization_name,
     organization_number,
 )
@@ -37,12 +40,15 @@ from segl.sdk.errors import (
     BrokerNotAuthorizedError,
     ClientCertificateError,
     ClientError,
+    NoAnswerError,
     UnexpectedResponseError,
+    UntrustedServerError,
 )
 from segl.sdk.exchange import Request, Response, clock_lead, require
 from segl.sdk.findings import SKIPPED, Finding, State
 from segl.sdk.jobs import Sender
-from segl.sdk.transport import do
+from segl.sdk.tls import OrganizationContext, WrongOrganization
+from segl.sdk.transport import Outcome, do
 
 CHECKS = (
     "certificate",
@@ -67,6 +73,10 @@ _OFFICIAL = {
     "test": Environment.DIFITEST,  # whose trust anchors DIFIQA has too
 }
 
+_MOST_SECONDS = 20.0
+"""That the call may take altogether."""
+_WHO_AM_I = "You are "
+"""How the API's answer to that question begins."""
 _ASK = "Ask those who run the service."
 _MENDING = {
     403: "Ask those who run the service to let the certificate's organization in.",
@@ -341,7 +351,7 @@ def _service_findings(configuration: ClientConfiguration, own: str, sender: str)
     hooks = {"request": [lambda sent: sent.extensions.update(trace=lambda step, _: done.add(step))]}
     try:
         with httpx.Client(**connection(configuration), event_hooks=hooks) as http:
-            answer = do(http, request)
+            answer = _outcome(http, request)
     except ssl.SSLError as error:  # while the connection is prepared, from a certificate that OpenSSL finds too weak
         yield _fault("access", f"TLS on this machine does not take the certificate ({error.reason}): order a new one.")
         return
@@ -354,10 +364,12 @@ def _service_findings(configuration: ClientConfiguration, own: str, sender: str)
     if isinstance(answer, ClientCertificateError) and not verified:  # which TLS 1.2 says before the organization shows
         yield Finding("server", State.SKIPPED, "Not checked: it ended the connection before it was known whose it is.")
         yield _fault("access", _without_call(answer, request))
+    elif isinstance(answer, UntrustedServerError):
+        yield _fault("server", f"{_without_call(answer, request)}{_shown_issuer(configuration, request)}")
     elif isinstance(answer, ClientError):
         yield _fault("access" if verified else "server", _without_call(answer, request))
     elif answer is not None:
-        yield from _admission(answer, own, sender)
+        yield from _admission(answer, environment, own, sender)
         yield _clock(answer)
 
 
@@ -365,7 +377,46 @@ def _without_call(error: ClientError, request: Request) -> str:
     return str(error).removeprefix(f"{request.method} {request.url}: ")
 
 
-def _admission(answer: Response, own: str, sender: str) -> Found:
+def _outcome(http: httpx.Client, request: Request) -> Outcome:
+    """What comes of the call in time: httpx waits for each byte anew, so that one who drips them is never late."""
+    outcome: Future[Outcome] = Future()
+
+    def call() -> None:
+        try:
+            outcome.set_result(do(http, request))
+        except Exception as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
+    try:
+        return outcome.result(_MOST_SECONDS)
+    except TimeoutError:
+        return NoAnswerError(f"No whole answer within {_MOST_SECONDS:g} s; check the API root, and what is in between.")
+
+
+class _Onlooker(OrganizationContext):
+    """Ends each handshake when the server, whoever it is, has shown its certificate (DER)."""
+
+    shown = b""
+
+    def check_peer(self, certificate: bytes | None) -> None:
+        self.shown = certificate or b""
+        raise WrongOrganization("It was only looked at")
+
+
+def _shown_issuer(configuration: ClientConfiguration, request: Request) -> str:
+    """Who issued the certificate of the server, which is not trusted; of that ssl says nothing."""
+    onlooker = _Onlooker(ssl.PROTOCOL_TLS_CLIENT)
+    onlooker.check_hostname, onlooker.verify_mode = False, ssl.CERT_NONE
+    with httpx.Client(**connection(configuration) | {"verify": onlooker}) as http:
+        _outcome(http, request)
+    try:
+        return f" Its certificate was issued by {load_der(onlooker.shown).issuer.rfc4514_string()}."
+    except InvalidInput:
+        return ""
+
+
+def _admission(answer: Response, environment: Environment, own: str, sender: str) -> Found:
     try:
         require(answer, 200)
     except BrokerNotAuthorizedError as error:
@@ -378,7 +429,13 @@ def _admission(answer: Response, own: str, sender: str) -> Found:
     except UnexpectedResponseError as error:
         yield _fault("access", f"{error} {_MENDING.get(error.status, _ASK)}")
     else:
-        yield _ok("access", f"The service says: {answer.content[:200].decode(errors='replace')}")
+        told = answer.content[:200].decode(errors="replace")
+        if not told.startswith(_WHO_AM_I):
+            yield _fault(
+                "access", f"Something else than the API answers at {environment.api_root}: check the API root."
+            )
+            return
+        yield _ok("access", f"The service says: {told}")
         if own != sender:
             yield _ok("sender", f"{own} is authorized as broker of {sender}.")
 
