@@ -302,6 +302,28 @@ FAULTS: dict[str, tuple[bytes, str, str]] = {
     "document not in the manifest": (manifest(documents=MANIFEST.documents[:1]), "documents", "manifest: terms.txt"),
     "not a PDF": (packed(documents={**DOCUMENTS, "contract.pdf": b"PK"}), "documents", "contract.pdf: .* not a PDF"),
     "not UTF-8": (packed(documents={**DOCUMENTS, "terms.txt": b"\xff"}), "documents", "terms.txt: .* UTF-8 at byte 0"),
+    "text of control characters": (
+        packed(documents={**DOCUMENTS, "terms.txt": b"a\x1b[31mb"}),
+        "documents",
+        "terms.txt: The text has the character U.001B, which cannot be shown: remove it, or send a PDF",
+    ),
+    "text too long": (
+        packed(documents={**DOCUMENTS, "terms.txt": 1_000_001 * b"x"}),
+        "documents",
+        "terms.txt: The text has 1000001 characters; at most 1000000",
+    ),
+    "text of too many lines": (
+        packed(documents={**DOCUMENTS, "terms.txt": 108_001 * b"\n"}),
+        "documents",
+        "terms.txt: The text has 108001 lines, 54 on a page; at most 2000 pages",
+    ),
+    "no e-mail address": (
+        rewritten("kari@example.com", "nobody"),
+        "terms",
+        "address of signer 1 is none that mail could be sent to: give one like name@example.com",
+    ),
+    "e-mail address of nobody": (rewritten("ola@example.com", "@example.com"), "terms", "address of signer 2 is none"),
+    "e-mail address nowhere": (rewritten("ola@example.com", "ola@ "), "terms", "address of signer 2 is none"),
     "other media type": (
         manifest(documents=(ManifestDocument("A", "contract.pdf", "image/png"), MANIFEST.documents[1])),
         "documents",
