@@ -371,6 +371,16 @@ def test_wrong_use_of_explain_is_said_clearly(package: Path, arguments: list[str
     assert result.exit_code == 2
 
 
+def test_a_file_far_too_large_is_not_read(folder: Path) -> None:
+    with Path("huge.zip").open("wb") as huge:
+        huge.truncate(1 << 40)
+
+    result = run("explain", "huge.zip")
+
+    told = "segl: huge.zip: Not read: it has more than 67108864 bytes, far more than the service takes.\n"
+    assert (result.exit_code, result.stderr) == (2, told)
+
+
 def test_explain_works_with_the_sdk_alone(package: Path) -> None:
     heavy = "django", "pyhanko", "pikepdf", "typst", "pypdfium2", "obstore", "uvicorn"
     program = f"import sys; sys.modules.update(dict.fromkeys({heavy})); from segl.cli import main; main()"

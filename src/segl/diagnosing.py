@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from segl.sdk.findings import Finding
 
 PASSWORD, PROXY_PASSWORD = "SEGL_PASSWORD", "SEGL_PROXY_PASSWORD"
+_MOST_BYTES = 64 * 1024 * 1024  # several times what the service takes; more would only fill the memory
 
 app = typer.Typer()
 AsJson = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
@@ -123,7 +124,7 @@ def explain(
 
     around = explaining.Surroundings(trusted(trust) if trust else None, _moment(at), sector, _page_counter())
     try:
-        found = explaining.explain(file_content(file), around)
+        found = explaining.explain(file_content(file, most=_MOST_BYTES), around)
     except InvalidInput as error:
         fail(f"{file}: {error}")
     if as_json:
