@@ -61,6 +61,11 @@ def test_the_own_certificate_comes_first() -> None:
         PrivateKey.from_pem(pem, _pem())
 
 
+def test_a_certificate_may_stand_twice() -> None:
+    pem = KEY.certificate.public_bytes(Encoding.PEM)
+    assert PrivateKey.from_pem(pem + pem, _pem()).certificate == KEY.certificate
+
+
 def test_an_rsa_key_signs_with_pkcs1_and_an_elliptic_one_with_ecdsa() -> None:
     public_key = KEY.certificate.public_key()
     assert isinstance(public_key, rsa.RSAPublicKey)

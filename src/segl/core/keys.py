@@ -78,7 +78,7 @@ class PrivateKey:
             raise InvalidInput(f"The private key cannot be read: {str(error).rstrip('.')}. {hint}.") from None
         supported = _supported(key)
         owner = next((each for each in (certificate, *chain) if each.public_key() == supported.public_key()), None)
-        if owner in chain:
+        if owner is not None and owner != certificate:
             raise InvalidInput(
                 f"The private key belongs to the certificate {owner.subject.rfc4514_string()}, but "
                 f"{certificate.subject.rfc4514_string()} comes before that in its file: put your own certificate first."

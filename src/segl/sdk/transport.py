@@ -40,6 +40,7 @@ _NOT_NOW = {9, 10}
 """OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED, of which ssl knows no names."""
 _NO_TLS = {"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG"}
 """What OpenSSL makes of another protocol's first bytes."""
+_OLD_TLS = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"}
 
 Outcome = Response | ClientError | None
 
@@ -290,7 +291,7 @@ def _unanswered(error: Exception, reason: str) -> str:
         return f"The proxy refused ({cause}); check the API root, and that the proxy may connect to it."
     if reason in _NO_TLS:
         return f"What answers there speaks no TLS ({reason}); check the port of the API root, and of the Proxy if any."
-    if "PROTOCOL" in reason:
+    if reason in _OLD_TLS:
         return f"The server speaks no TLS 1.2 or newer ({reason}); check the API root."
     return f"No answer ({cause}); check the API root, the network, and the Proxy if there is one."
 
