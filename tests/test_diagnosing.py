@@ -141,7 +141,7 @@ def test_passwords_come_from_files_or_variables(folder: Path, service: Service) 
 
     assert (well.exit_code, refused.exit_code) == (0, 1)
     assert "  ✓ proxy        127.0.0.1 accepts connections" in well.output
-    assert "  ✗ proxy        The proxy refused (407 Proxy Authentication Required)" in refused.output
+    assert "it gave none. The proxy refused (407 Proxy Authentication Required)" in refused.output
     assert not {"s3cret", "wr0ng"} & {*(well.output + refused.output).split()}
 
 
@@ -166,6 +166,11 @@ def test_the_password_of_a_key_is_asked_for_when_it_has_one(
     (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
     assert run("doctor", *at(service), *PEM, typed="s3cret\n").exit_code == 0
     assert run("doctor", *at(service), *PEM, typed="wr0ng\n").exit_code == 1
+
+    monkeypatch.setattr(diagnosing, "_at_terminal", lambda: False)
+    told = "segl: key.pem is encrypted: give its password with --password-file or SEGL_PASSWORD.\n"
+    unasked = run("doctor", *at(service), *PEM)
+    assert (unasked.exit_code, unasked.stderr) == (2, told)
 
 
 def test_a_sandboxs_own_organizations_need_no_files(folder: Path, service: Service) -> None:
@@ -364,6 +369,16 @@ def test_wrong_use_of_explain_is_said_clearly(package: Path, arguments: list[str
 
     assert sentence in result.output
     assert result.exit_code == 2
+
+
+def test_a_file_far_too_large_is_not_read(folder: Path) -> None:
+    with Path("huge.zip").open("wb") as huge:
+        huge.truncate(1 << 40)
+
+    result = run("explain", "huge.zip")
+
+    told = "segl: huge.zip: Not read: it has more than 67108864 bytes, far more than the service takes.\n"
+    assert (result.exit_code, result.stderr) == (2, told)
 
 
 def test_explain_works_with_the_sdk_alone(package: Path) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from segl.sdk.findings import Finding
 
 PASSWORD, PROXY_PASSWORD = "SEGL_PASSWORD", "SEGL_PROXY_PASSWORD"
+_MOST_BYTES = 64 * 1024 * 1024  # several times what the service takes; more would only fill the memory
 
 app = typer.Typer()
 AsJson = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
@@ -123,7 +124,7 @@ def explain(
 
     around = explaining.Surroundings(trusted(trust) if trust else None, _moment(at), sector, _page_counter())
     try:
-        found = explaining.explain(file_content(file), around)
+        found = explaining.explain(file_content(file, most=_MOST_BYTES), around)
     except InvalidInput as error:
         fail(f"{file}: {error}")
     if as_json:
@@ -240,8 +241,11 @@ class Mine:
             case Path() as pkcs12, None, None:
                 return CertificateFiles(pkcs12, password=_password(self.password_file, PASSWORD, asked=True))
             case None, Path() as certificate, Path() as key:
-                asked = _is_encrypted(key)
-                return CertificateFiles(certificate, key, _password(self.password_file, PASSWORD, asked=asked))
+                encrypted = _is_encrypted(key)
+                password = _password(self.password_file, PASSWORD, asked=encrypted)
+                if encrypted and password is None:
+                    fail(f"{key} is encrypted: give its password with --password-file or {PASSWORD}.")
+                return CertificateFiles(certificate, key, password)
             case None, None, None:
                 pass
             case _:

@@ -67,12 +67,16 @@ def all_well(findings: Iterable["Finding"]) -> bool:
     return all(each.state != "fault" for each in findings)
 
 
-def file_content(file: Path) -> bytes:
-    """The file's bytes; the command ends when it cannot be read."""
+def file_content(file: Path, *, most: int = -1) -> bytes:
+    """The file's bytes; the command ends when it cannot be read, or has more than `most` (-1: any number)."""
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(most + 1 if most >= 0 else -1)
     except OSError as error:
         fail(f"{file}: Cannot be read: {error.strerror}.")
+    if 0 <= most < len(content):
+        fail(f"{file}: Not read: it has more than {most} bytes, far more than the service takes.")
+    return content
 
 
 def trusted(files: Sequence[Path]) -> "TrustAnchors":

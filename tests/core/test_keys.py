@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from certificates import Authority, subject
+from certificates import Authority, certificate, private_key, subject
 from segl.core.errors import InvalidInput
 from segl.core.keys import PrivateKey
 
@@ -41,6 +41,29 @@ def test_a_key_is_read_from_pkcs12_and_its_chain_put_in_order() -> None:
     )
     read = PrivateKey.from_pkcs12(data, "secret")
     assert (read.certificate, read.chain) == (KEY.certificate, KEY.chain)
+
+
+def test_of_two_issuers_of_one_name_the_right_one_is_taken() -> None:
+    """A CA that gets a new key keeps its name, and exports may have both."""
+    issuer, root = KEY.chain
+    key = private_key("another", "P-256")
+    renewed = certificate(issuer.subject, key, issuer.issuer, private_key("Test Root", "P-256"), ca=True)
+    for others in ([issuer, renewed, root], [root, renewed, issuer]):
+        data = pkcs12.serialize_key_and_certificates(
+            b"name", KEY.key, KEY.certificate, others, BestAvailableEncryption(b"secret")
+        )
+        assert PrivateKey.from_pkcs12(data, "secret").chain == (issuer, root)
+
+
+def test_the_own_certificate_comes_first() -> None:
+    pem = b"".join(each.public_bytes(Encoding.PEM) for each in (*KEY.chain, KEY.certificate))
+    with pytest.raises(InvalidInput, match=r"belongs to .*123456789.*, but CN=Test Issuer comes before that .* first"):
+        PrivateKey.from_pem(pem, _pem())
+
+
+def test_a_certificate_may_stand_twice() -> None:
+    pem = KEY.certificate.public_bytes(Encoding.PEM)
+    assert PrivateKey.from_pem(pem + pem, _pem()).certificate == KEY.certificate
 
 
 def test_an_rsa_key_signs_with_pkcs1_and_an_elliptic_one_with_ecdsa() -> None:

@@ -2,6 +2,9 @@
 
 import re
 import socket
+import ssl
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -26,10 +29,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from certificates import certificate, private_key, subject
 from connect_proxy import connect_proxy
 from segl.core.keys import PrivateKey
-from segl.sdk import ClientCertificate, Environment, InvalidInput, Proxy, Sender, doctor
+from segl.sdk import ClientCertificate, Environment, InvalidInput, Proxy, Sender, Timeouts, doctor
 from segl.sdk.doctor import CHECKS, CertificateFiles, examine
 from segl.sdk.findings import Finding, State
-from tls_service import CUSTOMER, SERVICE, Authority, Service, reply, serving
+from tls_service import CUSTOMER, SERVICE, Authority, Service, listening, reply, serving
+from tls_service import pem_files as files
 
 ROOT = Authority("Trusted Root")
 STRANGER = Authority("Another Root")
@@ -67,6 +71,17 @@ def issued(
     return PrivateKey(signed, (above if root else above[:-1]) if chain else (), key)
 
 
+OWN = issued(intermediate=True).certificate
+
+
+def above(
+    key: str = "intermediate", issuer: Authority = ROOT, dates: tuple[datetime, datetime] = YEAR, *, ca: bool = True
+) -> x509.Certificate:
+    """The certificate that issued `OWN`, good but for what is asked for."""
+    issuer_key = private_key(issuer.name, "P-256")
+    return certificate(INTERMEDIATE, private_key(key, "P-256"), subject(issuer.name), issuer_key, ca, True, *dates)
+
+
 def pkcs12_file(key: PrivateKey, folder: Path) -> Path:
     """A PKCS#12 file whose password is `s3cret`."""
     file = folder / "organization.p12"
@@ -94,15 +109,21 @@ class SetUp:
     certificate: ClientCertificate | CertificateFiles
     sender: Sender | None = None
     proxy: Proxy | None = None
+    timeouts: Timeouts | None = None
     stack: ExitStack = field(default_factory=ExitStack)
 
     def examined(self) -> dict[str, Finding]:
-        found = examine(self.environment, self.certificate, self.sender, proxy=self.proxy)
+        found = examine(self.environment, self.certificate, self.sender, proxy=self.proxy, timeouts=self.timeouts)
         return {each.check: each for each in found}
 
     def show(self, **unlike: Any) -> None:
         """Have a certificate of another kind."""
         self.certificate = pem_files(issued(**unlike), self.folder)
+
+    def file(self, *certificates: x509.Certificate) -> None:
+        """Have these in the certificate's file."""
+        pem_files(PrivateKey(OWN, (), private_key("customer")), self.folder)
+        (self.folder / "customer.pem").write_bytes(b"".join(each.public_bytes(Encoding.PEM) for each in certificates))
 
     def api_root(self, api_root: str) -> None:
         self.environment = replace(self.environment, api_root=api_root)
@@ -111,6 +132,24 @@ class SetUp:
         """Have another server."""
         self.service = self.stack.enter_context(serving(owner.organization(number), clients, self.folder))
         self.api_root(self.service.api_root)
+
+    def answer(self, answer: Callable[[socket.socket], object]) -> None:
+        """Have something else at the API root."""
+        self.api_root(f"https://127.0.0.1:{self.stack.enter_context(listening(answer))}/api")
+
+    def handshake(self, owner: Authority = STRANGER, ciphers: str = "DEFAULT:@SECLEVEL=0", **unlike: object) -> None:
+        """Have a server there whose TLS, after the OpenSSL defaults, is unlike what ours is."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*files(owner.organization(SERVICE), self.folder))
+        context.set_ciphers(ciphers)
+        for name, value in unlike.items():
+            setattr(context, name, value)
+
+        def shake(connection: socket.socket) -> None:
+            with context.wrap_socket(connection, server_side=True) as secured:
+                secured.recv(1)
+
+        self.answer(shake)
 
     def refuse(self, status: int, code: str, message: str) -> None:
         """Have the service answer with an error."""
@@ -132,6 +171,10 @@ class SetUp:
     def through_proxy(self, password: str = "s3cret") -> None:
         proxy = self.stack.enter_context(connect_proxy("segl:s3cret"))
         self.proxy = Proxy(proxy.url, "segl", password)
+
+    def odd_proxy(self, answer: Callable[[socket.socket], object]) -> None:
+        """Have calls go through what is no proxy."""
+        self.proxy = Proxy(f"http://127.0.0.1:{self.stack.enter_context(listening(answer))}")
 
 
 @pytest.fixture
@@ -264,7 +307,42 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
     "chain left out": (
         lambda it: it.show(intermediate=True, chain=False),
         "chain",
-        "incomplete: the certificate of CN=Intermediate .* Export it with its whole chain",
+        "incomplete: the certificate of CN=Intermediate is neither in the file nor among .* Add it after your own",
+    ),
+    "intermediate left out": (
+        lambda it: it.file(OWN, ROOT.root),
+        "chain",
+        "incomplete: the certificate of CN=Intermediate is neither in .* Add it after your own certificate",
+    ),
+    "upper intermediate left out": (
+        lambda it: it.file(OWN, above(issuer=Authority("Upper")), ROOT.root),
+        "chain",
+        "incomplete: the certificate of CN=Upper is neither",
+    ),
+    "intermediate of another key": (
+        lambda it: it.file(OWN, above("somebody else"), ROOT.root),
+        "chain",
+        "incomplete: the certificate of CN=Intermediate is neither",
+    ),
+    "intermediate expired": (
+        lambda it: it.file(OWN, above(dates=(YEAR[0], YESTERDAY)), ROOT.root),
+        "chain",
+        "The certificate CN=Intermediate expired .*; use a new one",
+    ),
+    "intermediate that may not issue": (
+        lambda it: it.file(OWN, above(ca=False), ROOT.root),
+        "chain",
+        "issued by CN=Intermediate, does not chain to a trust anchor .*cA must be asserted",
+    ),
+    "intermediate first": (
+        lambda it: it.file(above(), OWN, ROOT.root),
+        "private-key",
+        "CN=Intermediate comes before that in its file: put your own certificate first",
+    ),
+    "root first": (
+        lambda it: it.file(ROOT.root, above(), OWN),
+        "private-key",
+        "CN=Trusted Root comes before that in its file: put your own certificate first",
     ),
     "no such host": (lambda it: it.api_root("https://nowhere.invalid/api"), "network", "host of .* is not found"),
     "nobody there": (lambda it: it.api_root("https://127.0.0.1:1/api"), "network", "accepts no connection .*refused"),
@@ -273,17 +351,37 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
     "server from elsewhere": (
         lambda it: it.serve(STRANGER, SERVICE, ROOT),
         "server",
-        "does not chain to the environment's trust anchors",
+        "does not chain to .* proxy that inspects TLS. Its certificate was issued by CN=Another Root",
+    ),
+    "TLS inspected": (
+        lambda it: it.handshake(maximum_version=ssl.TLSVersion.TLSv1_2),
+        "server",
+        "does not chain to .* proxy that inspects TLS. Its certificate was issued by CN=Another Root",
+    ),
+    "server's certificate expired": (
+        lambda it: it.serve(Authority(ROOT.name, (YEAR[0], YESTERDAY)), SERVICE, ROOT),
+        "server",
+        "not valid now .certificate has expired.* check this machine's clock first",
+    ),
+    "server's certificate not yet valid": (
+        lambda it: it.serve(Authority(ROOT.name, (TOMORROW, YEAR[1])), SERVICE, ROOT),
+        "server",
+        "not valid now .certificate is not yet valid.* check this machine's clock first",
     ),
     "another's server": (
         lambda it: it.serve(ROOT, "999999999", ROOT),
         "server",
         "belongs to Organization 999999999, with the number 999999999, not 984661185",
     ),
-    "no TLS": (_plain_http, "server", "No answer .*SSL.*check the API root"),
+    "no TLS": (_plain_http, "server", "speaks no TLS .*WRONG_VERSION_NUMBER.*check the port"),
     "refused in TLS": (lambda it: it.serve(ROOT, SERVICE, STRANGER), "access", "ended the TLS connection .*complete"),
     "not let in": (_unknown_organization, "access", "not registered here. .*Ask those who run the service to let"),
     "not the API": (_no_api, "access", "404 without saying why. Check the API root"),
+    "another site": (
+        lambda it: setattr(it.service, "answer", lambda handler: reply(handler, 200, b"<html>Welcome to nginx!")),
+        "access",
+        "Something else than the API answers at https://127.0.0.1:[0-9]+/api: check the API root",
+    ),
     "no answer": (_silent, "access", "No answer .*disconnected"),
     "broker": (_unauthorized_broker, "sender", "123456789 is not authorized as broker of 987654321: have 987654321"),
     "clock ahead": (lambda it: it.clock(timedelta(seconds=-60)), "clock", "[56][0-9] s ahead of .* set its clock by N"),
@@ -348,6 +446,20 @@ def test_a_certificate_for_another_environment_is_called_that(set_up: SetUp, mon
     )
 
 
+def test_a_root_is_not_known_by_its_name_alone(set_up: SetUp) -> None:
+    name, key = subject(ROOT.name), private_key("somebody else", "P-256")
+    own = certificate(OWN.subject, private_key("customer"), name, key, False, True, *YEAR)
+    for chain in ((own,), (own, certificate(name, key, name, key, True, True, *YEAR))):
+        set_up.file(*chain)
+        assert_says(set_up.examined()["chain"], "trust anchors, but to another CN=Trusted Root")
+
+
+def test_a_certificate_file_in_the_wrong_order_is_one_fault(set_up: SetUp) -> None:
+    set_up.file(ROOT.root, above(), OWN)
+
+    assert states(set_up.examined(), State.FAULT) == {"private-key"}
+
+
 def test_an_intermediate_that_only_the_environment_has_is_a_warning(set_up: SetUp) -> None:
     [intermediate, _] = issued(intermediate=True).chain
     pem = ROOT.pem() + intermediate.public_bytes(Encoding.PEM)
@@ -377,6 +489,65 @@ def test_a_certificate_that_expires_soon_is_a_warning(set_up: SetUp) -> None:
 
     assert states(found, State.WARNING) == {"validity"}
     assert_says(found["validity"], "expires .*, in 29 days: order a new one now")
+
+
+def _hang(connection: socket.socket) -> None:
+    """Until the client goes."""
+    while connection.recv(65536):
+        pass
+
+
+def _says(answer: bytes) -> Callable[[socket.socket], object]:
+    return lambda connection: (connection.recv(65536), connection.sendall(answer))
+
+
+# What is there instead of the service or the proxy; which check is a fault, and how it says so.
+UNSEEN: dict[str, tuple[Break, str, str]] = {
+    "server hangs": (lambda it: it.answer(_hang), "server", "No answer in time"),
+    "server hangs up": (lambda it: it.answer(lambda _: None), "server", "No answer .*"),
+    "TLS 1.1": (
+        lambda it: it.handshake(maximum_version=ssl.TLSVersion.TLSv1_1, minimum_version=ssl.TLSVersion.TLSv1),
+        "server",
+        "speaks no TLS 1.2 or newer .*PROTOCOL_VERSION",
+    ),
+    "no cipher in common": (
+        lambda it: it.handshake(maximum_version=ssl.TLSVersion.TLSv1_2, ciphers="AES128-SHA"),
+        "access",
+        "HANDSHAKE_FAILURE.* may also have no cipher in common",
+    ),
+    "refused in TLS 1.2": (
+        lambda it: it.handshake(ROOT, maximum_version=ssl.TLSVersion.TLSv1_2, verify_mode=ssl.CERT_REQUIRED),
+        "access",
+        "ended the TLS connection .*check that our certificate",
+    ),
+    "proxy hangs": (lambda it: it.odd_proxy(_hang), "proxy", "gave none. No answer in time"),
+    "proxy hangs up": (lambda it: it.odd_proxy(lambda _: None), "proxy", "gave none. No answer .*"),
+    "proxy is none": (lambda it: it.odd_proxy(_says(b"SSH-2.0\r\n\r\n")), "proxy", "gave none. No answer .*SSH"),
+    "proxy forbids": (
+        lambda it: it.odd_proxy(_says(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")),
+        "proxy",
+        r"gave none. The proxy refused \(403 Forbidden\); check the API root, and that the proxy may connect to it",
+    ),
+    "no server behind the proxy": (
+        lambda it: it.odd_proxy(_says(b"HTTP/1.1 200 OK\r\n\r\n")),
+        "server",
+        "No answer .*",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+@pytest.mark.parametrize("name", UNSEEN)
+def test_a_server_that_nobody_saw_is_not_vouched_for(set_up: SetUp, name: str) -> None:
+    damage, check, sentence = UNSEEN[name]
+    set_up.timeouts = Timeouts(connect=0.5, call=0.5)
+    damage(set_up)
+
+    found = set_up.examined()
+
+    assert states(found, State.FAULT) == {check}, found
+    assert states(found, State.SKIPPED) == {"server", "access", "clock"} - {check}
+    assert_says(found[check], sentence)
 
 
 @pytest.mark.parametrize("dates", [(YEAR[0], YESTERDAY), (TOMORROW, YEAR[1])])
@@ -410,11 +581,37 @@ def test_a_clock_that_drifts_is_a_warning(set_up: SetUp) -> None:
     assert set_up.examined()["clock"].state is State.WARNING
 
 
+@pytest.mark.parametrize("sent", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])
+def test_an_answer_that_never_ends_is_not_waited_for(
+    set_up: SetUp, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    """Each byte comes in time, so that httpx would read on."""
+    over = threading.Event()
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(sent)
+        while not over.wait(0.05):
+            handler.wfile.write(b"x")
+
+    set_up.service.answer = drip
+    monkeypatch.setattr(doctor, "_MOST_SECONDS", 0.5)
+    set_up.timeouts = Timeouts(connect=5, call=5)
+    started = time.monotonic()
+
+    found = set_up.examined()
+
+    over.set()
+    assert time.monotonic() - started < 4
+    assert states(found, State.FAULT) == {"access"}
+    assert_says(found["access"], "No whole answer within 0.5 s; check the API root")
+
+
 def test_a_service_that_tells_no_time_leaves_the_clock_unchecked(set_up: SetUp) -> None:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response_only(200)
-        handler.send_header("Content-Length", "0")
+        handler.send_header("Content-Length", "17")
         handler.end_headers()
+        handler.wfile.write(b"You are 123456789")
 
     set_up.service.answer = answer
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certificates import NOW, Authority, subject
 from clients import DOTNET, JAVA, Shape, package, signatures, zipped
-from segl.core.errors import InvalidDocument, InvalidInput
+from segl.core.errors import InvalidDocument, InvalidInput, InvalidMessage
 from segl.core.keys import PrivateKey
 from segl.core.protocol import (
     AuthenticationLevel,
@@ -22,6 +22,7 @@ from segl.core.protocol import (
     PersonalIdentificationNumber,
     PortalJobRequest,
     PortalManifest,
+    SignatureType,
     Signer,
 )
 from segl.core.sector import Sector
@@ -301,6 +302,28 @@ FAULTS: dict[str, tuple[bytes, str, str]] = {
     "document not in the manifest": (manifest(documents=MANIFEST.documents[:1]), "documents", "manifest: terms.txt"),
     "not a PDF": (packed(documents={**DOCUMENTS, "contract.pdf": b"PK"}), "documents", "contract.pdf: .* not a PDF"),
     "not UTF-8": (packed(documents={**DOCUMENTS, "terms.txt": b"\xff"}), "documents", "terms.txt: .* UTF-8 at byte 0"),
+    "text of control characters": (
+        packed(documents={**DOCUMENTS, "terms.txt": b"a\x1b[31mb"}),
+        "documents",
+        "terms.txt: The text has the character U.001B, which cannot be shown: remove it, or send a PDF",
+    ),
+    "text too long": (
+        packed(documents={**DOCUMENTS, "terms.txt": 1_000_001 * b"x"}),
+        "documents",
+        "terms.txt: The text has 1000001 characters; at most 1000000",
+    ),
+    "text of too many lines": (
+        packed(documents={**DOCUMENTS, "terms.txt": 108_001 * b"\n"}),
+        "documents",
+        "terms.txt: The text has 108001 lines, 54 on a page; at most 2000 pages",
+    ),
+    "no e-mail address": (
+        rewritten("kari@example.com", "nobody"),
+        "terms",
+        "address of signer 1 is none that mail could be sent to: give one like name@example.com",
+    ),
+    "e-mail address of nobody": (rewritten("ola@example.com", "@example.com"), "terms", "address of signer 2 is none"),
+    "e-mail address nowhere": (rewritten("ola@example.com", "ola@ "), "terms", "address of signer 2 is none"),
     "other media type": (
         manifest(documents=(ManifestDocument("A", "contract.pdf", "image/png"), MANIFEST.documents[1])),
         "documents",
@@ -349,6 +372,63 @@ def test_each_of_many_faults_is_told() -> None:
         "documents",
         "sender",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {
+                "<required-authentication>4": "<required-authentication>5",
+                "<title>Contract<": f"<title>{81 * 'x'}<",
+                ">123456789<": ">12<",
+            },
+            [
+                "required-authentication is '5'; it must be one of 3, 4.",
+                "sender organization-number must be exactly 9 digits; '12' is not.",
+                f"title is 81 characters ('{40 * 'x'}'…); at most 80 are accepted.",
+            ],
+        ),
+        (
+            {"<notifications>": "<signature-type>FOO</signature-type><notifications>", "01017012346": "1"},
+            [
+                f"signature-type is 'FOO'; it must be one of {', '.join(SignatureType)}.",
+                "personal-identification-number must be exactly 11 digits; the value given is not.",
+            ],
+        ),
+        (
+            {'order="1"': 'order="first"', 'order="2"': 'order="10"'}
+            | {">2026-12-01T00:00:00+00:00<": ">tomorrow<", ">60<": ">a minute<"},
+            [
+                "signer order is 'first'; it must be a whole number.",
+                "signer order is 10; it must be from 0 to 9.",
+                "activation-time 'tomorrow' is not a date-time such as 2026-01-31T12:00:00+01:00.",
+                "available-seconds is 'a minute'; it must be a whole number.",
+            ],
+        ),
+    ],
+)
+def test_each_value_that_cannot_be_read_is_told(changes: dict[str, str], told: list[str]) -> None:
+    """The service refuses the first, in the same words."""
+    xml = replace(
+        MANIFEST,
+        signers=(
+            MANIFEST.signers[0],
+            Signer(PersonalIdentificationNumber("01017012346"), Notifications(Email("ola@example.com")), order=2),
+        ),
+        required_authentication=AuthenticationLevel.FOUR,
+        availability=Availability(datetime(2026, 12, 1, tzinfo=UTC), 60),
+    ).to_xml()
+    for old, new in changes.items():
+        assert old.encode() in xml
+        xml = xml.replace(old.encode(), new.encode(), 1)
+
+    found = [each.sentence for each in explained(packed(xml)).findings if each.check == "manifest"]
+
+    assert found == told
+    with pytest.raises(InvalidMessage) as refused:
+        PortalManifest.from_xml(xml)
+    assert str(refused.value) in told
 
 
 def test_what_hangs_on_a_fault_is_not_checked_and_all_else_is() -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple, Self
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID
 
@@ -74,6 +75,24 @@ def load_pem(data: bytes) -> tuple[x509.Certificate, ...]:
 def _readable(certificate: x509.Certificate) -> x509.Certificate:
     _ = certificate.subject, certificate.issuer, certificate.extensions
     return certificate
+
+
+def issuers(certificate: x509.Certificate, others: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
+    """The issuers of a certificate among others (in any order), nearest first; whether they may issue is not judged."""
+    chain, left = [certificate], [*others]
+    while issuer := next((each for each in left if _issued(each, chain[-1])), None):
+        chain.append(issuer)
+        left = [each for each in left if each != issuer]
+    return tuple(chain[1:])
+
+
+def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """By name and signature: a CA that got a new key keeps its name."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, UnsupportedAlgorithm, *UNREADABLE):
+        return False
+    return True
 
 
 _SEND_ALONG = "Use a certificate from an accepted issuer, and send its intermediate certificates along."

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
-from segl.core.certificates import load_pem
+from segl.core.certificates import issuers, load_pem
 from segl.core.errors import InvalidInput
 
 SupportedKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -76,7 +76,14 @@ class PrivateKey:
         except (ValueError, TypeError) as error:
             hint = "Check the file and the password" if password else "Give a PEM file of a key that needs no password"
             raise InvalidInput(f"The private key cannot be read: {str(error).rstrip('.')}. {hint}.") from None
-        return cls(certificate, tuple(chain), _supported(key))
+        supported = _supported(key)
+        owner = next((each for each in (certificate, *chain) if each.public_key() == supported.public_key()), None)
+        if owner is not None and owner != certificate:
+            raise InvalidInput(
+                f"The private key belongs to the certificate {owner.subject.rfc4514_string()}, but "
+                f"{certificate.subject.rfc4514_string()} comes before that in its file: put your own certificate first."
+            )
+        return cls(certificate, tuple(chain), supported)
 
     @classmethod
     def from_pkcs12(cls, data: bytes, password: str) -> Self:
@@ -89,7 +96,7 @@ class PrivateKey:
             raise InvalidInput(f"The PKCS#12 file cannot be read: {error}. Check the file and the password.") from None
         if key is None or certificate is None:
             raise InvalidInput("The PKCS#12 file has no private key with a certificate; export both into it.")
-        return cls(certificate, _issuers_first(certificate, others), _supported(key))
+        return cls(certificate, issuers(certificate, others), _supported(key))
 
     def sign(self, data: bytes) -> bytes:
         if isinstance(self.key, rsa.RSAPrivateKey):
@@ -105,14 +112,3 @@ def _supported(key: object) -> SupportedKey:
 
 def _unsupported(kind: object) -> InvalidInput:
     return InvalidInput(f"The private key is of a kind that is not supported ({kind}); use RSA or EC, such as P-256.")
-
-
-def _issuers_first(leaf: x509.Certificate, others: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
-    """The issuers of `leaf` among `others` in order; PKCS#12 files keep them in any order."""
-    by_subject = {other.subject: other for other in others}
-    chain: list[x509.Certificate] = []
-    issuer = by_subject.pop(leaf.issuer, None)
-    while issuer is not None:
-        chain.append(issuer)
-        issuer = by_subject.pop(issuer.issuer, None)
-    return tuple(chain)

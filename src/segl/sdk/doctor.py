@@ -2,7 +2,9 @@
 
 import socket
 import ssl
+import threading
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -17,6 +19,8 @@ from segl.core.certificates import (
     TrustAnchors,
     check_signing_use,
     check_validity,
+    issuers,
+    load_der,
     organization_name,
     organization_number,
 )
@@ -34,15 +38,17 @@ from segl.sdk.configuration import (
 )
 from segl.sdk.errors import (
     BrokerNotAuthorizedError,
+    ClientCertificateError,
     ClientError,
-    NotReachedError,
+    NoAnswerError,
     UnexpectedResponseError,
     UntrustedServerError,
 )
 from segl.sdk.exchange import Request, Response, clock_lead, require
 from segl.sdk.findings import SKIPPED, Finding, State
 from segl.sdk.jobs import Sender
-from segl.sdk.transport import do
+from segl.sdk.tls import OrganizationContext, WrongOrganization
+from segl.sdk.transport import Outcome, do
 
 CHECKS = (
     "certificate",
@@ -67,6 +73,10 @@ _OFFICIAL = {
     "test": Environment.DIFITEST,  # whose trust anchors DIFIQA has too
 }
 
+_MOST_SECONDS = 20.0
+"""That the call may take altogether."""
+_WHO_AM_I = "You are "
+"""How the API's answer to that question begins."""
 _ASK = "Ask those who run the service."
 _MENDING = {
     403: "Ask those who run the service to let the certificate's organization in.",
@@ -157,13 +167,18 @@ def _read(
         elif files.private_key is None:
             key = ClientCertificate.from_pkcs12(files.certificate, files.password or "")
         else:
-            chain = read_certificates(files.certificate)
+            # A CA's that stands first is a fault told of the key; the rest is told of the certificate that is meant.
+            chain = sorted(read_certificates(files.certificate), key=_is_ca)
             key = ClientCertificate.from_pem(files.certificate, files.private_key, files.password)
     except InvalidInput as error:
         yield _fault("private-key" if chain else "certificate", str(error))
         return chain, None
     yield _key_type(key)
     return (key.certificate, *key.chain), key
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    return any(isinstance(each.value, x509.BasicConstraints) and each.value.ca for each in certificate.extensions)
 
 
 def _key_type(key: PrivateKey) -> Finding:
@@ -237,12 +252,18 @@ def _chain(chain: Sequence[x509.Certificate], trust: TrustAnchors, environment: 
     root = _root(chain, trust._replace(intermediates=()), at)
     if root:
         return _ok("chain", f"It is complete, up to {root.subject.rfc4514_string()}.")
-    issuer, top = chain[0].issuer.rfc4514_string(), chain[-1]
+    above = issuers(chain[0], (*chain[1:], *trust.anchors, *trust.intermediates))
+    for each in above:
+        try:
+            check_validity(each, at)
+        except UntrustedCertificate as error:
+            return _fault("chain", str(error))
     if _root(chain, trust, at):
+        missing = (chain[0], *issuers(chain[0], chain[1:]))[-1].issuer.rfc4514_string()
         return _warning(
             "chain",
-            f"It is incomplete: the certificate of {issuer} is not in the file, so it is up to the service to know it. "
-            "Export the certificate with its whole chain.",
+            f"It is incomplete: the certificate of {missing} is not in the file, so it is up to the service to know "
+            "it. Export the certificate with its whole chain.",
         )
     for name, official in _OFFICIAL.items():
         if _root(chain, TrustAnchors.of(official.anchors()), at):
@@ -251,15 +272,30 @@ def _chain(chain: Sequence[x509.Certificate], trust: TrustAnchors, environment: 
                 f"Wrong environment: it is a certificate for {name}, such as {official.api_root}, and "
                 f"{environment.api_root} is none. Use that environment, or a certificate for this one.",
             )
-    if top is chain[0] and top.issuer not in {each.subject for each in (top, *trust.anchors)}:
+    return _no_path(chain, above, trust, at)
+
+
+def _no_path(
+    chain: Sequence[x509.Certificate], above: Sequence[x509.Certificate], trust: TrustAnchors, at: datetime
+) -> Finding:
+    """Why there is none from the certificate to an anchor: `above` are its issuers, as far as they are known."""
+    top = (chain[0], *above)[-1]
+    if top in trust.anchors:
+        try:
+            trust.path(chain[0], extra=chain[1:], at=at)
+        except UntrustedCertificate as error:
+            return _fault("chain", str(error))
+    issuer, of_that_name = top.issuer.rfc4514_string(), top.issuer in {each.subject for each in trust.anchors}
+    unused = {*chain} - {chain[0], *above}
+    if (top is chain[0] or unused) and top.issuer != top.subject and not of_that_name:
         return _fault(
             "chain",
             f"It is incomplete: the certificate of {issuer} is neither in the file nor among the environment's trust "
-            "anchors. Export it with its whole chain, or use a certificate for this environment.",
+            "anchors. Add it after your own certificate, or use a certificate for this environment.",
         )
     return _fault(
         "chain",
-        f"It does not lead to the environment's trust anchors, but to {top.issuer.rfc4514_string()}, at "
+        f"It does not lead to the environment's trust anchors, but to {'another ' if of_that_name else ''}{issuer}, at "
         f"{at:%Y-%m-%d}. Use a certificate for this environment, or the environment that it is for.",
     )
 
@@ -311,21 +347,29 @@ def _service_findings(configuration: ClientConfiguration, own: str, sender: str)
     """What one call teaches us: who the server is, whether it takes us, and what time it is there."""
     environment, through_proxy = configuration.environment, configuration.proxy is not None
     request = Request("GET", f"{environment.api_root.rstrip('/')}/{sender}", {})
+    done: set[str] = set()
+    hooks = {"request": [lambda sent: sent.extensions.update(trace=lambda step, _: done.add(step))]}
     try:
-        with httpx.Client(**connection(configuration)) as http:
-            answer = do(http, request)
+        with httpx.Client(**connection(configuration), event_hooks=hooks) as http:
+            answer = _outcome(http, request)
     except ssl.SSLError as error:  # while the connection is prepared, from a certificate that OpenSSL finds too weak
         yield _fault("access", f"TLS on this machine does not take the certificate ({error.reason}): order a new one.")
         return
-    if isinstance(answer, UntrustedServerError | NotReachedError):
-        in_between = through_proxy and isinstance(answer, NotReachedError)
-        yield _fault("proxy" if in_between else "server", _without_call(answer, request))
+    if through_proxy and "proxy.start_tls.started" not in done and isinstance(answer, ClientError):
+        yield _fault("proxy", f"Asked for a connection to the service, it gave none. {_without_call(answer, request)}")
         return
-    yield _ok("server", f"It is that of organization {environment.organization_number}, as it should be.")
-    if isinstance(answer, ClientError):
+    verified = f"{'proxy' if through_proxy else 'connection'}.start_tls.complete" in done
+    if verified:
+        yield _ok("server", f"It is that of organization {environment.organization_number}, as it should be.")
+    if isinstance(answer, ClientCertificateError) and not verified:  # which TLS 1.2 says before the organization shows
+        yield Finding("server", State.SKIPPED, "Not checked: it ended the connection before it was known whose it is.")
         yield _fault("access", _without_call(answer, request))
+    elif isinstance(answer, UntrustedServerError):
+        yield _fault("server", f"{_without_call(answer, request)}{_shown_issuer(configuration, request)}")
+    elif isinstance(answer, ClientError):
+        yield _fault("access" if verified else "server", _without_call(answer, request))
     elif answer is not None:
-        yield from _admission(answer, own, sender)
+        yield from _admission(answer, environment, own, sender)
         yield _clock(answer)
 
 
@@ -333,7 +377,46 @@ def _without_call(error: ClientError, request: Request) -> str:
     return str(error).removeprefix(f"{request.method} {request.url}: ")
 
 
-def _admission(answer: Response, own: str, sender: str) -> Found:
+def _outcome(http: httpx.Client, request: Request) -> Outcome:
+    """What comes of the call in time: httpx waits for each byte anew, so that one who drips them is never late."""
+    outcome: Future[Outcome] = Future()
+
+    def call() -> None:
+        try:
+            outcome.set_result(do(http, request))
+        except Exception as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
+    try:
+        return outcome.result(_MOST_SECONDS)
+    except TimeoutError:
+        return NoAnswerError(f"No whole answer within {_MOST_SECONDS:g} s; check the API root, and what is in between.")
+
+
+class _Onlooker(OrganizationContext):
+    """Ends each handshake when the server, whoever it is, has shown its certificate (DER)."""
+
+    shown = b""
+
+    def check_peer(self, certificate: bytes | None) -> None:
+        self.shown = certificate or b""
+        raise WrongOrganization("It was only looked at")
+
+
+def _shown_issuer(configuration: ClientConfiguration, request: Request) -> str:
+    """Who issued the certificate of the server, which is not trusted; of that ssl says nothing."""
+    onlooker = _Onlooker(ssl.PROTOCOL_TLS_CLIENT)
+    onlooker.check_hostname, onlooker.verify_mode = False, ssl.CERT_NONE
+    with httpx.Client(**connection(configuration) | {"verify": onlooker}) as http:
+        _outcome(http, request)
+    try:
+        return f" Its certificate was issued by {load_der(onlooker.shown).issuer.rfc4514_string()}."
+    except InvalidInput:
+        return ""
+
+
+def _admission(answer: Response, environment: Environment, own: str, sender: str) -> Found:
     try:
         require(answer, 200)
     except BrokerNotAuthorizedError as error:
@@ -346,7 +429,13 @@ def _admission(answer: Response, own: str, sender: str) -> Found:
     except UnexpectedResponseError as error:
         yield _fault("access", f"{error} {_MENDING.get(error.status, _ASK)}")
     else:
-        yield _ok("access", f"The service says: {answer.content[:200].decode(errors='replace')}")
+        told = answer.content[:200].decode(errors="replace")
+        if not told.startswith(_WHO_AM_I):
+            yield _fault(
+                "access", f"Something else than the API answers at {environment.api_root}: check the API root."
+            )
+            return
+        yield _ok("access", f"The service says: {told}")
         if own != sender:
             yield _ok("sender", f"{own} is authorized as broker of {sender}.")
 

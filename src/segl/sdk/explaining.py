@@ -22,18 +22,18 @@ from segl.core.certificates import (
 )
 from segl.core.errors import InvalidDocument, InvalidInput, InvalidPackage, InvalidRequest, UntrustedCertificate
 from segl.core.multipart import request_and_package
+from segl.core.pades import plain_text
 from segl.core.protocol import (
     MOST_DOCUMENT_BYTES,
     ContactInformation,
     ManifestDocument,
-    Notifications,
     PersonalIdentificationNumber,
     PortalJobRequest,
     PortalManifest,
     Signer,
 )
 from segl.core.sector import Sector
-from segl.core.senders import refusals, too_many_pages
+from segl.core.senders import contact, refusals, too_many_pages
 from segl.core.xmldsig import XmlSignature
 from segl.sdk.findings import SKIPPED, Finding, State
 from segl.sdk.jobs import FileType, content_faults
@@ -244,7 +244,12 @@ def _document_faults(manifest: PortalManifest, documents: Mapping[str, memoryvie
 
 def _content_faults(asked: ManifestDocument, content: memoryview) -> Iterator[str]:
     media_type = asked.media_type.lower()  # its case means nothing (RFC 9110, 8.3.1)
-    if media_type in {*FileType}:
+    if media_type == FileType.TXT:
+        try:
+            plain_text.read_lines(content)
+        except InvalidDocument as error:
+            yield f"{asked.href}: {error}"
+    elif media_type in {*FileType}:
         yield from (f"{asked.href}: {each}" for each in content_faults(FileType(media_type), content))
     else:
         yield f"{asked.href} has the media type {asked.media_type!r}: send {FileType.PDF} or {FileType.TXT}."
@@ -266,16 +271,29 @@ def _pages(manifest: PortalManifest, documents: Mapping[str, memoryview], around
 
 def _terms(manifest: PortalManifest, sector: Sector | None) -> list[Finding]:
     """What one sector may ask for and the other not is told in case the sender is of that."""
+    unreachable = [Finding("terms", State.FAULT, each) for each in _mail_faults(manifest)]
     broken = {each: [*refusals(each, manifest)] for each in ([sector] if sector else Sector)}
     everywhere = [each for each in next(iter(broken.values())) if all(each in found for found in broken.values())]
     doubts = [each for found in broken.values() for each in found if each not in everywhere]
-    if not (everywhere or doubts):
+    if not (unreachable or everywhere or doubts):
         whoever = f"{sector} organizations" if sector else "organizations of both sectors"
         return [Finding("terms", State.OK, f"It asks for nothing that {whoever} may not ask for.")]
     return [
+        *unreachable,
         *(Finding("terms", State.FAULT, each.sentence) for each in everywhere),
         *(Finding("terms", State.WARNING, each.sentence) for each in doubts),
     ]
+
+
+def _mail_faults(manifest: PortalManifest) -> Iterator[str]:
+    """The service looks closer, but what has nothing on a side of the @ is an address nowhere."""
+    for number, signer in enumerate(manifest.signers, 1):
+        told = contact(signer)
+        if told and told.email and not re.fullmatch(r".*\S@\S.*", told.email.address):
+            yield (
+                f"The e-mail address of signer {number} is none that mail could be sent to: give one like "
+                "name@example.com."
+            )
 
 
 def _sender(manifest: PortalManifest, signature: XmlSignature | None, url_sender: str | None) -> list[Finding]:
@@ -289,8 +307,7 @@ def _sender(manifest: PortalManifest, signature: XmlSignature | None, url_sender
 
 
 def _signer(signer: Signer) -> dict[str, Any]:
-    contact = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
-    told = contact if isinstance(contact, Notifications) else None
+    told = contact(signer)
     return {
         "identity_number": _masked(signer.identifier),
         "email": told.email.address if told and told.email else None,

@@ -23,25 +23,6 @@ class WrongOrganization(ssl.SSLCertVerificationError):
     """The peer's certificate is valid but belongs to another organization."""
 
 
-class OrganizationContext(ssl.SSLContext):
-    """A client context that accepts the certificates of one organization only."""
-
-    organization_number: str
-
-    def check_peer(self, certificate: bytes | None) -> None:
-        """Raise WrongOrganization unless this certificate (DER) belongs to the expected organization."""
-        try:
-            peer = load_der(certificate or b"")
-        except InvalidInput as error:
-            raise WrongOrganization(f"The server's certificate is not accepted: {error}") from None
-        number = organization_number(peer)
-        if number != self.organization_number:
-            raise WrongOrganization(
-                f"The server's certificate belongs to {organization_name(peer)}, with the number {number}, "
-                f"not {self.organization_number}"
-            )
-
-
 class _CheckedSocket(ssl.SSLSocket):
     """Blocking TLS; the organization is checked as the last step of the handshake."""
 
@@ -58,6 +39,27 @@ class _CheckedObject(ssl.SSLObject):
         cast(OrganizationContext, self.context).check_peer(self.getpeercert(binary_form=True))
 
 
+class OrganizationContext(ssl.SSLContext):
+    """A client context that accepts the certificates of one organization only."""
+
+    organization_number: str
+    sslsocket_class = _CheckedSocket
+    sslobject_class = _CheckedObject
+
+    def check_peer(self, certificate: bytes | None) -> None:
+        """Raise WrongOrganization unless this certificate (DER) belongs to the expected organization."""
+        try:
+            peer = load_der(certificate or b"")
+        except InvalidInput as error:
+            raise WrongOrganization(f"The server's certificate is not accepted: {error}") from None
+        number = organization_number(peer)
+        if number != self.organization_number:
+            raise WrongOrganization(
+                f"The server's certificate belongs to {organization_name(peer)}, with the number {number}, "
+                f"not {self.organization_number}"
+            )
+
+
 def client_context(
     *, anchors: Sequence[x509.Certificate], organization_number: str, key: PrivateKey
 ) -> OrganizationContext:
@@ -68,8 +70,6 @@ def client_context(
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(cadata=_pem(anchors).decode())
     context.organization_number = organization_number
-    context.sslsocket_class = _CheckedSocket
-    context.sslobject_class = _CheckedObject
     _show_certificate(context, key)
     return context
 

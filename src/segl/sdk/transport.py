@@ -36,6 +36,12 @@ _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, ht
 _ABOUT_CERTIFICATE = re.compile("ALERT_(.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
 """Alerts by which a server says that it does not take ours (RFC 8446, 6.2); other ones may be gone the next time."""
 
+_NOT_NOW = {9, 10}
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED, of which ssl knows no names."""
+_NO_TLS = {"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG"}
+"""What OpenSSL makes of another protocol's first bytes."""
+_OLD_TLS = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"}
+
 Outcome = Response | ClientError | None
 
 
@@ -246,25 +252,48 @@ def _exchange(request: Request) -> Iterator[Callable[[httpx.Response], None]]:
 
 
 def _explained(error: Exception, call: str) -> NoAnswerError:
-    tls, cause = _tls_cause(error), str(error) or type(error).__name__
-    if isinstance(tls, WrongOrganization):
-        return UntrustedServerError(f"{call}: {tls.args[0]}. Nothing was sent; check the Environment.")
+    tls = _tls_cause(error)
     if isinstance(tls, ssl.SSLCertVerificationError):
-        return UntrustedServerError(
-            f"{call}: The server's certificate does not chain to the environment's trust anchors "
-            f"({tls.verify_message}). Nothing was sent; check the Environment."
-        )
-    if tls is not None and _ABOUT_CERTIFICATE.search(tls.reason or ""):
+        return UntrustedServerError(f"{call}: {_untrusted(tls)}")
+    reason = (tls.reason or "") if tls else ""
+    if _ABOUT_CERTIFICATE.search(reason):
+        also = " It may also have no cipher in common with us." if "HANDSHAKE_FAILURE" in reason else ""
         return ClientCertificateError(
-            f"{call}: The server ended the TLS connection ({tls.reason}); check that our certificate is "
-            "valid, complete with its chain, and issued for this environment."
+            f"{call}: The server ended the TLS connection ({reason}); check that our certificate is "
+            f"valid, complete with its chain, and issued for this environment.{also}"
         )
     kind = NotReachedError if isinstance(error, _NOTHING_SENT) else NoAnswerError
+    return kind(f"{call}: {_unanswered(error, reason)}")
+
+
+def _untrusted(error: ssl.SSLCertVerificationError) -> str:
+    if isinstance(error, WrongOrganization):
+        return f"{error.args[0]}. Nothing was sent; check the Environment."
+    if error.verify_code in _NOT_NOW:
+        return (
+            f"The server's certificate is not valid now ({error.verify_message}). Nothing was sent; check this "
+            "machine's clock first, then the Environment."
+        )
+    return (
+        "The server's certificate does not chain to the environment's trust anchors "
+        f"({error.verify_message}). Nothing was sent; check the Environment, and whether somebody in between opens the "
+        "connection, such as a company's proxy that inspects TLS."
+    )
+
+
+def _unanswered(error: Exception, reason: str) -> str:
+    cause = str(error) or type(error).__name__
     if isinstance(error, httpx.TimeoutException):
-        return kind(f"{call}: No answer in time ({type(error).__name__}); is the network up, do the Timeouts suffice?")
+        return f"No answer in time ({type(error).__name__}); is the network up, do the Timeouts suffice?"
+    if isinstance(error, httpx.ProxyError) and cause.startswith("407"):
+        return f"The proxy refused ({cause}); check the Proxy and its credentials."
     if isinstance(error, httpx.ProxyError):
-        return kind(f"{call}: The proxy refused ({cause}); check the Proxy and its credentials.")
-    return kind(f"{call}: No answer ({cause}); check the API root, the network, and the Proxy if there is one.")
+        return f"The proxy refused ({cause}); check the API root, and that the proxy may connect to it."
+    if reason in _NO_TLS:
+        return f"What answers there speaks no TLS ({reason}); check the port of the API root, and of the Proxy if any."
+    if reason in _OLD_TLS:
+        return f"The server speaks no TLS 1.2 or newer ({reason}); check the API root."
+    return f"No answer ({cause}); check the API root, the network, and the Proxy if there is one."
 
 
 def _tls_cause(error: BaseException | None) -> ssl.SSLError | None:

@@ -7,7 +7,8 @@ import pypdfium2
 import pytest
 
 from segl.core.errors import InvalidDocument, TooManyPages
-from segl.core.pades.text_pages import LINES_A_PAGE, MOST_CHARACTERS, MOST_PAGES, typeset_text
+from segl.core.pades.plain_text import LINES_A_PAGE, MOST_CHARACTERS, MOST_PAGES
+from segl.core.pades.text_pages import typeset_text
 
 
 def pages(text: str) -> list[str]:

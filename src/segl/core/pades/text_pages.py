@@ -9,17 +9,11 @@ from typing import cast
 import pikepdf
 import typst
 
-from segl.core.errors import InvalidDocument, TooManyPages
+from segl.core.errors import InvalidDocument
 from segl.core.pades.front_page import FONTS
+from segl.core.pades.plain_text import read_lines
 
 SOURCE = Path(__file__).with_name("text_pages.typ").read_bytes()
-MOST_CHARACTERS = 1_000_000
-LINES_A_PAGE = 54
-MOST_PAGES = 2000
-"""More lines than fit on these are not typeset: it would take more and more memory."""
-_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
-# That change how other characters are read: a text must look like what it says (Unicode TR 36).
-_STEERING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MISSING = b"\0\0"
 
 
@@ -28,32 +22,14 @@ def typeset_text(content: bytes) -> bytes:
 
     Raises:
         InvalidDocument: It is not text, too long, or has characters that could not be shown.
-        TooManyPages: Its lines fill more than `MOST_PAGES`. Long lines, which are broken, may do so all the same.
+        TooManyPages: See `read_lines`.
     """
-    lines = [_kept(line) for line in _decoded(content).splitlines()]
-    if len(lines) > MOST_PAGES * LINES_A_PAGE:
-        raise TooManyPages(
-            f"The text has {len(lines)} lines, {LINES_A_PAGE} on a page; at most {MOST_PAGES} pages can be signed."
-        )
+    lines = [_kept(line) for line in read_lines(content)]
     pdf = typst.Compiler(font_paths=FONTS).compile(
         SOURCE, format="pdf", sys_inputs={"data": json.dumps(lines or [""])}, pdf_standards="1.7", timestamp=0
     )
     _check_shown(cast(bytes, pdf))
     return cast(bytes, pdf)
-
-
-def _decoded(content: bytes) -> str:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidDocument(f"The text is not UTF-8 at byte {error.start}: save it as UTF-8 and send that.") from None
-    if len(text) > MOST_CHARACTERS:
-        raise InvalidDocument(f"The text has {len(text)} characters; at most {MOST_CHARACTERS} can be signed.")
-    if found := _NO_TEXT.search(text) or _STEERING.search(text):
-        raise InvalidDocument(
-            f"The text has the character U+{ord(found[0]):04X}, which cannot be shown: remove it, or send a PDF."
-        )
-    return text
 
 
 def _kept(line: str) -> str:
