@@ -1,7 +1,6 @@
 """What a sender may ask for in a job, by its sector (functional documentation, Senders and Identity shown)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from segl.core.protocol import (
@@ -32,8 +31,7 @@ class Refusal(NamedTuple):
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What a job is signed with: the level of the log-in, and each signer's type of signature in their order."""
 
     level: AuthenticationLevel

@@ -33,7 +33,7 @@ Step = TypeVar("Step")
 _PIECE = 64 * 1024
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
-_ABOUT_CERTIFICATE = re.compile("ALERT_(.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
+_ABOUT_CERTIFICATE = "ALERT_(.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)"
 """Alerts by which a server says that it does not take ours (RFC 8446, 6.2); other ones may be gone the next time."""
 
 _NOT_NOW = {9, 10}
@@ -256,7 +256,7 @@ def _explained(error: Exception, call: str) -> NoAnswerError:
     if isinstance(tls, ssl.SSLCertVerificationError):
         return UntrustedServerError(f"{call}: {_untrusted(tls)}")
     reason = (tls.reason or "") if tls else ""
-    if _ABOUT_CERTIFICATE.search(reason):
+    if re.search(_ABOUT_CERTIFICATE, reason):
         also = " It may also have no cipher in common with us." if "HANDSHAKE_FAILURE" in reason else ""
         return ClientCertificateError(
             f"{call}: The server ended the TLS connection ({reason}); check that our certificate is "
