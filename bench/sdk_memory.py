@@ -66,7 +66,7 @@ def idle() -> int:
 
 def measured() -> int:
     with PortalClient(CONFIGURATION) as client:
-        client.create(job(b"small"))
+        client.create(job(b"%PDF-1.7 small"))
         pades(client, "small").read()
         before = idle()
         kept = WAYS[way](client)
@@ -75,7 +75,7 @@ def measured() -> int:
 
 async def measured_async() -> int:
     async with AsyncPortalClient(CONFIGURATION) as client:
-        await client.create(job(b"small"))
+        await client.create(job(b"%PDF-1.7 small"))
         await pades(client, "small").read()
         before = idle()
         kept = await WAYS[way](client)

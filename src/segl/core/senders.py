@@ -1,9 +1,11 @@
 """What a sender may ask for in a job, by its sector (functional documentation, Senders and Identity shown)."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import NamedTuple
 
 from segl.core.protocol import (
+    LONGEST_AVAILABLE,
     AuthenticationLevel,
     ContactInformation,
     IdentifierInSignedDocuments,
@@ -16,7 +18,6 @@ from segl.core.protocol import (
 )
 from segl.core.sector import Sector
 
-LONGEST_AVAILABLE_SECONDS = 90 * 24 * 3600
 MOST_PAGES = 2000
 """Of a job's documents together."""
 YEAR_OF_NO_ACTIVATION = 9000  # A datetime ends with the year 9999, and the deadline lies behind the activation.
@@ -148,10 +149,11 @@ def _availability(manifest: PortalManifest) -> Iterator[Refusal]:
             f"activation-time is {activation.isoformat()}: give a time before the year {YEAR_OF_NO_ACTIVATION}.",
         )
     seconds = manifest.availability.available_seconds if manifest.availability else None
-    if seconds is not None and seconds > LONGEST_AVAILABLE_SECONDS:
+    most = LONGEST_AVAILABLE // timedelta(seconds=1)
+    if seconds is not None and seconds > most:
         yield Refusal(
             "AVAILABLE_SECONDS_NOT_ALLOWED",
-            f"available-seconds is {seconds}: a job can be available for at most {LONGEST_AVAILABLE_SECONDS} seconds.",
+            f"available-seconds is {seconds}: a job can be available for at most {most} seconds.",
         )
 
 

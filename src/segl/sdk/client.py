@@ -23,7 +23,6 @@ from segl.sdk.changes import (
 )
 from segl.sdk.configuration import ClientConfiguration, Proxy
 from segl.sdk.download import AsyncDownload, Download
-from segl.sdk.handling import handle, handle_async, handling
 from segl.sdk.jobs import Job, Sender
 from segl.sdk.operations import PortalOperations
 from segl.sdk.pacing import Pace
@@ -87,6 +86,8 @@ class PortalClient:
         Waits as the service permits, and through lost connections and the service's failures. Raises what waiting
         does not mend: UntrustedServerError, ClientCertificateError, and UnexpectedResponseError with a status of 4xx.
         """
+        from segl.sdk.handling import handle, handling  # a program that only sends does without
+
         handle(self._http, handling(self._calls, sender), handler, stop)
 
     def confirm(self, reference: ConfirmationReference) -> None:
@@ -149,6 +150,8 @@ class AsyncPortalClient:
         stop: "asyncio.Event | None" = None,
     ) -> None:
         """See `PortalClient.handle_status_changes`; the handler is awaited."""
+        from segl.sdk.handling import handle_async, handling  # as above
+
         await handle_async(self._http, handling(self._calls, sender), handler, stop)
 
     async def confirm(self, reference: ConfirmationReference) -> None:

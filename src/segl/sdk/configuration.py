@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
@@ -61,7 +60,7 @@ class Environment:
     def __post_init__(self) -> None:
         check_kind("The API root", self.api_root, str, write='its URL, "https://…"')
         check_organization_number(self.organization_number)
-        if re.search(r"[@?#\s]", self.api_root):
+        if any(each in "@?#" or each.isspace() for each in self.api_root):
             raise InvalidInput('The API root must be "https://host/path": no password, query, fragment or spaces.')
         if not self.api_root.startswith("https://") or _parts(self.api_root) is None:
             raise InvalidInput(
@@ -149,7 +148,7 @@ class Proxy:
             raise InvalidInput("A Proxy needs both user and password, or neither.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ClientConfiguration:
     """What a client is made from. Nothing is read from environment variables.
 

@@ -9,10 +9,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from segl.core import senders
 from segl.core.errors import InvalidDocument, InvalidInput
 from segl.core.kinds import check_kind, check_text
-from segl.core.protocol import AuthenticationLevel, IdentifierInSignedDocuments, Signer
+from segl.core.protocol import LONGEST_AVAILABLE, AuthenticationLevel, IdentifierInSignedDocuments, Signer
 from segl.sdk.files import read_file
 
 MAX_FILE_NAME = 100  # characters; the schema's limit for a document's href
@@ -45,7 +44,7 @@ class Sender:
     """The organization on whose behalf jobs are sent (9 digits), and the queue its status changes go to."""
 
     organization_number: str
-    polling_queue: PollingQueue = PollingQueue()
+    polling_queue: PollingQueue = field(default_factory=PollingQueue)
 
     def __post_init__(self) -> None:
         check_organization_number(self.organization_number)
@@ -54,7 +53,7 @@ class Sender:
 
 def check_organization_number(number: str) -> None:
     check_kind("An organization number", number, str, write='its 9 digits as a text, "…"')
-    if not re.fullmatch(r"[0-9]{9}", number):
+    if not (len(number) == 9 and number.isascii() and number.isdecimal()):
         raise InvalidInput(f"An organization number is 9 digits; {number!r} is not.")
 
 
@@ -197,8 +196,8 @@ class Job:
             return
         if self.available % timedelta(seconds=1):
             raise InvalidInput(f"Job.available is {self.available}; give whole seconds.")
-        if not timedelta() <= self.available <= _LONGEST_AVAILABLE:
-            raise InvalidInput(f"Job.available is {self.available}; give from 0 to {_LONGEST_AVAILABLE.days} days.")
+        if not timedelta() <= self.available <= LONGEST_AVAILABLE:
+            raise InvalidInput(f"Job.available is {self.available}; give from 0 to {LONGEST_AVAILABLE.days} days.")
 
     @property
     def documents(self) -> tuple[Document, ...]:
@@ -218,11 +217,10 @@ class Job:
         return tuple(names.values())
 
 
-_LONGEST_AVAILABLE = timedelta(seconds=senders.LONGEST_AVAILABLE_SECONDS)
-
-
 def _check_told(number: int, signer: Signer) -> None:
     """Whether the signer can be told of the job, as far as that shows here."""
+    from segl.core import senders  # a program that sends no jobs does without
+
     for refusal in senders.told_refusals(number, signer):
         raise InvalidInput(refusal.sentence)
     contact = senders.contact(signer)

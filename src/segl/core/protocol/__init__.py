@@ -7,7 +7,14 @@ of today hold only when they are written.
 
 from segl.core.protocol._message import Message
 from segl.core.protocol.common import ErrorMessage
-from segl.core.protocol.manifest import MOST_DOCUMENT_BYTES, Availability, ManifestDocument, PortalManifest, Signer
+from segl.core.protocol.manifest import (
+    LONGEST_AVAILABLE,
+    MOST_DOCUMENT_BYTES,
+    Availability,
+    ManifestDocument,
+    PortalManifest,
+    Signer,
+)
 from segl.core.protocol.portal import (
     PortalJobRequest,
     PortalJobResponse,
@@ -30,6 +37,7 @@ from segl.core.protocol.values import (
 )
 
 __all__ = [
+    "LONGEST_AVAILABLE",
     "MOST_DOCUMENT_BYTES",
     "AuthenticationLevel",
     "Availability",

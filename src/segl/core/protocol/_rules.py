@@ -1,9 +1,9 @@
 """The schema's rules for single values: each checks or converts one, and names the element when broken."""
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar, cast
@@ -17,26 +17,31 @@ LONG = 2**63
 Word = TypeVar("Word", bound=StrEnum)
 
 
-_listed: ContextVar[list[str] | None] = ContextVar("_listed", default=None)
+class _Listed(threading.local):
+    """Where faults are listed in this thread, if they are."""
+
+    faults: list[str] | None = None
+
+
+_listed = _Listed()
 
 
 @contextmanager
 def listing() -> Iterator[list[str]]:
     """In the block, a value that breaks a rule is listed and kept instead of refused, so that all can be told."""
     faults: list[str] = []
-    token = _listed.set(faults)
+    before, _listed.faults = _listed.faults, faults
     try:
         yield faults
     finally:
-        _listed.reset(token)
+        _listed.faults = before
 
 
 def refuse(sentence: str) -> None:
     """Raise `InvalidMessage`, or list the sentence where faults are listed."""
-    faults = _listed.get()
-    if faults is None:
+    if _listed.faults is None:
         raise InvalidMessage(sentence)
-    faults.append(sentence)
+    _listed.faults.append(sentence)
 
 
 def kind(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
 from lxml import etree
@@ -24,6 +24,7 @@ from segl.core.protocol.values import (
 )
 from segl.core.xml import format_date_time
 
+LONGEST_AVAILABLE = timedelta(days=90)
 MOST_DOCUMENT_BYTES = 10_485_760
 """Of a job's documents together (`rules.md`, A job)."""
 
