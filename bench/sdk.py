@@ -3,7 +3,8 @@
 - A create request, from a `Job` to what is sent, with a document of 22 KB and of 10 MB. The floor is the document's
   SHA-256 and CRC-32, one copy of it, and one RSA signature with the same key.
 - `import segl.sdk` in a fresh interpreter, compiled before. The floor is importing httpx, lxml and cryptography alone.
-  Both without click, which `pip install segl` does not bring and with which httpx imports a command line of its own.
+  Once as things are installed here, and once without click, which `pip install segl` does not bring: where it is, httpx
+  imports a command line of its own.
 - The most memory (peak RSS) that a fresh process takes above what it had, warmed up, before it sends or fetches 10 MB
   over TLS. The floor is the 10 MB.
 
