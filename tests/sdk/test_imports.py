@@ -1,5 +1,6 @@
 """What the SDK drags in."""
 
+import os
 import subprocess
 import sys
 
@@ -29,3 +30,21 @@ def test_the_sdk_loads_neither_the_service_nor_the_command_line() -> None:
 
 def test_what_some_programs_do_without_is_loaded_with_its_first_use() -> None:
     assert {"asyncio", "zoneinfo", "segl.core.asice"} & loaded() == set()
+
+
+def test_nothing_of_the_sdk_and_its_commands_needs_what_only_posix_has() -> None:
+    """As on Windows, which also has no database of time zones."""
+    program = """
+import sys
+sys.modules.update(dict.fromkeys(("fcntl", "grp", "pwd", "resource", "termios", "tty"), None))
+import segl.cli, segl.diagnosing, segl.sandbox.pytest_plugin, segl.sdk.doctor, segl.sdk.explaining, segl.sdk.handling
+from segl.core.xml import parse_date_time
+parse_date_time("2026-01-31T12:00:00+01:00", without_offset="Europe/Oslo")
+try:
+    parse_date_time("2026-01-31T12:00:00", without_offset="Europe/Oslo")
+except ValueError as error:
+    print(error)
+"""
+    environment = {**os.environ, "PYTHONTZPATH": ""}
+    ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert ended.stdout == "has no offset, and no time zones are known here (pip install tzdata)\n"

@@ -1,7 +1,7 @@
 """XML as we read and write it: no DTD, entities or network, bounded size and depth; canonical form; times."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from lxml import etree
 
@@ -105,11 +105,12 @@ def parse_date_time(text: str, *, without_offset: str | None = None) -> datetime
     midnight_after = match["hour"] == "24" and match["rest"] == ":00:00" and not (match["fraction"] or "").strip(".0")
     hour = "00" if midnight_after else match["hour"]
     fraction = (match["fraction"] or "")[:7]
+    zone = None if match["zone"] or without_offset is None else _zone(without_offset)
     try:
         value = datetime.fromisoformat(f"{match['date']}T{hour}{match['rest']}{fraction}{match['zone'] or ''}")
         value += timedelta(days=midnight_after)
-        if value.tzinfo is None and without_offset is not None:
-            value = _in_utc(value, without_offset)
+        if zone is not None:
+            value = value.replace(tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"is not a date-time that exists ({error})") from None
     if value.tzinfo is None:
@@ -117,11 +118,11 @@ def parse_date_time(text: str, *, without_offset: str | None = None) -> datetime
     return value
 
 
-def _in_utc(local: datetime, zone: str) -> datetime:
+def _zone(name: str) -> tzinfo:
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # most times have an offset
 
     try:
-        return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        return ZoneInfo(name)
     except ZoneInfoNotFoundError:
         raise ValueError("has no offset, and no time zones are known here (pip install tzdata)") from None
 
