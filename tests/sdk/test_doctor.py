@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -29,8 +30,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from certificates import certificate, private_key, subject
 from connect_proxy import connect_proxy
 from segl.core.keys import PrivateKey
-from segl.sdk import ClientCertificate, Environment, InvalidInput, Proxy, Sender, Timeouts, doctor
+from segl.sdk import ClientCertificate, Environment, InvalidInput, NoAnswerError, Proxy, Sender, Timeouts, doctor
 from segl.sdk.doctor import CHECKS, CertificateFiles, examine
+from segl.sdk.exchange import Request
 from segl.sdk.findings import Finding, State
 from tls_service import CUSTOMER, SERVICE, Authority, Service, listening, reply, serving
 from tls_service import pem_files as files
@@ -632,3 +634,23 @@ def test_unreadable_trust_anchors_are_wrong_usage(set_up: SetUp) -> None:
 
     with pytest.raises(InvalidInput, match="No certificates can be read"):
         set_up.examined()
+
+
+def test_a_call_that_is_given_up_is_closed_by_its_own_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closed from here, its TLS would write into whatever file gets the connection's number next."""
+    monkeypatch.setattr(doctor, "_MOST_SECONDS", 0.05)
+    answered = threading.Event()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        answered.wait(10)
+        return httpx.Response(200)
+
+    http = httpx.Client(transport=httpx.MockTransport(answer))
+    given_up = doctor._outcome(http, Request("GET", "https://localhost/api/123456789", {}))
+    assert isinstance(given_up, NoAnswerError)
+    assert not http.is_closed
+    answered.set()
+    until = time.monotonic() + 10
+    while not http.is_closed and time.monotonic() < until:
+        time.sleep(0.01)
+    assert http.is_closed

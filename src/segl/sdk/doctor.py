@@ -350,8 +350,7 @@ def _service_findings(configuration: ClientConfiguration, own: str, sender: str)
     done: set[str] = set()
     hooks = {"request": [lambda sent: sent.extensions.update(trace=lambda step, _: done.add(step))]}
     try:
-        with httpx.Client(**connection(configuration), event_hooks=hooks) as http:
-            answer = _outcome(http, request)
+        answer = _outcome(httpx.Client(**connection(configuration), event_hooks=hooks), request)
     except ssl.SSLError as error:  # while the connection is prepared, from a certificate that OpenSSL finds too weak
         yield _fault("access", f"TLS on this machine does not take the certificate ({error.reason}): order a new one.")
         return
@@ -378,13 +377,17 @@ def _without_call(error: ClientError, request: Request) -> str:
 
 
 def _outcome(http: httpx.Client, request: Request) -> Outcome:
-    """What comes of the call in time: httpx waits for each byte anew, so that one who drips them is never late."""
+    """What comes of the call in time: httpx waits for each byte anew, so that one who drips them is never late.
+
+    The client is closed by who uses it: TLS that was closed elsewhere would go on in whatever file has its number next.
+    """
     outcome: Future[Outcome] = Future()
 
     def call() -> None:
         try:
-            outcome.set_result(do(http, request))
-        except Exception as error:
+            with http:
+                outcome.set_result(do(http, request))
+        except Exception as error:  # whatever it is, it is raised where the outcome is waited for
             outcome.set_exception(error)
 
     threading.Thread(target=call, daemon=True).start()
@@ -408,8 +411,7 @@ def _shown_issuer(configuration: ClientConfiguration, request: Request) -> str:
     """Who issued the certificate of the server, which is not trusted; of that ssl says nothing."""
     onlooker = _Onlooker(ssl.PROTOCOL_TLS_CLIENT)
     onlooker.check_hostname, onlooker.verify_mode = False, ssl.CERT_NONE
-    with httpx.Client(**connection(configuration) | {"verify": onlooker}) as http:
-        _outcome(http, request)
+    _outcome(httpx.Client(**connection(configuration) | {"verify": onlooker}), request)
     try:
         return f" Its certificate was issued by {load_der(onlooker.shown).issuer.rfc4514_string()}."
     except InvalidInput:
