@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
+from segl.core.pades.plain_text import MOST_PAGES
 from segl.core.protocol import (
     LONGEST_AVAILABLE,
     AuthenticationLevel,
@@ -18,8 +19,6 @@ from segl.core.protocol import (
 )
 from segl.core.sector import Sector
 
-MOST_PAGES = 2000
-"""Of a job's documents together."""
 YEAR_OF_NO_ACTIVATION = 9000  # A datetime ends with the year 9999, and the deadline lies behind the activation.
 
 _NUMBER_AND_NAME = IdentifierInSignedDocuments.PERSONAL_IDENTIFICATION_NUMBER_AND_NAME

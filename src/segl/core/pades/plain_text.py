@@ -7,7 +7,7 @@ from segl.core.errors import InvalidDocument, TooManyPages
 MOST_CHARACTERS = 1_000_000
 LINES_A_PAGE = 54
 MOST_PAGES = 2000
-"""More lines than fit on these are not typeset: it would take more and more memory."""
+"""Of a job's documents together. More lines than fit on these are not typeset: it would take more and more memory."""
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 # That change how other characters are read: a text must look like what it says (Unicode TR 36).
 _STEERING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
