@@ -10,7 +10,7 @@ from segl.service.config import bodies, http_protocol
 ROOT = Path(__file__).parents[1]
 CODE = re.compile(r'"([A-Z]+(?:_[A-Z]+)+)"')
 # Where codes are given; a code stands alone in a string, with an underscore.
-ROOMS = ("sender_api", "jobs/rules.py", "../core/senders.py", "../sandbox/devmode.py")
+ROOMS = ("sender_api", "jobs/rules.py", "../core/terms.py", "../sandbox/devmode.py")
 OTHER_WORDS = {"CONTENT_TYPE", "REMOTE_ADDR"}
 # Those that the listener gives by the name of their HTTP status.
 BY_STATUS = re.compile(r"HTTPStatus\.(REQUEST_\w+|NOT_IMPLEMENTED|SERVICE_UNAVAILABLE)")

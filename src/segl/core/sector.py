@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Sector(StrEnum):
-    """An organization's sector; it decides what the organization may ask for (`segl.core.senders`)."""
+    """An organization's sector; it decides what the organization may ask for (`segl.core.terms`)."""
 
     PUBLIC = "public"
     PRIVATE = "private"

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from segl.core.errors import InvalidInput
-from segl.core.kinds import check_kind, check_text
 from segl.core.protocol import (
     ContactInformation,
     PersonalIdentificationNumber,
@@ -15,6 +14,7 @@ from segl.core.protocol import (
     SignatureStatus,
     Signer,
 )
+from segl.core.type_checks import check_kind, check_text
 from segl.sdk.errors import NotAvailableError, seconds_until
 
 

@@ -11,7 +11,7 @@ import httpx
 
 import segl
 from segl.core.certificates import organization_number
-from segl.core.kinds import check_kind
+from segl.core.type_checks import check_kind
 from segl.sdk.changes import (
     CancellationReference,
     ConfirmationReference,

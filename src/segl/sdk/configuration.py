@@ -15,7 +15,7 @@ from cryptography import x509
 from segl.core.certificates import load_pem
 from segl.core.errors import InvalidInput
 from segl.core.keys import PrivateKey
-from segl.core.kinds import check_kind
+from segl.core.type_checks import check_kind
 from segl.sdk.files import read_file
 from segl.sdk.jobs import Job, Sender, check_organization_number
 

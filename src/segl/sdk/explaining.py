@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography import x509
 
-from segl.core import asice
+from segl.core import asice, plain_text
 from segl.core.asice import archive, opening
 from segl.core.asice.archive import Limits
 from segl.core.asice.building import MANIFEST, SIGNATURES
@@ -22,7 +22,6 @@ from segl.core.certificates import (
 )
 from segl.core.errors import InvalidDocument, InvalidInput, InvalidPackage, InvalidRequest, UntrustedCertificate
 from segl.core.multipart import request_and_package
-from segl.core.pades import plain_text
 from segl.core.protocol import (
     MOST_DOCUMENT_BYTES,
     ContactInformation,
@@ -32,8 +31,9 @@ from segl.core.protocol import (
     PortalManifest,
     Signer,
 )
+from segl.core.protocol.common import wrong_sender
 from segl.core.sector import Sector
-from segl.core.senders import contact, refusals, too_many_pages
+from segl.core.terms import contact_of, refusals, too_many_pages
 from segl.core.xmldsig import XmlSignature
 from segl.sdk.findings import SKIPPED, Finding, State
 from segl.sdk.jobs import FileType, content_faults
@@ -288,7 +288,7 @@ def _terms(manifest: PortalManifest, sector: Sector | None) -> list[Finding]:
 def _mail_faults(manifest: PortalManifest) -> Iterator[str]:
     """The service looks closer, but what has nothing on a side of the @ is an address nowhere."""
     for number, signer in enumerate(manifest.signers, 1):
-        told = contact(signer)
+        told = contact_of(signer)
         if told and told.email and not re.fullmatch(r".*\S@\S.*", told.email.address):
             yield (
                 f"The e-mail address of signer {number} is none that mail could be sent to: give one like "
@@ -297,7 +297,7 @@ def _mail_faults(manifest: PortalManifest) -> Iterator[str]:
 
 
 def _sender(manifest: PortalManifest, signature: XmlSignature | None, url_sender: str | None) -> list[Finding]:
-    if url_sender and (faults := [*manifest.wrong_sender(url_sender)]):
+    if url_sender and (faults := [*wrong_sender(manifest.sender, url_sender)]):
         return _findings("sender", faults, "")
     signer = organization_number(signature.certificate) if signature else None
     if signer in (None, manifest.sender):
@@ -307,7 +307,7 @@ def _sender(manifest: PortalManifest, signature: XmlSignature | None, url_sender
 
 
 def _signer(signer: Signer) -> dict[str, Any]:
-    told = contact(signer)
+    told = contact_of(signer)
     return {
         "identity_number": _masked(signer.identifier),
         "email": told.email.address if told and told.email else None,

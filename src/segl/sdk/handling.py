@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import httpx
 
 from segl.core.errors import InvalidInput
-from segl.core.kinds import check_kind
+from segl.core.type_checks import check_kind
 from segl.sdk.changes import JobStatusChange
 from segl.sdk.errors import (
     ClientCertificateError,

@@ -10,8 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from segl.core.errors import InvalidDocument, InvalidInput
-from segl.core.kinds import check_kind, check_text
 from segl.core.protocol import LONGEST_AVAILABLE, AuthenticationLevel, IdentifierInSignedDocuments, Signer
+from segl.core.type_checks import check_kind, check_text
 from segl.sdk.files import read_file
 
 MAX_FILE_NAME = 100  # characters; the schema's limit for a document's href
@@ -219,11 +219,11 @@ class Job:
 
 def _check_told(number: int, signer: Signer) -> None:
     """Whether the signer can be told of the job, as far as that shows here."""
-    from segl.core import senders  # a program that sends no jobs does without
+    from segl.core.terms import contact_of, told_refusals  # a program that sends no jobs does without
 
-    for refusal in senders.told_refusals(number, signer):
+    for refusal in told_refusals(number, signer):
         raise InvalidInput(refusal.sentence)
-    contact = senders.contact(signer)
+    contact = contact_of(signer)
     if contact and contact.email and not contact.email.address.strip():
         raise InvalidInput(f"The e-mail address of signer {number} is empty: give one, or leave email out.")
 

@@ -8,7 +8,6 @@ from urllib.parse import quote, unquote, urlsplit
 
 from segl.core.errors import InvalidDocument, InvalidInput
 from segl.core.keys import SigningKey
-from segl.core.kinds import check_kind
 from segl.core.protocol import (
     MOST_DOCUMENT_BYTES,
     Availability,
@@ -18,6 +17,7 @@ from segl.core.protocol import (
     PortalManifest,
     PortalStatusChange,
 )
+from segl.core.type_checks import check_kind
 from segl.sdk.changes import (
     CancellationReference,
     ConfirmationReference,

@@ -7,8 +7,8 @@ import pypdfium2
 import pytest
 
 from segl.core.errors import InvalidDocument, TooManyPages
-from segl.core.pades.plain_text import LINES_A_PAGE, MOST_CHARACTERS, MOST_PAGES
 from segl.core.pades.text_pages import typeset_text
+from segl.core.plain_text import LINES_A_PAGE, MOST_CHARACTERS, MOST_PAGES
 
 
 def pages(text: str) -> list[str]:

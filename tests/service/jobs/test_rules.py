@@ -23,20 +23,20 @@ PUBLIC = Sector.PUBLIC
 
 def test_a_job_is_available_for_90_days_at_most() -> None:
     longest = 90 * 24 * 3600
-    rules.terms(PUBLIC, manifest(availability=Availability(available_seconds=longest)))
+    rules.permitted_terms(PUBLIC, manifest(availability=Availability(available_seconds=longest)))
     with pytest.raises(NotAllowedError, match=f"{longest + 1}.* at most {longest} seconds"):
-        rules.terms(PUBLIC, manifest(availability=Availability(available_seconds=longest + 1)))
+        rules.permitted_terms(PUBLIC, manifest(availability=Availability(available_seconds=longest + 1)))
 
 
 def test_nobody_is_looked_up_where_there_is_no_contact_register() -> None:
     asked = manifest(person(), Signer(PersonalIdentificationNumber("01017012345"), NotificationsUsingLookup()))
-    rules.terms(PUBLIC, asked)
+    rules.permitted_terms(PUBLIC, asked)
     with override_settings(SEGL_CONTACT_REGISTER=None):
         with pytest.raises(NotAllowedError, match=r"Signer 2 has .*-lookup, and this service has no") as error:
-            rules.terms(PUBLIC, asked)
+            rules.permitted_terms(PUBLIC, asked)
         assert error.value.code == "CONTACT_REGISTER_NOT_AVAILABLE"
         with pytest.raises(NotAllowedError) as error:
-            rules.terms(Sector.PRIVATE, asked)
+            rules.permitted_terms(Sector.PRIVATE, asked)
         assert error.value.code == "LOOKUP_NOT_ALLOWED"  # which a register would not change
 
 
@@ -48,12 +48,12 @@ def test_nobody_is_looked_up_where_there_is_no_contact_register() -> None:
     ],
 )
 def test_one_with_a_mobile_number_alone_is_told_by_sms_where_there_is_a_gateway(signer: Signer) -> None:
-    rules.terms(PUBLIC, manifest(person(), signer))
+    rules.permitted_terms(PUBLIC, manifest(person(), signer))
     with (
         override_settings(SEGL_SMS_GATEWAY=""),
         pytest.raises(NotAllowedError, match=r"^Signer 2 .* give an e-mail address"),
     ):
-        rules.terms(PUBLIC, manifest(person(), signer))
+        rules.permitted_terms(PUBLIC, manifest(person(), signer))
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_an_address_that_no_mail_reaches_is_refused_for_every_signer(address: st
     number = PersonalIdentificationNumber("01017012345")
     for signer in (Signer(ContactInformation(Email(address))), Signer(number, Notifications(Email(address)))):
         with pytest.raises(NotAllowedError, match="e-mail address of signer 1") as error:
-            rules.terms(PUBLIC, manifest(signer))
+            rules.permitted_terms(PUBLIC, manifest(signer))
         assert "c@example.com" not in str(error.value)
 
 
 @pytest.mark.parametrize("address", ["kåre.ødegård@example.com", "用户@blåbær.no"])
 def test_an_address_may_have_letters_beyond_ascii(address: str) -> None:
-    rules.terms(PUBLIC, manifest(Signer(ContactInformation(Email(address)))))
+    rules.permitted_terms(PUBLIC, manifest(Signer(ContactInformation(Email(address)))))
 
 
 def test_a_job_has_only_so_many_pages() -> None:
@@ -93,5 +93,5 @@ def test_a_job_has_only_so_many_pages() -> None:
 def test_a_mobile_number_has_digits(number: str, email: Email | None) -> None:
     signer = Signer(ContactInformation(email, Sms(number)))
     with pytest.raises(NotAllowedError, match="The mobile number of signer 1 has no digits") as refused:
-        rules.terms(Sector.PUBLIC, manifest(signer))
+        rules.permitted_terms(Sector.PUBLIC, manifest(signer))
     assert refused.value.code == "MOBILE_NUMBER_NOT_USABLE"

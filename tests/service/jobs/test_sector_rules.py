@@ -17,7 +17,7 @@ from segl.core.protocol import (
     Signer,
 )
 from segl.core.sector import Sector
-from segl.core.senders import Terms
+from segl.core.terms import Terms
 from segl.service.jobs import rules
 from segl.service.jobs.errors import NotAllowedError
 from segl.service.store.models import Job
@@ -128,7 +128,7 @@ LOOKUP: dict[tuple[Sector, OnBehalfOf | None], str | None] = {
 def outcome(sector: Sector, asked: PortalManifest) -> Terms | str:
     """What the terms are, or the sentence of the refusal."""
     try:
-        return rules.terms(sector, asked)
+        return rules.permitted_terms(sector, asked)
     except NotAllowedError as error:
         return str(error)
 
@@ -196,7 +196,7 @@ def test_how_many_documents(
 
 def test_each_signer_has_a_type_of_their_own() -> None:
     asked = manifest(person(), person(signature_type=ADVANCED), contact(signature_type=AUTHENTICATED))
-    assert rules.terms(PUBLIC, asked).signature_types == (AUTHENTICATED, ADVANCED, AUTHENTICATED)
+    assert rules.permitted_terms(PUBLIC, asked).signature_types == (AUTHENTICATED, ADVANCED, AUTHENTICATED)
 
 
 def test_one_signer_asked_for_too_little_refuses_the_job() -> None:

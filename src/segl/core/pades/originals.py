@@ -15,7 +15,7 @@ from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Rectangle, Strea
 from pikepdf.sanitize import Sanitizer
 
 from segl.core.errors import InvalidDocument
-from segl.core.views import as_file
+from segl.core.memory_file import as_file
 
 DAMAGED = "The PDF is damaged or incomplete; save it anew in the program that made it."
 MOST_CONTENT = 128 * 1024 * 1024

@@ -11,7 +11,7 @@ import typst
 
 from segl.core.errors import InvalidDocument
 from segl.core.pades.front_page import FONTS
-from segl.core.pades.plain_text import read_lines
+from segl.core.plain_text import read_lines
 
 SOURCE = Path(__file__).with_name("text_pages.typ").read_bytes()
 _MISSING = b"\0\0"

@@ -7,14 +7,7 @@ of today hold only when they are written.
 
 from segl.core.protocol._message import Message
 from segl.core.protocol.common import ErrorMessage
-from segl.core.protocol.manifest import (
-    LONGEST_AVAILABLE,
-    MOST_DOCUMENT_BYTES,
-    Availability,
-    ManifestDocument,
-    PortalManifest,
-    Signer,
-)
+from segl.core.protocol.documents import MOST_DOCUMENT_BYTES, ManifestDocument
 from segl.core.protocol.portal import (
     PortalJobRequest,
     PortalJobResponse,
@@ -22,6 +15,12 @@ from segl.core.protocol.portal import (
     PortalSignature,
     PortalStatusChange,
     SignatureStatus,
+)
+from segl.core.protocol.portal_manifest import (
+    LONGEST_AVAILABLE,
+    Availability,
+    PortalManifest,
+    Signer,
 )
 from segl.core.protocol.values import (
     AuthenticationLevel,

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeVar, cast
 
 from segl.core.errors import InvalidMessage
-from segl.core.kinds import check_kind
+from segl.core.type_checks import check_kind
 from segl.core.xml import NOT_XML, parse_date_time
 
 URL_LENGTH = 500

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, Self
 
 from lxml import etree
 
 from segl.core.errors import InvalidMessage
 from segl.core.protocol import _rules
 from segl.core.protocol._message import Message, Reader, add, add_optional
+from segl.core.protocol.common import check_job, known_word
 from segl.core.protocol.values import (
     ContactInformation,
     PersonalIdentificationNumber,
@@ -21,8 +22,6 @@ from segl.core.protocol.values import (
     write_contact,
 )
 from segl.core.xml import format_date_time
-
-Status = TypeVar("Status", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class PortalJobResponse(Message):
     reference: str | None = None
 
     def _write(self, root: etree._Element) -> None:
-        _check_job(self.signature_job_id, self.reference, ("cancellation-url", self.cancellation_url))
+        check_job(self.signature_job_id, self.reference, ("cancellation-url", self.cancellation_url))
         add_optional(root, "reference", self.reference)
         add(root, "signature-job-id", self.signature_job_id)
         add(root, "cancellation-url", self.cancellation_url)
@@ -69,13 +68,6 @@ class PortalJobResponse(Message):
         reference = reader.optional_text_of("reference")
         job_id = _rules.integer("signature-job-id", reader.text_of("signature-job-id"))
         return cls(job_id, reader.text_of("cancellation-url"), reference)
-
-
-def _check_job(job_id: int, reference: str | None, *urls: tuple[str, str | None]) -> None:
-    _rules.between("signature-job-id", job_id, -_rules.LONG, _rules.LONG - 1)
-    _rules.text("reference", reference, most=50)
-    for name, url in urls:
-        _rules.text(name, url, most=_rules.URL_LENGTH)
 
 
 class PortalJobStatus(StrEnum):
@@ -131,7 +123,7 @@ class PortalStatusChange(Message):
     pades_url: str | None = None
 
     def _write(self, root: etree._Element) -> None:
-        _check_job(
+        check_job(
             self.signature_job_id,
             self.reference,
             ("confirmation-url", self.confirmation_url),
@@ -153,7 +145,7 @@ class PortalStatusChange(Message):
     def _read(cls, reader: Reader) -> Self:
         reference = reader.optional_text_of("reference")
         job_id = _rules.integer("signature-job-id", reader.text_of("signature-job-id"))
-        status = _known(reader.text_of("status"), PortalJobStatus)
+        status = known_word(reader.text_of("status"), PortalJobStatus)
         confirmation_url = reader.text_of("confirmation-url")
         cancellation_url = reader.optional_text_of("cancellation-url")
         delete_documents_url = reader.optional_text_of("delete-documents-url")
@@ -194,7 +186,7 @@ def _read_signature(reader: Reader) -> PortalSignature:
         since = _rules.date_time("signature status since", status.attribute("since"))
         identifier = _read_identifier(reader.optional("personal-identification-number", "identifier"))
         return PortalSignature(
-            _known(status.text(), SignatureStatus), since, identifier, reader.optional_text_of("xades-url")
+            known_word(status.text(), SignatureStatus), since, identifier, reader.optional_text_of("xades-url")
         )
 
 
@@ -208,7 +200,3 @@ def _read_identifier(who: Reader | None) -> PersonalIdentificationNumber | Conta
         return PersonalIdentificationNumber(who.text())
     except InvalidMessage:
         return None
-
-
-def _known(status: str, statuses: type[Status]) -> Status | str:
-    return statuses(status) if status in statuses.__members__ else status

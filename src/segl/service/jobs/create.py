@@ -19,7 +19,7 @@ from segl.core.protocol import (
 )
 from segl.core.protocol import Signer as AskedSigner
 from segl.core.sector import Sector
-from segl.core.senders import Terms
+from segl.core.terms import Terms
 from segl.service import clock, due
 from segl.service.jobs import changes, rules
 from segl.service.jobs.errors import KeyReusedError, NoSuchJobError
@@ -70,7 +70,7 @@ def create_job(
         NotAllowedError: The sender may not ask for this, or the documents are too large together.
         KeyReusedError: The key came with another request.
     """
-    terms = rules.terms(Sector(sender.sector), manifest)
+    terms = rules.permitted_terms(Sector(sender.sector), manifest)
     rules.check_size(sum(len(each.content) for each in documents))
     rules.check_pages(sum(each.pages for each in documents))
     key = blobs.new_key()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from segl.core import lifecycle
 from segl.core.protocol import SignatureStatus
-from segl.core.senders import is_mobile_number
+from segl.core.terms import is_mobile_number
 from segl.service import clock, due
 from segl.service.jobs import changes, rules
 from segl.service.store.models import Job, Lookup, Signer

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from segl.core import senders
 from segl.core.protocol import (
     MOST_DOCUMENT_BYTES,
     NotificationsUsingLookup,
@@ -14,23 +13,23 @@ from segl.core.protocol import (
     Signer,
 )
 from segl.core.sector import Sector
-from segl.core.senders import Refusal, Terms
+from segl.core.terms import Refusal, Terms, contact_of, refusals, terms_of, too_many_pages
 from segl.service.jobs.errors import NotAllowedError
 
 DEFAULT_AVAILABLE_SECONDS = 30 * 24 * 3600
 
 
-def terms(sector: Sector, manifest: PortalManifest) -> Terms:
+def permitted_terms(sector: Sector, manifest: PortalManifest) -> Terms:
     """The terms of a job by the table of defaults.
 
     Raises:
         NotAllowedError: The sector may not ask for this, or nobody could be told of the job.
     """
-    _refuse(senders.refusals(sector, manifest))
+    _refuse(refusals(sector, manifest))
     for number, signer in enumerate(manifest.signers, 1):
         _check_reachable(number, signer)
         _check_register(number, signer)
-    return senders.terms(sector, manifest)
+    return terms_of(sector, manifest)
 
 
 def is_mail_address(text: str) -> bool:
@@ -64,17 +63,17 @@ def check_pages(pages: int) -> None:
     Raises:
         NotAllowedError: They cannot.
     """
-    _refuse(senders.too_many_pages(pages))
+    _refuse(too_many_pages(pages))
 
 
-def _refuse(refusals: Iterable[Refusal]) -> None:
-    for refusal in refusals:
+def _refuse(found: Iterable[Refusal]) -> None:
+    for refusal in found:
         raise NotAllowedError(*refusal)
 
 
 def _check_reachable(number: int, signer: Signer) -> None:
     """A message that no mail server would take reaches nobody, and then nobody would be told."""
-    contact = senders.contact(signer)
+    contact = contact_of(signer)
     if contact is None:
         return
     if contact.email is None:

@@ -15,11 +15,11 @@ import pypdfium2.raw as pdfium
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
 from segl.core.errors import InvalidDocument, TooManyPages
+from segl.core.memory_file import as_file
 from segl.core.pades import Attachment, FrontPage, FrontPageDocument, originals
 from segl.core.pades.assembly import lay_out, merge
 from segl.core.pades.front_page import typeset
 from segl.core.pades.text_pages import typeset_text
-from segl.core.views import as_file
 from segl.service.rendering.limits import Limits
 from segl.service.rendering.wire import Task
 

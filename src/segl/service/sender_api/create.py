@@ -13,6 +13,7 @@ from segl.core.asice import Package
 from segl.core.errors import InvalidPackage
 from segl.core.multipart import request_and_package
 from segl.core.protocol import ManifestDocument, PortalJobRequest, PortalManifest
+from segl.core.protocol.common import wrong_sender
 from segl.service import rendering
 from segl.service.jobs import rules
 from segl.service.jobs.create import AcceptedDocument, Idempotency, create_job, retried_job
@@ -50,7 +51,7 @@ def create(caller: Caller, content_type: str, body: memoryview, *, received_at: 
     )
     check_revocation(package.chain)
     manifest = PortalManifest.from_xml(package.manifest)
-    for fault in manifest.wrong_sender(caller.sender.number):
+    for fault in wrong_sender(manifest.sender, caller.sender.number):
         raise InvalidPackage(fault)
     return create_job(
         sender=caller.sender,

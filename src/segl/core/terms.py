@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
-from segl.core.pades.plain_text import MOST_PAGES
+from segl.core.plain_text import MOST_PAGES
 from segl.core.protocol import (
     LONGEST_AVAILABLE,
     AuthenticationLevel,
@@ -38,7 +38,7 @@ class Terms(NamedTuple):
     signature_types: tuple[SignatureType, ...]
 
 
-def terms(sector: Sector, manifest: PortalManifest) -> Terms:
+def terms_of(sector: Sector, manifest: PortalManifest) -> Terms:
     """What counts for this job, by the table of defaults."""
     usual = SignatureType.AUTHENTICATED_SIGNATURE if sector is Sector.PUBLIC else SignatureType.ADVANCED_SIGNATURE
     return Terms(
@@ -49,7 +49,7 @@ def terms(sector: Sector, manifest: PortalManifest) -> Terms:
 
 def refusals(sector: Sector, manifest: PortalManifest) -> Iterator[Refusal]:
     """Each rule that what is asked for breaks."""
-    wanted = terms(sector, manifest)
+    wanted = terms_of(sector, manifest)
     yield from _terms_not_allowed(sector, manifest)
     if sector is Sector.PUBLIC:
         yield from _too_many_documents(manifest, wanted)
@@ -66,7 +66,7 @@ def told_refusals(number: int, signer: Signer) -> Iterator[Refusal]:
     yield from _mobile_number(number, signer)
 
 
-def contact(signer: Signer) -> Notifications | None:
+def contact_of(signer: Signer) -> Notifications | None:
     """Where the signer is told; None for one who is looked up."""
     given = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
     return given if isinstance(given, Notifications) else None
@@ -175,7 +175,7 @@ def _lookup(sector: Sector, number: int, signer: Signer) -> Iterator[Refusal]:
 
 
 def _mobile_number(number: int, signer: Signer) -> Iterator[Refusal]:
-    told = contact(signer)
+    told = contact_of(signer)
     if told and told.sms and not is_mobile_number(told.sms.number):
         yield Refusal(
             "MOBILE_NUMBER_NOT_USABLE",

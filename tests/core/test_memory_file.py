@@ -5,7 +5,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segl.core.views import ViewFile, as_file
+from segl.core.memory_file import ViewFile, as_file
 
 STEPS = st.lists(
     st.one_of(

@@ -1,6 +1,5 @@
 """The manifest of a portal job: what is to be signed, by whom and until when."""
 
-from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
@@ -10,6 +9,8 @@ from lxml import etree
 from segl.core.errors import InvalidLookup, InvalidMessage
 from segl.core.protocol import _rules
 from segl.core.protocol._message import Message, Reader, add, add_optional
+from segl.core.protocol.common import check_sender, read_sender, write_sender
+from segl.core.protocol.documents import ManifestDocument, check_documents, read_documents, write_documents
 from segl.core.protocol.values import (
     AuthenticationLevel,
     ContactInformation,
@@ -25,8 +26,6 @@ from segl.core.protocol.values import (
 from segl.core.xml import format_date_time
 
 LONGEST_AVAILABLE = timedelta(days=90)
-MOST_DOCUMENT_BYTES = 10_485_760
-"""Of a job's documents together (`rules.md`, A job)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +76,6 @@ def _check_kinds(signer: Signer) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class ManifestDocument:
-    """A document in the package: its title, file name (`href`) and media type."""
-
-    title: str
-    href: str
-    media_type: str
-
-    def __post_init__(self) -> None:
-        _rules.text("document title", self.title, least=1, most=80)
-        _rules.text("document href", self.href, least=4, most=100)
-        _rules.text("document mime", self.media_type, least=1, most=100)
-
-
-@dataclass(frozen=True, slots=True)
 class Availability:
     """From when a job can be signed (None: at once), and for how many seconds (None: as the service says)."""
 
@@ -123,29 +108,21 @@ class PortalManifest(Message):
 
     def __post_init__(self) -> None:
         _rules.count("signers", len(self.signers), 1, 10)
-        _rules.digits("sender organization-number", self.sender, 9)
+        check_sender(self.sender)
         _rules.text("title", self.title, least=1, most=80)
         _rules.text("nonsensitive-title", self.nonsensitive_title, least=1, most=80)
         _rules.text("description", self.description, most=220)
-        _rules.count("documents", len(self.documents), 1, 20)
-
-    def wrong_sender(self, number: str) -> Iterator[str]:
-        """Says that it names another sender than the URL it was sent to."""
-        if self.sender != number:
-            yield f"The manifest names {self.sender} as sender, the URL {number}: they must be the same."
+        check_documents(self.documents)
 
     def _write(self, root: etree._Element) -> None:
         signers = add(root, "signers")
         for signer in self.signers:
             _write_signer(signers, signer)
-        add(add(root, "sender"), "organization-number", self.sender)
+        write_sender(root, self.sender)
         add(root, "title", self.title)
         add_optional(root, "nonsensitive-title", self.nonsensitive_title)
         add_optional(root, "description", self.description)
-        documents = add(root, "documents")
-        for document in self.documents:
-            element = add(documents, "document", href=document.href, mime=document.media_type)
-            add(element, "title", document.title)
+        write_documents(root, self.documents)
         add_optional(root, "required-authentication", self.required_authentication)
         _write_availability(root, self.availability)
         add_optional(root, "identifier-in-signed-documents", self.identifier_in_signed_documents)
@@ -154,14 +131,12 @@ class PortalManifest(Message):
     def _read(cls, reader: Reader) -> Self:
         with reader.child("signers") as element:
             signers = tuple(_read_signer(*each) for each in enumerate(element.each("signer"), 1))
-        with reader.child("sender") as element:
-            sender = element.text_of("organization-number")
+        sender = read_sender(reader)
         if legacy := reader.optional("document"):
             texts, documents = _read_legacy_document(legacy)
         else:
             texts = _read_texts(reader)
-            with reader.child("documents") as element:
-                documents = tuple(_read_document(each) for each in element.each("document"))
+            documents = read_documents(reader)
         title, nonsensitive_title, description = texts
         return cls(
             signers,
@@ -241,13 +216,6 @@ def _read_texts(reader: Reader) -> tuple[str, str | None, str | None]:
         reader.optional_text_of("nonsensitive-title"),
         reader.optional_text_of("description"),
     )
-
-
-def _read_document(reader: Reader) -> ManifestDocument:
-    with reader:
-        return ManifestDocument(
-            href=reader.attribute("href"), media_type=reader.attribute("mime"), title=reader.text_of("title")
-        )
 
 
 def _read_legacy_document(
