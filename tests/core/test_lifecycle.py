@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from segl.core import lifecycle
 from segl.core.lifecycle import IllegalStepError, JobState, job_state
-from segl.core.protocol import PortalJobStatus
-from segl.core.protocol import SignatureStatus as Status
+from segl.core.statuses import JobStatus
+from segl.core.statuses import SignerStatus as Status
 
 WAITING, SIGNED = Status.WAITING, Status.SIGNED
 Step = Callable[[JobState], JobState]
@@ -26,7 +26,7 @@ def statuses(state: JobState) -> list[Status]:
 
 def test_a_fresh_job_waits_for_its_first_group() -> None:
     state = job(1, 0, 0, 2)
-    assert state.status is PortalJobStatus.IN_PROGRESS
+    assert state.status is JobStatus.IN_PROGRESS
     assert state.turn == {2, 3}
     assert not state.all_signed
 
@@ -47,7 +47,7 @@ def test_the_next_group_comes_when_all_before_have_signed() -> None:
 
 def test_a_job_that_all_signed_is_in_progress_until_it_is_sealed() -> None:
     state = lifecycle.sign(job(0), 1)
-    assert state.status is PortalJobStatus.IN_PROGRESS
+    assert state.status is JobStatus.IN_PROGRESS
     assert state.turn == frozenset()
 
 
@@ -67,13 +67,13 @@ def test_nobody_signs_twice() -> None:
 def test_one_who_ends_it_ends_it_for_all_who_wait_also_in_later_groups(status: Status) -> None:
     state = lifecycle.end(lifecycle.sign(job(0, 0, 0, 1), 1), 2, status)
     assert statuses(state) == [SIGNED, status, Status.NOT_APPLICABLE, Status.NOT_APPLICABLE]
-    assert state.status is PortalJobStatus.FAILED
+    assert state.status is JobStatus.FAILED
 
 
 def test_a_cancelled_job_keeps_what_was_signed() -> None:
     state = lifecycle.cancel(lifecycle.sign(job(0, 1, 2), 1))
     assert statuses(state) == [SIGNED, Status.CANCELLED, Status.CANCELLED]
-    assert state.status is PortalJobStatus.FAILED
+    assert state.status is JobStatus.FAILED
 
 
 def test_a_job_that_all_signed_cannot_be_cancelled() -> None:
@@ -95,7 +95,7 @@ def test_one_who_cannot_be_reached_ends_it_whose_ever_turn_it_is(number: int, st
     assert state[1].status is SIGNED
     assert state[number].status is status
     assert state[5 - number].status is Status.NOT_APPLICABLE
-    assert state.status is PortalJobStatus.FAILED
+    assert state.status is JobStatus.FAILED
 
 
 def test_one_who_has_signed_or_ended_was_reached() -> None:
@@ -135,7 +135,7 @@ def test_any_sequence_of_steps_keeps_the_rules_of_a_job(orders: list[int], seque
 
 def assert_a_legal_step(kind: str, before: JobState, after: JobState) -> None:
     """Only who waited changed, in a job that was going on, and to what the step says."""
-    assert before.status is PortalJobStatus.IN_PROGRESS
+    assert before.status is JobStatus.IN_PROGRESS
     changed = {
         new.number: new.status
         for old, new in zip(before.signers, after.signers, strict=True)
@@ -159,7 +159,7 @@ def assert_a_legal_step(kind: str, before: JobState, after: JobState) -> None:
 
 def assert_sound(state: JobState) -> None:
     """What holds of every job at every time."""
-    going_on = state.status is PortalJobStatus.IN_PROGRESS
+    going_on = state.status is JobStatus.IN_PROGRESS
     waiting = {each.number for each in state.signers if each.status is WAITING}
     assert state.all_signed == (going_on and not waiting)
     assert bool(state.turn) == bool(going_on and waiting)

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from segl.core.protocol import SignatureStatus
+from segl.core.statuses import SignerStatus
 from segl.service import clock
 from segl.service.jobs.errors import NoSuchJobError, NotOpenError
 from segl.service.jobs.identity import Identity
@@ -98,7 +98,7 @@ def _is_sealed(job: Job) -> bool:
 def _check_signed(signer: Signer) -> None:
     """A job that ended while the signature was made has no use for it any more."""
     signer.refresh_from_db(fields=["status"])
-    if signer.status != SignatureStatus.SIGNED:
+    if signer.status != SignerStatus.SIGNED:
         raise NotOpenError(
             f"The job ended before the signature was made: the signer's status is {signer.status}.", "ended"
         )

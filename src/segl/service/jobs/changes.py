@@ -7,7 +7,7 @@ from django.conf import settings
 
 from segl.core import lifecycle
 from segl.core.lifecycle import JobState
-from segl.core.protocol import PortalJobStatus
+from segl.core.statuses import JobStatus
 from segl.service import clock
 from segl.service.jobs.errors import NoSuchJobError
 from segl.service.store.models import Channel, Job, Lookup, Notification, Signer, StatusChange
@@ -38,7 +38,7 @@ def step(job: Job, before: JobState, after: JobState) -> None:
     for was, will_be in zip(before.signers, after.signers, strict=True):
         if was.status is not will_be.status:
             job.signers.filter(number=will_be.number).update(status=will_be.status, status_since=now)
-    if after.status is PortalJobStatus.FAILED:
+    if after.status is JobStatus.FAILED:
         job.status = after.status
         job.save(update_fields=["status"])
         Notification.objects.filter(signer__job=job, sent_at=None).update(due_at=None)

@@ -15,10 +15,10 @@ from segl.core.protocol import (
     OnBehalfOf,
     PortalJobRequest,
     PortalManifest,
-    SignatureStatus,
 )
 from segl.core.protocol import Signer as AskedSigner
 from segl.core.sector import Sector
+from segl.core.statuses import SignerStatus
 from segl.core.terms import Terms
 from segl.service import clock, due
 from segl.service.jobs import changes, rules
@@ -144,7 +144,7 @@ def cancel_job(*, sender: Organization, job_id: int) -> None:
     with write():
         job = changes.lock(job_id)
         before = changes.state(job)
-        if any(each.status is SignatureStatus.CANCELLED for each in before.signers):
+        if any(each.status is SignerStatus.CANCELLED for each in before.signers):
             return
         changes.step(job, before, lifecycle.cancel(before))
         changes.publish(job)
@@ -190,7 +190,7 @@ def _add_job(
 
 def _add_signers(job: Job, manifest: PortalManifest, terms: Terms) -> list[Signer]:
     """The signers; those whose turn comes first can act from the job's activation on."""
-    orders = ((number, each.order or 0, SignatureStatus.WAITING) for number, each in enumerate(manifest.signers, 1))
+    orders = ((number, each.order or 0, SignerStatus.WAITING) for number, each in enumerate(manifest.signers, 1))
     first = lifecycle.job_state(orders).turn
     return Signer.objects.bulk_create(
         Signer(

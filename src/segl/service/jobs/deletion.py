@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from segl.core.protocol import PortalJobStatus
+from segl.core.statuses import JobStatus
 from segl.service import clock
 from segl.service.jobs import changes
 from segl.service.jobs.create import job_of
@@ -39,7 +39,7 @@ def delete_documents(*, sender: Organization, job_id: int) -> None:
 
 
 def _check_deletable(job: Job, now: datetime) -> None:
-    if job.status != PortalJobStatus.COMPLETED_SUCCESSFULLY or job.completed_at is None:
+    if job.status != JobStatus.COMPLETED_SUCCESSFULLY or job.completed_at is None:
         raise NotDeletableError(f"The documents of job {job.pk} cannot be deleted: its status is {job.status}.")
     deletable_at = job.completed_at + settings.SEGL_DELETABLE_AFTER
     if now < deletable_at:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from django.conf import settings
 
 from segl.core import lifecycle
-from segl.core.protocol import SignatureStatus
+from segl.core.statuses import SignerStatus
 from segl.service import clock, due
 from segl.service.jobs import changes
 from segl.service.jobs.errors import NoSuchLinkError, NotOpenError, WrongCodeError
@@ -78,7 +78,7 @@ def enter_code(*, token: str, code: str) -> Signer:
         tries_left = MOST_WRONG_CODES - signer.wrong_codes
         before = changes.state(job)
         if not tries_left and signer.number in before.turn:
-            changes.step(job, before, lifecycle.end(before, signer.number, SignatureStatus.BLOCKED))
+            changes.step(job, before, lifecycle.end(before, signer.number, SignerStatus.BLOCKED))
             changes.publish(job)
     if right:
         return link.signer
@@ -102,7 +102,7 @@ def send_new_code(*, token: str) -> None:
                 "Enough codes were sent within the last hour: use the latest one or wait.", "too_many_codes"
             )
         signer.refresh_from_db(fields=["status"])
-        if signer.status != SignatureStatus.WAITING or signer.is_late(now):
+        if signer.status != SignerStatus.WAITING or signer.is_late(now):
             raise NotOpenError("The signer has signed or ended: no more codes are sent.", "ended")
         changes.notify([signer], at=now, now=now)
         due.wake_on_commit()

@@ -7,7 +7,7 @@ Notifications to signers).
 from dataclasses import dataclass, field
 
 from segl.core import lifecycle
-from segl.core.protocol import SignatureStatus
+from segl.core.statuses import SignerStatus
 from segl.core.terms import is_mobile_number
 from segl.service import clock, due
 from segl.service.jobs import changes, rules
@@ -25,7 +25,7 @@ class LookupTask:
 def begin_lookup(lookup: Lookup) -> LookupTask | None:
     """Whom to look up; nobody when the signer no longer waits or is late."""
     signer = Signer.objects.select_related("job").get(pk=lookup.signer_id)
-    if signer.status != SignatureStatus.WAITING or signer.is_late(clock.now()):
+    if signer.status != SignerStatus.WAITING or signer.is_late(clock.now()):
         with write():
             due.finish(lookup)
         return None
@@ -76,10 +76,10 @@ def _locked(lookup: Lookup) -> tuple[Job, Signer]:
     return job, job.signers.get(pk=lookup.signer_id)
 
 
-def _unreachable(signer: Signer, is_reserved: bool) -> SignatureStatus | None:
+def _unreachable(signer: Signer, is_reserved: bool) -> SignerStatus | None:
     if is_reserved:
-        return SignatureStatus.RESERVED
-    return None if _is_reachable(signer) else SignatureStatus.CONTACT_INFORMATION_MISSING
+        return SignerStatus.RESERVED
+    return None if _is_reachable(signer) else SignerStatus.CONTACT_INFORMATION_MISSING
 
 
 def _is_reachable(signer: Signer) -> bool:

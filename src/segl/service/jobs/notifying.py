@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from segl.core.protocol import SignatureStatus
+from segl.core.statuses import SignerStatus
 from segl.service import clock, due
 from segl.service.jobs.links import NewLink, new_link
 from segl.service.store.models import Channel, Notification, Signer
@@ -27,7 +27,7 @@ def begin_notification(notification: Notification) -> Letter | None:
     """What to send, with a link of its own for this try; nothing when the signer no longer waits or is late."""
     signer = Signer.objects.select_related("job__sender").get(pk=notification.signer_id)
     with write():
-        if signer.status != SignatureStatus.WAITING or signer.is_late(clock.now()):
+        if signer.status != SignerStatus.WAITING or signer.is_late(clock.now()):
             due.finish(notification)
             return None
         link = new_link(signer) if signer.is_addressed_by_contact_information else None

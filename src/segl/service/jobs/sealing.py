@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from segl.core.pades.values import FrontPageSigner
-from segl.core.protocol import PortalJobStatus, SignatureType
+from segl.core.protocol import SignatureType
+from segl.core.statuses import JobStatus
 from segl.service import clock, due
 from segl.service.jobs import changes
 from segl.service.jobs.signing import originals, shown
@@ -60,7 +61,7 @@ def complete_seal(sealing: Sealing, pades: StoredBlob) -> None:
             size=pades.size,
             sha256=pades.sha256,
         )
-        job.status = PortalJobStatus.COMPLETED_SUCCESSFULLY
+        job.status = JobStatus.COMPLETED_SUCCESSFULLY
         job.completed_at = clock.now()
         job.save(update_fields=["status", "completed_at"])
         changes.publish(job)

@@ -6,7 +6,8 @@ from datetime import datetime
 from segl.core import lifecycle
 from segl.core.evidence import Evidence
 from segl.core.lifecycle import IllegalStepError
-from segl.core.protocol import SignatureStatus, SignatureType
+from segl.core.protocol import SignatureType
+from segl.core.statuses import SignerStatus
 from segl.core.xades import SignedDocument
 from segl.service import clock, due
 from segl.service.jobs import changes
@@ -148,7 +149,7 @@ def reject(*, job_id: int, number: int, identity: Identity | None) -> None:
             raise NotTheSignerError("Log in with an eID first.")
         check_open(signer)
         before = changes.state(job)
-        changes.step(job, before, lifecycle.end(before, number, SignatureStatus.REJECTED))
+        changes.step(job, before, lifecycle.end(before, number, SignerStatus.REJECTED))
         changes.publish(job)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from segl.core.protocol import SignatureStatus
+from segl.core.statuses import SignerStatus
 from segl.service import due
 from segl.service.jobs.create import job_of
 from segl.service.store.models import Document, DocumentKind, Job, Organization, Signer, StatusChange
@@ -32,7 +32,7 @@ def next_status_change(*, sender: Organization, polling_queue: str) -> Delivered
     # The status is read after the version: a change in between is delivered once more, never lost.
     asked = Signer.objects.select_related("job").filter(job=changes[0].pk)
     signers = tuple(sorted(asked, key=lambda each: each.number))
-    signed = any(each.status == SignatureStatus.SIGNED for each in signers)
+    signed = any(each.status == SignerStatus.SIGNED for each in signers)
     made = set(Document.objects.filter(job=changes[0].pk).values_list("kind", "number")) if signed else set()
     return DeliveredChange(
         job=signers[0].job,

@@ -13,6 +13,7 @@ from segl.core.protocol import (
     SignatureStatus,
     Sms,
 )
+from segl.core.statuses import JobStatus, SignerStatus
 from segl.service.jobs.status_queue import DeliveredChange
 from segl.service.store.models import Job, Signer
 
@@ -43,13 +44,13 @@ def status_change(change: DeliveredChange) -> PortalStatusChange:
 
 def _can_be_cancelled(change: DeliveredChange) -> bool:
     """Whether somebody has yet to sign; after the last signature a job can only be completed."""
-    waiting = any(each.status == SignatureStatus.WAITING for each in change.signers)
-    return waiting and change.job.status == PortalJobStatus.IN_PROGRESS
+    waiting = any(each.status == SignerStatus.WAITING for each in change.signers)
+    return waiting and change.job.status == JobStatus.IN_PROGRESS
 
 
 def _has_documents(job: Job) -> bool:
     """Whether they can be deleted, now or soon."""
-    return job.status == PortalJobStatus.COMPLETED_SUCCESSFULLY and job.documents_deleted_at is None
+    return job.status == JobStatus.COMPLETED_SUCCESSFULLY and job.documents_deleted_at is None
 
 
 def _signature(signer: Signer, xades_url: str | None) -> PortalSignature:

@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from segl.core.protocol import PortalJobStatus, SignatureStatus
+from segl.core.statuses import JobStatus, SignerStatus
 from segl.service.jobs.create import document_of
 from segl.service.jobs.signing import originals
 from segl.service.signer_portal.access import for_the_signer, signer_url, stay
@@ -29,13 +29,13 @@ class Progress:
     @classmethod
     def of(cls, job: Job) -> "Progress":
         signers = list(job.signers.order_by("number"))
-        signed = tuple(each for each in signers if each.status == SignatureStatus.SIGNED)
+        signed = tuple(each for each in signers if each.status == SignerStatus.SIGNED)
         return cls(
             signed=signed,
             waiting=len(signers) - len(signed),
-            is_sealed=job.status == PortalJobStatus.COMPLETED_SUCCESSFULLY,
+            is_sealed=job.status == JobStatus.COMPLETED_SUCCESSFULLY,
             is_deleted=job.documents_deleted_at is not None,
-            has_failed=job.status == PortalJobStatus.FAILED,
+            has_failed=job.status == JobStatus.FAILED,
         )
 
 
@@ -77,6 +77,6 @@ def xades(request: HttpRequest, signer: Signer) -> HttpResponse:
 
 def _result(signer: Signer, kind: DocumentKind, number: int, name: str) -> HttpResponse:
     document = document_of(job=signer.job, kind=kind, number=number)
-    if document is None or signer.status != SignatureStatus.SIGNED:
+    if document is None or signer.status != SignerStatus.SIGNED:
         raise Http404("This result does not stand yet.")
     return download(document, name)
