@@ -5,7 +5,7 @@ from pathlib import Path
 
 import segl.sdk
 from segl.core.errors import SeglError
-from segl.service.config import bodies, http_protocol
+from segl.service.http import bodies, protocol
 
 ROOT = Path(__file__).parents[1]
 CODE = re.compile(r'"([A-Z]+(?:_[A-Z]+)+)"')
@@ -28,6 +28,6 @@ def test_the_table_of_codes_is_that_of_the_service() -> None:
     rooms = [service / room for room in ROOMS]
     files = [path for room in rooms for path in (room.glob("*.py") if room.is_dir() else [room])]
     given = {code for path in files for code in CODE.findall(path.read_text())} - OTHER_WORDS
-    given |= {code for each in (bodies, http_protocol) for code in BY_STATUS.findall(Path(each.__file__).read_text())}
+    given |= {code for each in (bodies, protocol) for code in BY_STATUS.findall(Path(each.__file__).read_text())}
     table = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs" / "errors.md").read_text(), re.MULTILINE)
     assert sorted(table) == sorted(given)

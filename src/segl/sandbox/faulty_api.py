@@ -12,8 +12,8 @@ from django.http import HttpResponse
 
 from segl.sandbox.faults import Call, Fault, Faults
 from segl.service import clock
-from segl.service.config.bodies import RETRY_SECONDS, Application, Receive, Scope, Send, send_answer
 from segl.service.config.listeners import answer_of
+from segl.service.http.bodies import RETRY_SECONDS, Application, Receive, Scope, Send, send_answer
 from segl.service.sender_api.errors import BlockedError, response, response_to
 from segl.service.sender_api.views import too_eager
 

@@ -26,7 +26,7 @@ from segl.sandbox.files import check_writable, write_atomically
 from segl.sandbox.pki import SERVER_NUMBER, SandboxPki, ensure_pki
 from segl.service.config import processes, wiring
 from segl.service.config.configuration import Configuration
-from segl.service.config.servers import serve
+from segl.service.http.servers import serve
 
 _HOST = "127.0.0.1"
 _OWN_DATABASE = "sqlite:///segl.sqlite3"

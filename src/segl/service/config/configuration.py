@@ -16,10 +16,9 @@ from urllib.parse import unquote, urlsplit
 from stdnum.no import orgnr
 
 from segl.service.config import reading
-from segl.service.config.reading import REQUIRED, Address, Network, Table, address, flag, many, network, text
-
-PROXY_HEADERS = ("Client-Cert", "X-SSL-Client-Cert")
-"""What a proxy may put the client's certificate into: as RFC 9440 says, or escaped PEM as nginx writes it."""
+from segl.service.config.reading import REQUIRED, Address, Table, address, flag, many, network, text
+from segl.service.http import proxies
+from segl.service.http.proxies import Network
 
 _HTTP_GATEWAY = "segl.service.notifications.sms.HttpSmsGateway"
 _A_YEAR = 365 * 24 * 3600
@@ -295,7 +294,7 @@ def _api(table: Table) -> Api:
 def _proxy(table: Table) -> ProxyListener | None:
     listen = table.optional("listen", address)
     trusted = table.take("trusted", many(network, least=1), _default_with(listen))
-    header = table.take("header", reading.one_of(*PROXY_HEADERS), _default_with(listen))
+    header = table.take("header", reading.one_of(*proxies.HEADERS), _default_with(listen))
     return ProxyListener(listen, trusted, header) if listen is not None else None
 
 

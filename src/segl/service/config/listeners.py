@@ -18,11 +18,11 @@ from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from segl.service.config.bodies import Answer, Application, Scope
 from segl.service.config.configuration import Configuration, KeyFiles, ProxyListener
-from segl.service.config.health import Readiness, WithHealth
-from segl.service.config.proxies import BehindProxy
-from segl.service.config.servers import Listener, TlsFiles
+from segl.service.http.bodies import Answer, Application, Scope
+from segl.service.http.health import Readiness, WithHealth
+from segl.service.http.proxies import BehindProxy
+from segl.service.http.servers import Listener, TlsFiles
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def direct_api(bound: socket.socket, configuration: Configuration, server: KeyFi
         _Handler(),
         tls,
         body_limit=_MOST_API_BYTES,
-        refusal=_api_refusal,
+        error_answer=_api_error_answer,
         admission=_admission,
         is_long=_is_new_job,
     )
@@ -50,14 +50,17 @@ def proxied_api(bound: socket.socket, proxy: ProxyListener, readiness: Readiness
     """The API over plain HTTP, for a proxy that speaks TLS with the clients."""
 
     def around(application: Application) -> Application:
-        return WithHealth(BehindProxy(application, proxy, _api_refusal), readiness)
+        return WithHealth(
+            BehindProxy(application, trusted=proxy.trusted, header=proxy.header, error_answer=_api_error_answer),
+            readiness,
+        )
 
     return Listener(
         "api",
         bound,
         _Handler(),
         body_limit=_MOST_API_BYTES,
-        refusal=_api_refusal,
+        error_answer=_api_error_answer,
         admission=_admission,
         is_long=_is_new_job,
         around=around,
@@ -146,7 +149,7 @@ def _is_of_a_job(scope: Scope) -> bool:
     return bool(scope["path"].startswith("/jobs/"))
 
 
-def _api_refusal(status: HTTPStatus, reason: str) -> Answer:
+def _api_error_answer(status: HTTPStatus, reason: str) -> Answer:
     return answer_of(_api_error(status, reason))
 
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from segl.service import rendering
 from segl.service.config import checking, wiring
 from segl.service.config.configuration import Configuration
-from segl.service.config.health import Readiness, serve_health
 from segl.service.config.reading import Address, ConfigurationError
-from segl.service.config.servers import Listener, serve
+from segl.service.http.health import Readiness, serve_health
+from segl.service.http.servers import Listener, serve
 
 if TYPE_CHECKING:
     from segl.service.worker import Worker

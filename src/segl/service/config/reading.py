@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
 from email.utils import getaddresses
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import SplitResult, urlsplit
@@ -20,12 +20,12 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from segl.core.errors import SeglError
+from segl.service.http.proxies import Network
 
 T = TypeVar("T")
 Parser = Callable[[Any], T]
 """Makes a setting's value of what was written; a `ValueError` says what to write instead."""
 
-Network = IPv4Network | IPv6Network
 REQUIRED: Any = object()
 """The default of a setting that has none."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from segl.service.config.bodies import Refusal, head_of, plain
+from segl.service.http.bodies import ErrorAnswer, head_of, plain
 
 HEAD_SECONDS = 20
 """Within this time of a connection's start, or of a request's first byte, the request's head must be there."""
@@ -35,13 +35,13 @@ class SeglHttpProtocol(HttpToolsProtocol):
     """Puts into each request's scope `segl.peer_certificate` (DER, or None) and `segl.received_at` (wall clock).
 
     That is when the request's first byte came: a client signs just before it sends, and then may send slowly.
-    `segl.abort` drops the connection at once. What is no request is answered with what `refusal` makes of the status
-    and a sentence.
+    `segl.abort` drops the connection at once. What is no request is answered with what `error_answer` makes of the
+    status and a sentence.
     """
 
-    def __init__(self, *arguments: Any, refusal: Refusal = plain, **options: Any) -> None:
+    def __init__(self, *arguments: Any, error_answer: ErrorAnswer = plain, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._refusal = refusal
+        self._error_answer = error_answer
         self._dropped_bytes: int | None = None  # since the connection was refused
         self._peer_certificate: bytes | None = None
         self._head_deadline: asyncio.TimerHandle | None = None
@@ -126,7 +126,7 @@ class SeglHttpProtocol(HttpToolsProtocol):
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        answer = self._refusal(status, reason)
+        answer = self._error_answer(status, reason)
         headers = [*self.server_state.default_headers, *head_of(answer), (b"connection", b"close")]
         head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
         self.transport.write(STATUS_LINE[status] + head + b"\r\n" + answer.body)

@@ -17,14 +17,18 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from segl.service.config.bodies import Admission, Application, Refusal, Scope, WholeBodies, plain
-from segl.service.config.http_protocol import SeglHttpProtocol
-from segl.service.config.reading import ConfigurationError
+from segl.core.errors import SeglError
+from segl.service.http.bodies import Admission, Application, ErrorAnswer, Scope, WholeBodies, plain
+from segl.service.http.protocol import SeglHttpProtocol
 
 _HANDSHAKE_SECONDS = 10
 _TLS_CLOSE_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 65
 _BACKLOG = 512
+
+
+class TlsFileError(SeglError):
+    """A file that TLS needs cannot be used; the message names it and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,8 @@ class Listener:
 
     The application finds in `environ["asgi.scope"]`: `segl.listener` (the name), `segl.peer_certificate` (DER, or None
     without TLS) and `segl.received_at` (the wall clock's time of the request's first byte). `body_limit` is in
-    bytes; `refusal` makes the answer to what is not taken, from the status and a sentence. `is_long` tells the requests
-    that may take seconds by their scope: they never take all threads. `around` may lay ASGI applications around the
+    bytes; `error_answer` answers what is not taken, from the status and a sentence. `is_long` names the requests that
+    may take seconds by their scope: they never take all threads. `around` may lay ASGI applications around the
     one that is called with whole requests. `admission` is asked before a body is received.
     """
 
@@ -53,7 +57,7 @@ class Listener:
     tls: TlsFiles | None = None
     threads: int = 8
     body_limit: int = 64 * 1024 * 1024
-    refusal: Refusal = plain
+    error_answer: ErrorAnswer = plain
     is_long: Callable[[Scope], bool] = lambda scope: False
     around: Callable[[Application], Application] = lambda application: application
     admission: Admission | None = None
@@ -66,7 +70,7 @@ def serve(listeners: Sequence[Listener], *, ready: Callable[[], None] = lambda: 
     at once.
 
     Raises:
-        ConfigurationError: A TLS file cannot be used.
+        TlsFileError: A TLS file cannot be used.
     """
     servers = [_Server(listener, grace_seconds) for listener in listeners]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -99,7 +103,7 @@ class _Server(uvicorn.Server):
             name=listener.name,
             threads=listener.threads,
             body_limit=listener.body_limit,
-            refusal=listener.refusal,
+            error_answer=listener.error_answer,
             is_long=listener.is_long,
             admission=listener.admission,
         )
@@ -119,7 +123,7 @@ class _Server(uvicorn.Server):
             )
         )
         self._socket = listener.socket
-        self._refusal = listener.refusal
+        self._error_answer = listener.error_answer
         self._tls: dict[str, Any] = {}
         if listener.tls:
             self._tls = {
@@ -139,7 +143,7 @@ class _Server(uvicorn.Server):
         self.accepting.set()
 
     def _protocol(self) -> SeglHttpProtocol:
-        return SeglHttpProtocol(self.config, self.server_state, self.lifespan.state, refusal=self._refusal)
+        return SeglHttpProtocol(self.config, self.server_state, self.lifespan.state, error_answer=self._error_answer)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -158,7 +162,7 @@ def tls_context(files: TlsFiles) -> ssl.SSLContext:
     try:
         context.load_cert_chain(files.certificate, files.private_key)
     except OSError as error:  # ssl.SSLError is one
-        raise ConfigurationError(
+        raise TlsFileError(
             f"TLS cannot use the certificate {files.certificate} with the key {files.private_key} ({error}): "
             "name a PEM file with the certificate and its issuers, and one with its private key."
         ) from error
@@ -171,6 +175,6 @@ def _trust(context: ssl.SSLContext, path: Path) -> None:
     try:
         context.load_verify_locations(path)
     except OSError as error:
-        raise ConfigurationError(
+        raise TlsFileError(
             f"TLS cannot read the clients' authorities from {path} ({error}): name a PEM file of CA certificates."
         ) from error

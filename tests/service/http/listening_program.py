@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from segl.sandbox.pki import ensure_pki
-from segl.service.config import bodies, http_protocol
-from segl.service.config.bodies import Answer, Scope, plain
-from segl.service.config.servers import Listener, TlsFiles, serve
+from segl.service.http import bodies, protocol
+from segl.service.http.bodies import Answer, Scope, plain
+from segl.service.http.servers import Listener, TlsFiles, serve
 
 BODY_LIMIT = 3 * 1024 * 1024
 ANSWER_BYTES = 64 * 1024 * 1024
@@ -61,7 +61,7 @@ def refusal(listener: str, status: HTTPStatus, reason: str) -> Answer:
 
 def main() -> None:
     if "impatient" in sys.argv:
-        http_protocol.HEAD_SECONDS = http_protocol.STALLED_SECONDS = bodies.STALLED_SECONDS = 1
+        protocol.HEAD_SECONDS = protocol.STALLED_SECONDS = bodies.STALLED_SECONDS = 1
     pki = ensure_pki(Path(sys.argv[1]))
     tls = TlsFiles(pki.server.certificate, pki.server.private_key, [pki.trust_anchors, pki.intermediates])
     sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in ("api", "pages")}
@@ -75,7 +75,7 @@ def main() -> None:
             body_limit=BODY_LIMIT,
             is_long=lambda scope: bool(scope["path"] == "/long"),
             admission=admission,
-            refusal=partial(refusal, name),
+            error_answer=partial(refusal, name),
         )
         for name in sockets
     ]

@@ -11,10 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certificates import Authority
-from segl.service.config.bodies import Answer, Receive, Scope, Send
-from segl.service.config.configuration import ProxyListener
-from segl.service.config.proxies import BehindProxy
-from segl.service.config.reading import Address
+from segl.service.http.bodies import Answer, Receive, Scope, Send
+from segl.service.http.proxies import BehindProxy
 
 CERTIFICATE = Authority.root().organization("123456789").certificate
 DER, PEM = CERTIFICATE.public_bytes(Encoding.DER), CERTIFICATE.public_bytes(Encoding.PEM)
@@ -33,12 +31,12 @@ def answered(*headers: tuple[bytes, bytes], name: str = "Client-Cert", client: s
     async def send(message: dict[str, Any]) -> None:
         seen.append(message.get("status") or message["body"].decode())
 
-    def refusal(status: HTTPStatus, reason: str) -> Answer:
+    def error_answer(status: HTTPStatus, reason: str) -> Answer:
         return Answer(status, "application/xml", reason.encode())
 
-    proxy = ProxyListener(Address("127.0.0.1", 8444), TRUSTED, name)
+    proxied = BehindProxy(application, trusted=TRUSTED, header=name, error_answer=error_answer)
     scope = {"client": (client, 1234), "headers": list(headers), "segl.peer_certificate": None}
-    asyncio.run(BehindProxy(application, proxy, refusal)(scope, None, send))  # type: ignore[arg-type]  # nothing to receive
+    asyncio.run(proxied(scope, None, send))  # type: ignore[arg-type]  # nothing to receive
     return seen[0] if len(seen) == 1 else tuple(seen)
 
 

@@ -26,8 +26,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from segl.sandbox.pki import OrganizationFiles, SandboxPki, ensure_pki
-from segl.service.config.reading import ConfigurationError
-from segl.service.config.servers import TlsFiles, tls_context
+from segl.service.http.servers import TlsFileError, TlsFiles, tls_context
 
 PROGRAM = Path(__file__).with_name("listening_program.py")
 MEBIBYTE = 1024 * 1024
@@ -399,9 +398,9 @@ def test_nothing_of_all_this_is_logged(pki: SandboxPki) -> None:
 def test_a_wrong_tls_file_is_named(pki: SandboxPki, tmp_path: Path) -> None:
     nonsense = tmp_path / "nonsense.pem"
     nonsense.write_text("nonsense")
-    with pytest.raises(ConfigurationError, match=str(nonsense)):
+    with pytest.raises(TlsFileError, match=str(nonsense)):
         tls_context(TlsFiles(nonsense, pki.server.private_key, []))
-    with pytest.raises(ConfigurationError, match=str(nonsense)):
+    with pytest.raises(TlsFileError, match=str(nonsense)):
         tls_context(TlsFiles(pki.server.certificate, pki.server.private_key, [nonsense]))
 
 

@@ -6,8 +6,8 @@ from typing import IO, Any
 
 import pytest
 
-from segl.service.config import bodies
-from segl.service.config.bodies import WholeBodies
+from segl.service.http import bodies
+from segl.service.http.bodies import WholeBodies
 
 
 def full_disk(**_: Any) -> IO[bytes]:

@@ -57,7 +57,7 @@ class Answer:
 Admission = Callable[[Scope], Answer | None]
 """Decides by a request's head, in a thread, whether the rest of it is received: the answer when it is not."""
 
-Refusal = Callable[[HTTPStatus, str], Answer]
+ErrorAnswer = Callable[[HTTPStatus, str], Answer]
 """Makes the answer to a request that is not taken, from the status and a sentence."""
 
 
@@ -79,8 +79,8 @@ class WholeBodies:
 
     It marks the scope with the listener's name (`segl.listener`) and a view of the body (`segl.body`). Of a request
     whose body is still to come, `admission` is asked first, with the scope that the application gets afterwards. A body
-    over `body_limit` bytes is not taken: it is answered with what `refusal` makes of the status (413, or 408 when the
-    client stalls, or 503 when the service is stopped meanwhile or has no room for it) and a sentence. Requests that
+    over `body_limit` bytes is not taken: `error_answer` answers it, from a sentence and the status: 413,
+    408 when the client stalls, or 503 when the service is stopped meanwhile or has no room for it. Requests that
     `is_long` says may take seconds wait for each other, without a thread, while they hold all threads but a few.
     """
 
@@ -91,7 +91,7 @@ class WholeBodies:
         name: str,
         threads: int,
         body_limit: int,
-        refusal: Refusal = plain,
+        error_answer: ErrorAnswer = plain,
         admission: Admission | None = None,
         is_long: Callable[[Scope], bool] = lambda scope: False,
     ) -> None:
@@ -101,7 +101,7 @@ class WholeBodies:
         self._threads = middleware.executor
         self._name = name
         self._limit = body_limit
-        self._refusal = refusal
+        self._error_answer = error_answer
         self._admission = admission
         self._is_long = is_long
         self._long_requests = asyncio.Semaphore(max(1, threads - SPARE_THREADS))
@@ -158,7 +158,7 @@ class WholeBodies:
             _store(message["body"], body, is_last=not more)
 
     def _answer(self, status: HTTPStatus, reason: str) -> Answer:
-        answer = self._refusal(status, reason)
+        answer = self._error_answer(status, reason)
         if status is not HTTPStatus.SERVICE_UNAVAILABLE:
             return answer
         return replace(answer, headers={**answer.headers, "Retry-After": str(RETRY_SECONDS)})
@@ -184,7 +184,7 @@ class WholeBodies:
         named = b",".join(value for name, value in scope["headers"] if name == b"transfer-encoding")
         if named.strip().lower() in {b"", b"chunked"}:
             return None
-        return self._refusal(
+        return self._error_answer(
             HTTPStatus.NOT_IMPLEMENTED,
             f"The Transfer-Encoding is {named[:80].decode('latin-1')!r}: send the body as it is, or chunked alone.",
         )
@@ -194,7 +194,7 @@ class WholeBodies:
         content_type = b",".join(value for name, value in scope["headers"] if name == b"content-type")
         if len(content_type) <= LONGEST_CONTENT_TYPE and b"*" not in content_type.partition(b";")[2]:
             return None
-        return self._refusal(
+        return self._error_answer(
             HTTPStatus.BAD_REQUEST,
             f"The Content-Type is longer than {LONGEST_CONTENT_TYPE} characters, or has a parameter in a character set "
             "of its own: send a plain one.",

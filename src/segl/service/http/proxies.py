@@ -4,15 +4,18 @@ import re
 from base64 import b64decode
 from collections.abc import Iterable
 from http import HTTPStatus
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import unquote_to_bytes
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from segl.service.config.bodies import Application, Receive, Refusal, Scope, Send, send_answer
-from segl.service.config.configuration import ProxyListener
-from segl.service.config.reading import Network
+from segl.service.http.bodies import Application, ErrorAnswer, Receive, Scope, Send, send_answer
+
+Network = IPv4Network | IPv6Network
+
+HEADERS = ("Client-Cert", "X-SSL-Client-Cert")
+"""What a proxy may put the client's certificate into: as RFC 9440 says, or escaped PEM as nginx writes it."""
 
 _ONE_PEM = re.compile(rb"\s*-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\s*")
 
@@ -20,24 +23,28 @@ _ONE_PEM = re.compile(rb"\s*-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE
 class BehindProxy:
     """An ASGI application that finds in `segl.peer_certificate` what the proxy says of its client.
 
-    Others than the proxy are refused, and so is a header that comes twice or holds no certificate. Whether the
+    `trusted` are the addresses the proxy calls from, `header` is one of `HEADERS`. Others than the proxy are refused,
+    and so is a header that comes twice or holds no certificate. Whether the
     certificate is trusted is for the application to find out, as with one that came by TLS.
     """
 
-    def __init__(self, application: Application, proxy: ProxyListener, refusal: Refusal) -> None:
+    def __init__(
+        self, application: Application, *, trusted: Iterable[Network], header: str, error_answer: ErrorAnswer
+    ) -> None:
         self._application = application
-        self._proxy = proxy
-        self._refusal = refusal
+        self._trusted = tuple(trusted)
+        self._header = header
+        self._error_answer = error_answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not is_within(scope, self._proxy.trusted):
+        if not is_within(scope, self._trusted):
             reason = "This address is for the service's proxy alone: call the API by its own address."
-            await send_answer(self._refusal(HTTPStatus.FORBIDDEN, reason), send)
+            await send_answer(self._error_answer(HTTPStatus.FORBIDDEN, reason), send)
             return
         try:
-            certificate = certificate_in(scope["headers"], self._proxy.header)
+            certificate = certificate_in(scope["headers"], self._header)
         except ValueError as error:
-            await send_answer(self._refusal(HTTPStatus.BAD_REQUEST, str(error)), send)
+            await send_answer(self._error_answer(HTTPStatus.BAD_REQUEST, str(error)), send)
             return
         await self._application(scope | {"segl.peer_certificate": certificate}, receive, send)
 
