@@ -102,7 +102,7 @@ def serve(folder: Path) -> None:
         from django.urls import path
         from django.views.decorators.csrf import csrf_exempt
 
-        from segl.service.jobs.create import cancel_job
+        from segl.service.jobs.cancelling import cancel_job
         from segl.service.sender_api.urls import urlpatterns
         from segl.service.store.models import Job, Organization
 

@@ -22,10 +22,10 @@ from segl.core.protocol import (
 from segl.core.protocol import Signer as AskedSigner
 from segl.core.sector import Sector
 from segl.service import due
-from segl.service.jobs.create import AcceptedDocument, create_job
-from segl.service.jobs.identity import Identity
+from segl.service.jobs.creating import AcceptedDocument, create_job
 from segl.service.jobs.links import NewLink
 from segl.service.jobs.notifying import begin_notification, complete_notification
+from segl.service.jobs.persons import Identity
 from segl.service.jobs.sealing import begin_seal, complete_seal
 from segl.service.jobs.signing import Agreement, agree, begin_signature, complete_signature
 from segl.service.store import documents as blobs

@@ -12,7 +12,7 @@ from segl.core.sector import Sector
 from segl.terminal import print_json, safe
 
 if TYPE_CHECKING:
-    from segl.service.jobs.organizations import RegisteredOrganization
+    from segl.service.organizations import RegisteredOrganization
 
 REFUSED = 2
 DEFAULT_CONFIGURATION = Path("segl.toml")
@@ -128,7 +128,7 @@ def add(
 ) -> None:
     """Let an organization use the API."""
     with _database(config):
-        from segl.service.jobs.organizations import add_organization
+        from segl.service.organizations import add_organization
 
         add_organization(number=number, name=name, sector=sector)
     typer.echo(f"The organization {number} may use the API.")
@@ -138,7 +138,7 @@ def add(
 def list_all(as_json: AsJson = False, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """List the organizations."""
     with _database(config):
-        from segl.service.jobs.organizations import organizations
+        from segl.service.organizations import organizations
 
         found = organizations()
     if as_json:
@@ -152,7 +152,7 @@ def list_all(as_json: AsJson = False, config: Configuration = DEFAULT_CONFIGURAT
 def show(number: Number, as_json: AsJson = False, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """Show what is known of an organization."""
     with _database(config):
-        from segl.service.jobs.organizations import organization as registered
+        from segl.service.organizations import organization as registered
 
         found = registered(number)
     if as_json:
@@ -167,7 +167,7 @@ def show(number: Number, as_json: AsJson = False, config: Configuration = DEFAUL
 def rename(number: Number, name: Name, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """Give an organization another name."""
     with _database(config):
-        from segl.service.jobs.organizations import rename_organization
+        from segl.service.organizations import rename_organization
 
         rename_organization(number=number, name=name)
     typer.echo(f"The organization {number} has another name now.")
@@ -177,7 +177,7 @@ def rename(number: Number, name: Name, config: Configuration = DEFAULT_CONFIGURA
 def block(number: Number, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """Let an organization in no more, neither itself nor a broker for it; its jobs go on."""
     with _database(config):
-        from segl.service.jobs.organizations import block_organization
+        from segl.service.organizations import block_organization
 
         block_organization(number=number)
     typer.echo(f"The organization {number} is blocked.")
@@ -187,7 +187,7 @@ def block(number: Number, config: Configuration = DEFAULT_CONFIGURATION) -> None
 def unblock(number: Number, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """Let a blocked organization in again."""
     with _database(config):
-        from segl.service.jobs.organizations import unblock_organization
+        from segl.service.organizations import unblock_organization
 
         unblock_organization(number=number)
     typer.echo(f"The organization {number} may use the API.")
@@ -197,7 +197,7 @@ def unblock(number: Number, config: Configuration = DEFAULT_CONFIGURATION) -> No
 def authorize(broker: Broker, sender: Sender, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """Let a broker act for a sender."""
     with _database(config):
-        from segl.service.jobs.organizations import authorize_broker
+        from segl.service.organizations import authorize_broker
 
         authorize_broker(sender=sender, broker=broker)
     typer.echo(f"The organization {broker} may act for {sender}.")
@@ -207,7 +207,7 @@ def authorize(broker: Broker, sender: Sender, config: Configuration = DEFAULT_CO
 def revoke(broker: Broker, sender: Sender, config: Configuration = DEFAULT_CONFIGURATION) -> None:
     """Let a broker act for a sender no more."""
     with _database(config):
-        from segl.service.jobs.organizations import revoke_broker
+        from segl.service.organizations import revoke_broker
 
         revoke_broker(sender=sender, broker=broker)
     typer.echo(f"The organization {broker} may act for {sender} no more.")

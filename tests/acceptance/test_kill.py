@@ -50,13 +50,13 @@ LONGEST_SECONDS = 90
 STEPS = [
     "store.documents:_write:before:1",  # the first blob of a new job
     "store.documents:_write:after:2",  # blobs without rows
-    "jobs.create:_add_documents:after:1",  # within the transaction
-    "jobs.create:create_job:after:1",  # accepted, not answered
+    "jobs.creating:_add_documents:after:1",  # within the transaction
+    "jobs.creating:create_job:after:1",  # accepted, not answered
     "work.notify:notify:before:1",  # claimed
     "jobs.notifying:begin_notification:after:1",  # a link that no message carries
     "notifications.mail:send_first_notification:after:1",  # sent, not recorded
     "jobs.notifying:complete_notification:after:2",
-    "jobs.links:enter_code:after:1",
+    "jobs.codes:enter_code:after:1",
     "jobs.signing:agree:before:1",
     "jobs.signing:agree:after:1",  # agreed, no signature yet
     "sealing.sealer:Sealer.sign:after:1",  # made, not stored

@@ -11,6 +11,7 @@ from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID
 
 from segl.core.errors import InvalidInput, UntrustedCertificate
+from segl.core.organizations import NUMBER, is_organization_number
 
 
 def organization_number(certificate: x509.Certificate) -> str | None:
@@ -23,7 +24,7 @@ def organization_number(certificate: x509.Certificate) -> str | None:
         return _nine_digits((_attribute(certificate, NameOID.ORGANIZATION_IDENTIFIER) or "").removeprefix("NTRNO-"))
     if number := _nine_digits(_attribute(certificate, NameOID.SERIAL_NUMBER) or ""):
         return number
-    in_text = re.findall(r"(?<![0-9])[0-9]{9}(?![0-9])", _attribute(certificate, NameOID.COMMON_NAME) or "")
+    in_text = re.findall(rf"(?<![0-9]){NUMBER}(?![0-9])", _attribute(certificate, NameOID.COMMON_NAME) or "")
     return in_text[0] if len(in_text) == 1 else None
 
 
@@ -47,7 +48,7 @@ def _attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str
 
 
 def _nine_digits(text: str) -> str | None:
-    return text if re.fullmatch(r"[0-9]{9}", text) else None
+    return text if is_organization_number(text) else None
 
 
 UNREADABLE = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)

@@ -14,8 +14,9 @@ from django.views.decorators.csrf import csrf_exempt
 from segl.core.statuses import SignerStatus
 from segl.service import clock
 from segl.service.jobs.errors import NoSuchJobError, NotOpenError
-from segl.service.jobs.identity import Identity
-from segl.service.jobs.signing import Agreement, check_open, originals
+from segl.service.jobs.finding import originals
+from segl.service.jobs.persons import Identity
+from segl.service.jobs.signing import Agreement, check_open
 from segl.service.sender_api.authentication import caller
 from segl.service.sender_api.errors import RefusedError, response_to
 from segl.service.signer_portal import words

@@ -5,7 +5,6 @@ They stand in a file of the sandbox's folder, because its processes share nothin
 
 import fcntl
 import json
-import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from segl.core.errors import InvalidInput
+from segl.core.organizations import is_organization_number
 from segl.sandbox.files import write_atomically
 
 PollFault = Literal["too-eager", "duplicate"]
@@ -89,7 +89,7 @@ def _check(wanted: Mapping[str, Any]) -> None:
     if wanted.get("calls", "any") not in get_args(Calls):
         raise InvalidInput(f'"calls" has to be one of {_quoted(get_args(Calls))}.')
     organization = wanted.get("organization", "0" * 9)
-    if not (isinstance(organization, str) and re.fullmatch("[0-9]{9}", organization)):
+    if not is_organization_number(organization):
         raise InvalidInput('"organization" has to be the sender\'s organization number: 9 digits in quotation marks.')
     seconds = wanted.get("seconds", 1)
     if not _is_number(seconds, (int, float)) or not 0 < seconds <= LONGEST_SECONDS:

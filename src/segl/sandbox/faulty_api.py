@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 
+from segl.core.organizations import NUMBER
 from segl.sandbox.faults import Call, Fault, Faults
 from segl.service import clock
 from segl.service.config.listeners import answer_of
@@ -100,7 +101,7 @@ class WithFaults:
 
 def _call(scope: Scope) -> Call | None:
     """What a request asks for; None when it is none to the API's resources."""
-    found = re.fullmatch("/api//?([0-9]{9})(/.*)?", scope["path"])
+    found = re.fullmatch(f"/api//?({NUMBER})(/.*)?", scope["path"])
     if not found:
         return None
     resource = re.sub("/[0-9]+", "", found[2] or "")

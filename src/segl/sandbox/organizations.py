@@ -18,7 +18,7 @@ from stdnum.no import orgnr
 
 from segl.core.errors import SeglError
 from segl.sandbox.pki import SandboxOrganization, ensure_pki
-from segl.service.jobs.organizations import add_organization, authorize_broker
+from segl.service.organizations import add_organization, authorize_broker
 
 _MEDIA_TYPE = "application/json"
 _making = Lock()

@@ -15,8 +15,7 @@ from typing import Any
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import DatabaseError, close_old_connections, connection
 
-from segl.service import clock, due
-from segl.service.jobs import throttling
+from segl.service import clock, due, throttling
 from segl.service.store import documents
 from segl.service.store.models import Channel, Due, Lookup, Notification, Sealing, Signing
 from segl.service.work.perform import perform

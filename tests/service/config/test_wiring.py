@@ -13,7 +13,7 @@ from segl.service.config.checking import check_database, unusable_database
 from segl.service.config.configuration import ConfiguredOrganization
 from segl.service.config.reading import ConfigurationError
 from segl.service.config.wiring import prepare_database
-from segl.service.jobs.organizations import add_organization, organization, organizations
+from segl.service.organizations import add_organization, organization, organizations
 
 
 def test_of_several_that_migrate_an_empty_database_one_does_and_the_others_wait(postgresql_url: str) -> None:
@@ -38,7 +38,9 @@ def test_a_role_that_may_make_no_tables_is_told_what_it_lacks(postgresql_url: st
 
 def test_an_organization_that_would_act_for_an_unknown_one_is_told(sqlite: None) -> None:
     broker = ConfiguredOrganization("318602352", "Formidler AS", "private", ("310248711",))
-    with pytest.raises(ConfigurationError, match="of 318602352 names 310248711, not registered: write it"):
+    with pytest.raises(
+        ConfigurationError, match=r"`organizations` .* 318602352 is to act for 310248711, not registered: enter it"
+    ):
         prepare_database(replace(settings.SEGL, organizations=(broker,)))
     assert organizations() == []
     add_organization(number="310248711", name="Bryggen Bil AS", sector="private")

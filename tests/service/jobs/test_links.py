@@ -17,17 +17,10 @@ from builders import (
     version_of,
 )
 from segl.service import clock
-from segl.service.jobs.create import cancel_job
+from segl.service.jobs.cancelling import cancel_job
+from segl.service.jobs.codes import MOST_CODES_PER_HOUR, MOST_WRONG_CODES, enter_code, send_new_code
 from segl.service.jobs.errors import NoSuchLinkError, NotOpenError, WrongCodeError
-from segl.service.jobs.links import (
-    MOST_CODES_PER_HOUR,
-    MOST_WRONG_CODES,
-    NewLink,
-    enter_code,
-    new_link,
-    send_new_code,
-    signer_of_link,
-)
+from segl.service.jobs.links import NewLink, new_link, signer_of_link
 from segl.service.store.models import Job, Link, Notification, Signer
 
 pytestmark = pytest.mark.usefixtures("store")

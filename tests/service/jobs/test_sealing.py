@@ -7,7 +7,7 @@ from segl.core.pades import FrontPageSigner
 from segl.core.protocol import SignatureType
 from segl.service import due
 from segl.service.due import LeaseLostError
-from segl.service.jobs.create import document_of
+from segl.service.jobs.finding import document_of
 from segl.service.jobs.sealing import begin_seal, complete_seal
 from segl.service.store import documents
 from segl.service.store.models import DocumentKind, Job, Sealing, Signer

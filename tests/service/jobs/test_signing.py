@@ -24,17 +24,10 @@ from builders import (
 from segl.core.protocol import AuthenticationLevel, Availability
 from segl.service import clock, due
 from segl.service.due import LeaseLostError
-from segl.service.jobs.create import cancel_job, document_of
+from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.errors import JobError, LevelTooLowError, NoSuchJobError, NotOpenError, NotTheSignerError
-from segl.service.jobs.signing import (
-    agree,
-    begin_signature,
-    check_open,
-    complete_signature,
-    reject,
-    signer_of,
-    signers_of_person,
-)
+from segl.service.jobs.finding import document_of, signer_of, signers_of_person
+from segl.service.jobs.signing import agree, begin_signature, check_open, complete_signature, reject
 from segl.service.store import documents
 from segl.service.store.documents import StoredBlob
 from segl.service.store.models import DocumentKind, Job, Notification, Sealing, Signer, Signing

@@ -20,7 +20,7 @@ from builders import (
 )
 from segl.core.sector import Sector
 from segl.service import clock
-from segl.service.jobs.create import cancel_job
+from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.errors import NoSuchJobError
 from segl.service.jobs.signing import reject
 from segl.service.jobs.status_queue import DeliveredChange, confirm_status_change, next_status_change

@@ -14,7 +14,7 @@ from django.test import override_settings
 from builders import KARI, contact, create, organization, person
 from segl.core.protocol import Availability
 from segl.service import clock, due, notifications
-from segl.service.jobs.links import enter_code
+from segl.service.jobs.codes import enter_code
 from segl.service.notifications import UnavailableError, mail
 from segl.service.store.models import Channel, Notification
 from segl.service.work.perform import perform

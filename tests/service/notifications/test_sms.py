@@ -20,7 +20,7 @@ from segl.core.protocol import Sms as SmsNumber
 from segl.sandbox.outbox import sent_messages
 from segl.service import clock, due
 from segl.service.config.configuration import Sms
-from segl.service.jobs.links import enter_code, send_new_code
+from segl.service.jobs.codes import enter_code, send_new_code
 from segl.service.notifications.sms import HttpSmsGateway
 from segl.service.store.models import Notification
 from segl.service.work.perform import perform

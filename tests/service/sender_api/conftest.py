@@ -17,8 +17,7 @@ from builders import organization
 from segl.core.keys import PrivateKey
 from segl.core.sector import Sector
 from segl.sandbox.pki import SandboxPki
-from segl.service import clock
-from segl.service.jobs import throttling
+from segl.service import clock, throttling
 from segl.service.sender_api import authentication
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"

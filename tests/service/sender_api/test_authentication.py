@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from api_answers import error
 from certificates import Authority
 from segl.service import clock
-from segl.service.jobs.organizations import block_organization, unblock_organization
+from segl.service.organizations import block_organization, unblock_organization
 from segl.service.store.models import Organization
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"

@@ -14,7 +14,7 @@ from segl.core.protocol import PortalStatusChange
 from segl.core.verification import Verdict
 from segl.sandbox import devmode
 from segl.service import clock, due, sealing
-from segl.service.jobs.create import cancel_job
+from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.signing import complete_signature
 from segl.service.sealing import Sealer
 from segl.service.store import documents

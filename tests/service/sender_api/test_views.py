@@ -34,7 +34,7 @@ from segl.core.protocol import (
     SignatureStatus,
 )
 from segl.service import clock
-from segl.service.jobs.create import cancel_job
+from segl.service.jobs.cancelling import cancel_job
 from segl.service.sender_api.errors import response, response_to
 from segl.service.sender_api.views import POLL_TIME
 from segl.service.store.models import Document, DocumentKind, Job

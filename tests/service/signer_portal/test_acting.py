@@ -10,7 +10,7 @@ from browsers import Browser, address, heading, text
 from builders import KARI, OLA, contact, create, person, sent_link, status_of
 from pdfs import pdf
 from segl.core.protocol import IdentifierInSignedDocuments, OnBehalfOf
-from segl.service.jobs.create import document_of
+from segl.service.jobs.finding import document_of
 from segl.service.sealing import Sealer
 from segl.service.store import documents
 from segl.service.store.models import DocumentKind, Job, Signing

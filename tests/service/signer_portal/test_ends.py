@@ -11,8 +11,8 @@ from pdfs import pdf
 from segl.core.protocol import Availability, NotificationsUsingLookup, PersonalIdentificationNumber
 from segl.core.protocol import Signer as AskedSigner
 from segl.service import clock, due
-from segl.service.jobs.create import cancel_job
-from segl.service.jobs.lookup import complete_lookup
+from segl.service.jobs.cancelling import cancel_job
+from segl.service.jobs.looking_up import complete_lookup
 from segl.service.store.models import Job, Lookup, Notification
 
 

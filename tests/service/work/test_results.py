@@ -15,7 +15,8 @@ from segl.core.protocol import SignatureType
 from segl.core.verification import Verdict
 from segl.service import clock, due, rendering, sealing
 from segl.service.jobs import sealing as jobs
-from segl.service.jobs.create import cancel_job, document_of
+from segl.service.jobs.cancelling import cancel_job
+from segl.service.jobs.finding import document_of
 from segl.service.sealing import Sealer
 from segl.service.store import documents
 from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signing

@@ -13,8 +13,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from stdnum.no import orgnr
-
+from segl.core.organizations import LONGEST_NAME, has_right_check_digit, is_organization_number
 from segl.service.config import reading
 from segl.service.config.reading import REQUIRED, Address, Table, address, flag, many, network, text
 from segl.service.http import proxies
@@ -22,7 +21,6 @@ from segl.service.http.proxies import Network
 
 _HTTP_GATEWAY = "segl.service.notifications.sms.HttpSmsGateway"
 _A_YEAR = 365 * 24 * 3600
-_LONGEST_ORGANIZATION_NAME = 200  # of the database's column
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +347,7 @@ def _organization(table: Table, parse_number: reading.Parser[str]) -> Configured
         table.refuse(f"The setting `organizations.broker_for` of {number} names itself: remove that number there.")
     return ConfiguredOrganization(
         number=number,
-        name=table.take("name", reading.line(_LONGEST_ORGANIZATION_NAME)),
+        name=table.take("name", reading.line(LONGEST_NAME)),
         sector=table.take("sector", reading.one_of("public", "private")),
         broker_for=broker_for,
     )
@@ -359,9 +357,9 @@ def _organization_number(sandbox: bool) -> reading.Parser[str]:
     """The check digit counts but in a sandbox, since tests use numbers that nobody has."""
 
     def parse(value: Any) -> str:
-        if not re.fullmatch("[0-9]{9}", value if isinstance(value, str) else ""):
+        if not is_organization_number(value):
             raise ValueError("write an organization number of 9 digits, in quotes")
-        if not sandbox and not orgnr.is_valid(value):
+        if not sandbox and not has_right_check_digit(value):
             raise ValueError("write a number with its right check digit; look it up again")
         return str(value)
 

@@ -1,13 +1,12 @@
 """Starts a process of the service: Django, the database, the organizations, the signing keys."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import django
 
 from segl.service.config import checking
-from segl.service.config.configuration import Configuration, ConfiguredOrganization, ContactRegister
+from segl.service.config.configuration import Configuration, ContactRegister
 from segl.service.config.reading import ConfigurationError
 
 
@@ -81,26 +80,16 @@ def prepare_database(configuration: Configuration) -> None:
 
     with migrating():
         call_command("migrate", verbosity=0, interactive=False)
-        _enter_organizations(configuration.organizations)
+        _enter_organizations(configuration)
 
 
-def _enter_organizations(organizations: Sequence[ConfiguredOrganization]) -> None:
-    from segl.service.store.models import Organization
-    from segl.service.store.transactions import write
+def _enter_organizations(configuration: Configuration) -> None:
+    from segl.service.organizations import OrganizationError, enter_organizations
 
-    with write():
-        for each in organizations:
-            Organization.objects.update_or_create(
-                number=each.number, defaults={"name": each.name, "sector": each.sector}
-            )
-        for each in organizations:
-            senders = Organization.objects.filter(pk__in=each.broker_for)
-            if unknown := set(each.broker_for).difference(sender.pk for sender in senders):
-                raise ConfigurationError(
-                    f"The setting `organizations.broker_for` of {each.number} names {', '.join(sorted(unknown))}, "
-                    "not registered: write it under [[organizations]] too, or add it with `segl organization add`."
-                )
-            Organization.objects.get(pk=each.number).broker_for.set(senders)
+    try:
+        enter_organizations(configuration.organizations)
+    except OrganizationError as error:
+        raise ConfigurationError(f"The setting `organizations` cannot be used: {error}") from None
 
 
 def release_leases() -> None:

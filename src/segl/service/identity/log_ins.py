@@ -18,7 +18,7 @@ from segl.service.identity.provider import (
     NoProviderError,
 )
 from segl.service.identity.test_eid import EidForTests
-from segl.service.jobs.identity import Identity
+from segl.service.jobs.persons import Identity
 
 _UNDER_WAY = "log_in"
 _IDENTITY = "identity"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from segl.core.errors import SeglError
-from segl.service.jobs.identity import Identity
+from segl.service.jobs.persons import Identity
 
 
 class EidError(SeglError):

@@ -25,7 +25,7 @@ from django.views.decorators.http import require_http_methods
 
 from segl.service import clock
 from segl.service.identity.provider import LogInAbortedError, LogInFailedError, LogInRequest
-from segl.service.jobs.identity import Identity
+from segl.service.jobs.persons import Identity
 
 METHOD = "TestID"
 PROVIDER = "Segl test eID"

@@ -50,7 +50,7 @@ def step(job: Job, before: JobState, after: JobState) -> None:
 def activate(job: Job, after: JobState) -> None:
     """Let those in whose turn it is now: they can act and are to be notified, from the job's activation on.
 
-    Those whom the contact register told how to reach are looked up again before (`segl.service.jobs.lookup`).
+    Those whom the contact register told how to reach are looked up again before (`segl.service.jobs.looking_up`).
     """
     now = clock.now()
     at = max(now, job.activates_at)

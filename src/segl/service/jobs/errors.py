@@ -3,7 +3,6 @@
 SeglError
   JobError
     NoSuchJobError          none, or another organization's
-    OrganizationError       the register of organizations cannot be changed so
     NotAllowedError         the organization may not ask for this
     KeyReusedError          an Idempotency-Key that came with another request before
     NotDeletableError       the documents cannot be deleted, or not yet
@@ -23,10 +22,6 @@ class JobError(SeglError):
 
 class NoSuchJobError(JobError):
     """There is no such job, or it is another organization's; the two are never told apart."""
-
-
-class OrganizationError(JobError):
-    """The register of organizations cannot be changed so; the message is for those who run the service."""
 
 
 class NotAllowedError(JobError):

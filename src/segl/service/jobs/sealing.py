@@ -7,7 +7,7 @@ from segl.core.protocol import SignatureType
 from segl.core.statuses import JobStatus
 from segl.service import clock, due
 from segl.service.jobs import changes
-from segl.service.jobs.signing import originals, shown
+from segl.service.jobs.finding import originals, shown
 from segl.service.store.documents import JobKey, StoredBlob, unwrap
 from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signer
 from segl.service.store.transactions import write

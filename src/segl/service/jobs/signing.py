@@ -1,4 +1,4 @@
-"""A signer finds the jobs, reads, agrees or rejects; the signature that was agreed to is made and recorded."""
+"""A signer agrees or rejects; the signature that was agreed to is made and recorded."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,8 +11,9 @@ from segl.core.statuses import SignerStatus
 from segl.core.xades import SignedDocument
 from segl.service import clock, due
 from segl.service.jobs import changes
-from segl.service.jobs.errors import LevelTooLowError, NoSuchJobError, NotOpenError, NotTheSignerError
-from segl.service.jobs.identity import Identity, shown_identity
+from segl.service.jobs.errors import LevelTooLowError, NotOpenError, NotTheSignerError
+from segl.service.jobs.finding import originals, signer_of
+from segl.service.jobs.persons import Identity, shown_identity
 from segl.service.store.documents import JobKey, StoredBlob, unwrap
 from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signer, Signing
 from segl.service.store.transactions import write
@@ -35,42 +36,6 @@ class SignatureTask:
     documents: tuple[SignedDocument, ...]
     evidence: Evidence
     signature_type: SignatureType
-
-
-def signers_of_person(*, personal_identification_number: str) -> list[Signer]:
-    """Every signer addressed by this national identity number whose turn has come, the newest job first."""
-    if not personal_identification_number:
-        return []  # Empty is how those stand in the table who were addressed otherwise.
-    return list(
-        Signer.objects.select_related("job__sender")
-        .filter(personal_identification_number=personal_identification_number, activated_at__lte=clock.now())
-        .order_by("-job_id", "number")
-    )
-
-
-def signer_of(*, job_id: int, number: int) -> Signer:
-    """A signer of a job, with the job and its sender.
-
-    Raises:
-        NoSuchJobError: There is none.
-    """
-    signer = Signer.objects.select_related("job__sender").filter(job=job_id, number=number).first()
-    if signer is None:
-        raise NoSuchJobError(f"There is no signer {number} of a job {job_id}.")
-    return signer
-
-
-def originals(*, job: Job) -> list[Document]:
-    """The documents that are signed, in their order."""
-    return list(Document.objects.select_related("job").filter(job=job, kind=DocumentKind.ORIGINAL).order_by("number"))
-
-
-def shown(*, original: Document) -> Document:
-    """The PDF whose pages a signer is shown, and which are sealed: the original itself, or what it was typeset as."""
-    typeset = Document.objects.select_related("job").filter(
-        job=original.job, kind=DocumentKind.TYPESET, number=original.number
-    )
-    return typeset.first() or original
 
 
 def check_open(signer: Signer) -> None:

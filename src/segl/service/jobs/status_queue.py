@@ -6,7 +6,7 @@ from django.conf import settings
 
 from segl.core.statuses import SignerStatus
 from segl.service import due
-from segl.service.jobs.create import job_of
+from segl.service.jobs.finding import job_of
 from segl.service.store.models import Document, DocumentKind, Job, Organization, Signer, StatusChange
 from segl.service.store.transactions import write
 

@@ -16,7 +16,7 @@ from segl.core.protocol import ManifestDocument, PortalJobRequest, PortalManifes
 from segl.core.protocol.common import wrong_sender
 from segl.service import rendering
 from segl.service.jobs import rules
-from segl.service.jobs.create import AcceptedDocument, Idempotency, create_job, retried_job
+from segl.service.jobs.creating import AcceptedDocument, Idempotency, create_job, retried_job
 from segl.service.jobs.errors import NotAllowedError
 from segl.service.sender_api.authentication import Caller, trust
 from segl.service.sender_api.errors import RefusedError

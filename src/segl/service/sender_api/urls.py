@@ -3,6 +3,7 @@
 from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
+from segl.core.organizations import NUMBER
 from segl.service.sender_api import views
 from segl.service.sender_api.views import Resource
 
@@ -10,7 +11,7 @@ from segl.service.sender_api.views import Resource
 class OrganizationNumberConverter(StringConverter):
     """Nine digits; any other sender is no resource."""
 
-    regex = "[0-9]{9}"
+    regex = NUMBER
 
 
 register_converter(OrganizationNumberConverter, "organization")

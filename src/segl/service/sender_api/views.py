@@ -12,17 +12,18 @@ from django.utils.timezone import localtime
 from django.views.decorators.csrf import csrf_exempt
 
 from segl.service import clock
-from segl.service.jobs.create import cancel_job, document_of, job_of
-from segl.service.jobs.deletion import delete_documents
+from segl.service.jobs.cancelling import cancel_job
+from segl.service.jobs.deleting import delete_documents
 from segl.service.jobs.errors import NoSuchJobError
+from segl.service.jobs.finding import document_of, job_of
 from segl.service.jobs.status_queue import confirm_status_change, next_status_change
-from segl.service.jobs.throttling import throttle
 from segl.service.sender_api import messages
 from segl.service.sender_api.authentication import Caller, caller
 from segl.service.sender_api.create import create
 from segl.service.sender_api.errors import BlockedError, RefusedError, response_to
 from segl.service.store.documents import stream
 from segl.service.store.models import Document, DocumentKind, Job
+from segl.service.throttling import throttle
 
 View = Callable[..., HttpResponseBase]
 _MOST_VERSION_DIGITS = 9  # what the database's column holds, and more changes than a job can have

@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from segl.service.identity import log_ins
 from segl.service.jobs.errors import NoSuchJobError
-from segl.service.jobs.signing import signer_of
+from segl.service.jobs.finding import signer_of
 from segl.service.store.models import Signer
 
 Parameters = ParamSpec("Parameters")

@@ -36,7 +36,7 @@ class Organization(models.Model):
 
 
 class CallPace(models.Model):
-    """How fast a sender calls; see `segl.service.jobs.throttling`. Times are microseconds since 1970."""
+    """How fast a sender calls; see `segl.service.throttling`. Times are microseconds since 1970."""
 
     sender = models.CharField(primary_key=True, max_length=ORGANIZATION_NUMBER_LENGTH)
     even = models.BigIntegerField()

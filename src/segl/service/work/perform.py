@@ -9,7 +9,7 @@ from segl.core.errors import SeglError
 from segl.service import due
 from segl.service.due import LeaseLostError
 from segl.service.jobs import signing
-from segl.service.jobs.identity import Identity
+from segl.service.jobs.persons import Identity
 from segl.service.notifications import UnavailableError
 from segl.service.store.models import Due, Lookup, Notification, Sealing, Signing
 from segl.service.store.transactions import write

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from segl.service.identity import log_ins
 from segl.service.jobs import signing
 from segl.service.jobs.errors import LevelTooLowError, NotOpenError
+from segl.service.jobs.finding import originals
 from segl.service.jobs.signing import Agreement
 from segl.service.signer_portal import ends, words
 from segl.service.signer_portal.access import for_the_signer, signer_url
@@ -55,7 +56,7 @@ def _agreement(request: HttpRequest, signer: Signer) -> Agreement:
     shown_in = request.POST.get("language", "")
     language = shown_in if shown_in in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
     return Agreement(
-        sentence=words.agreement(len(signing.originals(job=signer.job)), language),
+        sentence=words.agreement(len(originals(job=signer.job)), language),
         ip_address=request.META["REMOTE_ADDR"],
         user_agent=_printable(request.headers.get("User-Agent", ""))[:_LONGEST_USER_AGENT],
     )

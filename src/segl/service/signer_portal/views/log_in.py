@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from segl.service.identity import log_ins
 from segl.service.identity.provider import LogInAbortedError, LogInFailedError, NoProviderError
 from segl.service.jobs.errors import NoSuchJobError
-from segl.service.jobs.identity import Identity
-from segl.service.jobs.signing import signer_of, signers_of_person
+from segl.service.jobs.finding import signer_of, signers_of_person
+from segl.service.jobs.persons import Identity
 from segl.service.signer_portal import ends
 from segl.service.signer_portal.access import signer_url, stay
 from segl.service.signer_portal.situation import Situation, situation_of

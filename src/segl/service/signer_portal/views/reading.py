@@ -14,8 +14,8 @@ from django.views.decorators.http import require_safe
 from segl.core.errors import InvalidDocument
 from segl.service import rendering
 from segl.service.identity import log_ins
-from segl.service.jobs.identity import shown_identity
-from segl.service.jobs.signing import originals, shown
+from segl.service.jobs.finding import originals, shown
+from segl.service.jobs.persons import shown_identity
 from segl.service.signer_portal import access, ends, words
 from segl.service.signer_portal.access import for_the_signer
 from segl.service.signer_portal.situation import Situation, situation_of

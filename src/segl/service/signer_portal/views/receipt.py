@@ -8,8 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from segl.core.statuses import JobStatus, SignerStatus
-from segl.service.jobs.create import document_of
-from segl.service.jobs.signing import originals
+from segl.service.jobs.finding import document_of, originals
 from segl.service.signer_portal.access import for_the_signer, signer_url, stay
 from segl.service.signer_portal.situation import Situation, situation_of
 from segl.service.signer_portal.views.reading import download

@@ -5,10 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from builders import in_threads
-from segl.service import clock
-from segl.service.jobs import throttling
-from segl.service.jobs.throttling import BLOCKED, Throttle, ThrottleInDatabase, ThrottleInMemory, throttle
+from segl.service import clock, throttling
 from segl.service.store.models import CallPace, PollTime
+from segl.service.throttling import BLOCKED, Throttle, ThrottleInDatabase, ThrottleInMemory, throttle
 
 SENDER, OTHER = "123456789", "310248711"
 

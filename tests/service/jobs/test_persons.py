@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import KARI, identity
-from segl.service.jobs.identity import birth_date, shown_identity
+from segl.service.jobs.persons import birth_date, shown_identity
 from segl.service.store.models import Job, Signer
 
 NUMBER_AND_NAME, DATE, NAME = "PERSONAL_IDENTIFICATION_NUMBER_AND_NAME", "DATE_OF_BIRTH_AND_NAME", "NAME"

@@ -1,15 +1,18 @@
 """The register: who may use the API, who is blocked, who may act for whom."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from builders import in_threads
 from segl.service import clock
-from segl.service.jobs.errors import OrganizationError
-from segl.service.jobs.organizations import (
+from segl.service.organizations import (
+    OrganizationError,
     RegisteredOrganization,
     add_organization,
     authorize_broker,
     block_organization,
+    enter_organizations,
     organization,
     organizations,
     rename_organization,
@@ -113,3 +116,38 @@ def test_of_two_that_add_the_same_one_does(database: str) -> None:
 
     outcomes = in_threads(add, add)
     assert sorted(type(each).__name__ for each in outcomes) == ["NoneType", "OrganizationError"]
+
+
+@dataclass(frozen=True)
+class Configured:
+    """An organization as the configuration names it."""
+
+    number: str
+    name: str = "Bryggen Bil AS"
+    sector: str = "public"
+    broker_for: tuple[str, ...] = ()
+
+
+def test_organizations_are_entered_or_brought_up_to_date(register: None) -> None:
+    enter_organizations([Configured(FIRST, broker_for=("984661185",)), Configured("984661185", " Posten ", "private")])
+    assert organization("984661185") == RegisteredOrganization(
+        "984661185", "Posten", "private", None, brokers=(FIRST,), broker_for=()
+    )
+    enter_organizations([Configured(FIRST, "Bryggen Bil og Båt AS")])
+    assert organization(FIRST) == RegisteredOrganization(FIRST, "Bryggen Bil og Båt AS", "public", None, (), ())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (Configured("123456789"), "has a wrong check digit"),
+        (Configured("984661185", name="two\nlines"), "one line of 1 to 200 characters"),
+        (Configured("984661185", sector="state"), "write public or private"),
+        (Configured("984661185", broker_for=("974760673",)), "984661185 is to act for 974760673, not registered"),
+    ],
+)
+def test_all_are_entered_or_none(register: None, wrong: Configured, sentence: str) -> None:
+    before = organizations()
+    with pytest.raises(OrganizationError, match=sentence):
+        enter_organizations([Configured(FIRST, "Another name"), wrong])
+    assert organizations() == before

@@ -1,21 +1,23 @@
 """The register of the organizations that may use the API: who is in it, who is blocked, who may act for whom."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from django.conf import settings
 from django.db import IntegrityError
-from stdnum.no import orgnr
 
+from segl.core.errors import SeglError
+from segl.core.organizations import LONGEST_NAME, has_right_check_digit, is_organization_number
 from segl.core.sector import Sector
 from segl.service import clock
-from segl.service.jobs.errors import OrganizationError
 from segl.service.store.models import Organization
 from segl.service.store.transactions import write
 
-_LONGEST_NAME = 200
+
+class OrganizationError(SeglError):
+    """The register of organizations cannot be changed so; the message is for those who run the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +32,42 @@ class RegisteredOrganization:
     broker_for: tuple[str, ...]
 
 
+class Entry(Protocol):
+    """An organization as the configuration names it; `broker_for` are the numbers of those it may act for."""
+
+    @property
+    def number(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def sector(self) -> str: ...
+    @property
+    def broker_for(self) -> Sequence[str]: ...
+
+
+def enter_organizations(entries: Sequence[Entry]) -> None:
+    """Register these organizations, or bring those that are registered up to date; all of them or none.
+
+    Raises:
+        OrganizationError: A value is none that an organization can have, or one is to act for an unknown one.
+    """
+    for each in entries:
+        _check(each.number, each.name, each.sector)
+    with write():
+        for each in entries:
+            values = {"name": each.name.strip(), "sector": each.sector}
+            Organization.objects.update_or_create(number=each.number, defaults=values)
+        for each in entries:
+            _set_senders(each)
+
+
 def add_organization(*, number: str, name: str, sector: str) -> None:
     """Let an organization use the API.
 
     Raises:
         OrganizationError: It is there already, or a value is none that an organization can have.
     """
-    _check_number(number)
-    _check_name(name)
-    if sector not in {*Sector}:
-        raise OrganizationError(f"The sector {sector!r} is unknown: write {' or '.join(Sector)}.")
+    _check(number, name, sector)
     try:
         with write():
             Organization.objects.create(number=number, name=name.strip(), sector=sector)
@@ -124,6 +152,16 @@ def revoke_broker(*, sender: str, broker: str) -> None:
         brokers.remove(row)
 
 
+def _set_senders(broker: Entry) -> None:
+    senders = Organization.objects.filter(pk__in=broker.broker_for)
+    if unknown := set(broker.broker_for).difference(each.pk for each in senders):
+        raise OrganizationError(
+            f"The organization {broker.number} is to act for {', '.join(sorted(unknown))}, not registered: enter it "
+            "too, or add it with `segl organization add`."
+        )
+    _row(broker.number).broker_for.set(senders)
+
+
 def _row(number: str) -> Organization:
     row = Organization.objects.filter(pk=number).first()
     if row is None:
@@ -131,17 +169,24 @@ def _row(number: str) -> Organization:
     return row
 
 
+def _check(number: str, name: str, sector: str) -> None:
+    _check_number(number)
+    _check_name(name)
+    if sector not in {*Sector}:
+        raise OrganizationError(f"The sector {sector!r} is unknown: write {' or '.join(Sector)}.")
+
+
 def _check_number(number: str) -> None:
     """The register takes real numbers only; a sandbox takes any, since tests use numbers that nobody has."""
-    if not re.fullmatch("[0-9]{9}", number):
+    if not is_organization_number(number):
         raise OrganizationError(f"The organization number {number!r} has to be 9 digits.")
-    if not settings.SEGL_SANDBOX and not orgnr.is_valid(number):
+    if not settings.SEGL_SANDBOX and not has_right_check_digit(number):
         raise OrganizationError(f"The organization number {number} has a wrong check digit: look it up again.")
 
 
 def _check_name(name: str) -> None:
-    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise OrganizationError(f"The name has to be one line of 1 to {_LONGEST_NAME} characters.")
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise OrganizationError(f"The name has to be one line of 1 to {LONGEST_NAME} characters.")
 
 
 def _registered(row: Organization) -> RegisteredOrganization:

@@ -1,4 +1,4 @@
-"""The sender creates a job; gets it back by its id; cancels it."""
+"""The sender creates a job."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -22,7 +22,7 @@ from segl.core.statuses import SignerStatus
 from segl.core.terms import Terms
 from segl.service import clock, due
 from segl.service.jobs import changes, rules
-from segl.service.jobs.errors import KeyReusedError, NoSuchJobError
+from segl.service.jobs.errors import KeyReusedError
 from segl.service.store import documents as blobs
 from segl.service.store.documents import StoredBlob
 from segl.service.store.models import Document, DocumentKind, Job, Lookup, Organization, Signer
@@ -119,40 +119,6 @@ def retried_job(*, sender: Organization, idempotency: Idempotency | None) -> Job
             "send a new request with a new key, and a retry with exactly the same body."
         )
     return job
-
-
-def job_of(*, sender: Organization, job_id: int) -> Job:
-    """A job of this sender.
-
-    Raises:
-        NoSuchJobError: There is none, or it is another organization's.
-    """
-    job = Job.objects.filter(sender=sender, pk=job_id).first()
-    if job is None:
-        raise NoSuchJobError(f"There is no job {job_id}.")
-    return job
-
-
-def cancel_job(*, sender: Organization, job_id: int) -> None:
-    """The sender withdraws a job; doing it again changes nothing.
-
-    Raises:
-        NoSuchJobError: There is none, or it is another organization's.
-        IllegalStepError: The job is completed or has ended already.
-    """
-    job_of(sender=sender, job_id=job_id)
-    with write():
-        job = changes.lock(job_id)
-        before = changes.state(job)
-        if any(each.status is SignerStatus.CANCELLED for each in before.signers):
-            return
-        changes.step(job, before, lifecycle.cancel(before))
-        changes.publish(job)
-
-
-def document_of(*, job: Job, kind: DocumentKind, number: int = 1) -> Document | None:
-    """A document of a job, if it stands already."""
-    return Document.objects.select_related("job").filter(job=job, kind=kind, number=number).first()
 
 
 def _add_job(

@@ -25,9 +25,10 @@ from segl.core.protocol import Availability, NotificationsUsingLookup, PersonalI
 from segl.core.protocol import Signer as AskedSigner
 from segl.service import clock, due
 from segl.service.due import LeaseLostError
-from segl.service.jobs.create import cancel_job
-from segl.service.jobs.lookup import begin_lookup, complete_lookup, postpone_lookup
-from segl.service.jobs.signing import begin_signature, complete_signature, signers_of_person
+from segl.service.jobs.cancelling import cancel_job
+from segl.service.jobs.finding import signers_of_person
+from segl.service.jobs.looking_up import begin_lookup, complete_lookup, postpone_lookup
+from segl.service.jobs.signing import begin_signature, complete_signature
 from segl.service.store import documents
 from segl.service.store.models import Job, Lookup, Notification
 

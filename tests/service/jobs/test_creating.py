@@ -40,9 +40,10 @@ from segl.core.protocol import Signer as AskedSigner
 from segl.core.sector import Sector
 from segl.service import clock
 from segl.service.jobs import changes
-from segl.service.jobs.create import cancel_job, document_of, job_of
+from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.errors import NoSuchJobError, NotAllowedError
-from segl.service.jobs.signing import reject, signers_of_person
+from segl.service.jobs.finding import document_of, job_of, signers_of_person
+from segl.service.jobs.signing import reject
 from segl.service.store import documents
 from segl.service.store.models import Document, DocumentKind, Job, Notification, Signer
 
@@ -199,7 +200,7 @@ def test_a_store_that_fails_leaves_nothing_behind(written: int, monkeypatch: pyt
 
 @pytest.mark.parametrize("part", ["_add_job", "_add_signers", "_add_documents", "notify"])
 def test_a_database_that_fails_leaves_nothing_behind(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from segl.service.jobs import create as room
+    from segl.service.jobs import creating as room
 
     organization()
     before = everything()
@@ -220,7 +221,7 @@ def test_an_error_after_the_commit_loses_no_document(monkeypatch: pytest.MonkeyP
     """As when the connection breaks before the answer to COMMIT: the job may stand."""
     from contextlib import contextmanager
 
-    from segl.service.jobs import create as room
+    from segl.service.jobs import creating as room
 
     @contextmanager
     def lost(*_: Any) -> Any:

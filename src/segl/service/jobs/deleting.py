@@ -7,8 +7,8 @@ from django.conf import settings
 from segl.core.statuses import JobStatus
 from segl.service import clock
 from segl.service.jobs import changes
-from segl.service.jobs.create import job_of
 from segl.service.jobs.errors import NotDeletableError
+from segl.service.jobs.finding import job_of
 from segl.service.store import documents as blobs
 from segl.service.store.models import Document, Job, Organization
 from segl.service.store.transactions import write
