@@ -16,7 +16,7 @@ from segl.service import clock
 from segl.service.config.listeners import answer_of
 from segl.service.http.bodies import RETRY_SECONDS, Application, Receive, Scope, Send, send_answer
 from segl.service.sender_api.errors import BlockedError, response, response_to
-from segl.service.sender_api.views import too_eager
+from segl.service.sender_api.polling import too_eager
 
 _JOBS = "/portal/signature-jobs"
 _CALLS: Mapping[tuple[str, str], str] = {

@@ -1,5 +1,6 @@
 """Admission: what is decided by a request's head alone, and not decided again."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -55,9 +56,17 @@ def test_who_was_admitted_is_not_checked_again(api: Any) -> None:
     assert error(view(admitted, **arguments))[:2] == (404, "SIGNATURE_JOB_NOT_FOUND")
 
 
+def endpoints(patterns: Iterable[Any]) -> Iterator[Any]:
+    for each in patterns:
+        if hasattr(each, "url_patterns"):
+            yield from endpoints(each.url_patterns)
+        else:
+            yield each
+
+
 def test_every_address_of_the_api_is_decided_by_its_head() -> None:
     *roots, rest = urlpatterns
-    resources = [each for root in roots for each in root.url_patterns]
+    resources = [*endpoints(roots)]
     assert resources
     assert all(hasattr(each.callback, "admit") for each in resources)
     assert not hasattr(rest.callback, "admit")

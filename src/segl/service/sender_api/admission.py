@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 
 from segl.service.sender_api.errors import response_to
-from segl.service.sender_api.views import Resource, not_found
+from segl.service.sender_api.resources import Resource, not_found
 
 
 def admit(request: HttpRequest) -> HttpResponse | None:

@@ -36,7 +36,7 @@ from segl.core.protocol import (
 from segl.service import clock
 from segl.service.jobs.cancelling import cancel_job
 from segl.service.sender_api.errors import response, response_to
-from segl.service.sender_api.views import POLL_TIME
+from segl.service.sender_api.polling import POLL_TIME
 from segl.service.store.models import Document, DocumentKind, Job
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"

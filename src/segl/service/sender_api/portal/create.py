@@ -1,0 +1,41 @@
+"""POST of a portal job: from the multipart request to an accepted job, or to one clear refusal."""
+
+from datetime import datetime
+
+from segl.core.errors import InvalidPackage
+from segl.core.multipart import request_and_package
+from segl.core.protocol import PortalJobRequest, PortalManifest
+from segl.core.protocol.common import wrong_sender
+from segl.service.jobs.creating import create_job, retried_job
+from segl.service.sender_api import packages
+from segl.service.sender_api.authentication import Caller
+from segl.service.store.models import Job
+
+
+def create(caller: Caller, content_type: str, body: memoryview, *, received_at: datetime, key: str | None) -> Job:
+    """Check everything the sender sent, then accept the job.
+
+    With an Idempotency-Key a request that has created a job before gives that job, however long ago it was signed: a
+    sender that lost the answer asks again and makes no second job.
+
+    Raises:
+        RefusedError, InvalidInput, UntrustedCertificate, JobError: It is refused, and nothing of it is kept.
+    """
+    idempotency = packages.idempotency(key, body)
+    if job := retried_job(sender=caller.sender, idempotency=idempotency):
+        return job
+    request_xml, package_bytes = request_and_package(content_type, body)
+    request = PortalJobRequest.from_xml(request_xml)
+    package = packages.open_package(caller, package_bytes, received_at=received_at)
+    manifest = PortalManifest.from_xml(package.manifest)
+    for fault in wrong_sender(manifest.sender, caller.sender.number):
+        raise InvalidPackage(fault)
+    return create_job(
+        sender=caller.sender,
+        broker=caller.organization,
+        request=request,
+        manifest=manifest,
+        manifest_xml=package.manifest,
+        documents=packages.accepted_documents(manifest.documents, package, sender=caller.sender.number),
+        idempotency=idempotency,
+    )
