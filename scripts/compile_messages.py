@@ -8,7 +8,7 @@ import re
 import struct
 from pathlib import Path
 
-LOCALE = Path(__file__).parents[1] / "src/segl/service/signer_portal/locale"
+LOCALE = Path(__file__).parents[1] / "src/segl/service/web/locale"
 
 Messages = dict[tuple[str, ...], tuple[str, ...]]
 _MAGIC = 0x950412DE

@@ -3,9 +3,6 @@
 from django.urls import path
 
 from segl.sandbox.devmode import devmodesign
-from segl.service.sender_api.urls import handler400, handler404, handler500
 from segl.service.sender_api.urls import urlpatterns as api
-
-__all__ = ["handler400", "handler404", "handler500", "urlpatterns"]
 
 urlpatterns = [path("web/portal/signature-jobs/<int:job_id>/devmodesign", devmodesign), *api]

@@ -9,7 +9,6 @@ from io import BytesIO
 from typing import Any, cast
 
 from a2wsgi.wsgi import build_environ
-from django.conf import settings
 from django.core.exceptions import BadRequest, DisallowedHost, PermissionDenied, SuspiciousOperation
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import close_old_connections
@@ -100,7 +99,10 @@ class _Handler(WSGIHandler):
 
 
 class ListenerMiddleware:
-    """Gives requests on the API's listeners the API's URLs; all others have those of the pages."""
+    """Answers requests on the API's listeners itself, by the API's URLs; all others go on to the pages.
+
+    It comes first: the API has neither sessions nor languages, cookies nor forms.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -108,8 +110,9 @@ class ListenerMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.META.get("asgi.scope", {}).get("segl.listener") != "api":
             return self._get_response(request)
-        request.urlconf = settings.SEGL_API_URLCONF
-        return _refused_host(request) or self._get_response(request)
+        from segl.service.sender_api.dispatch import answer  # which loads the models
+
+        return _refused_host(request) or answer(request)
 
     def process_exception(self, _: HttpRequest, error: Exception) -> None:
         """Record why a page failed: where, but neither the path nor the error's text, which may hold anything."""
@@ -120,7 +123,7 @@ class ListenerMiddleware:
 
 def _admission(scope: Scope) -> Answer | None:
     """What the API answers by a request's head alone, before its body is received."""
-    from segl.service.sender_api.admission import admit
+    from segl.service.sender_api.dispatch import admit
 
     request = _Request(cast(Any, build_environ(cast(Any, scope), cast(Any, BytesIO()))))
     close_old_connections()  # as Django does around each request

@@ -61,12 +61,13 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "segl.service.store",
     "segl.service.identity",
+    "segl.service.web",
     "segl.service.signer_portal",
 ]
 MIDDLEWARE = [
     "segl.service.config.listeners.ListenerMiddleware",
-    "segl.service.signer_portal.middleware.SecurityHeadersMiddleware",
-    "segl.service.signer_portal.middleware.SessionMiddleware",
+    "segl.service.web.middleware.SecurityHeadersMiddleware",
+    "segl.service.web.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -79,7 +80,12 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "segl.service.signer_portal.access.who_can_log_out",
+            ]
+        },
     }
 ]
 

@@ -2,4 +2,4 @@
 
 from django.urls import include, path
 
-urlpatterns = [path("", include("segl.service.signer_portal.urls"))]
+urlpatterns = [path("", include("segl.service.web.urls")), path("", include("segl.service.signer_portal.urls"))]

@@ -1,13 +1,11 @@
 """The API's resources: one URL each, with a function per method; and what is no resource."""
 
-import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.views.decorators.csrf import csrf_exempt
 
 from segl.service.sender_api.authentication import Caller, caller
 from segl.service.sender_api.errors import BlockedError, RefusedError, response_to
@@ -21,8 +19,6 @@ class Resource:
 
     Every error becomes the wire's `error` document.
     """
-
-    csrf_exempt = True  # no cookies here: the client certificate says who calls
 
     def __init__(self, **methods: View) -> None:
         self._methods = methods
@@ -66,19 +62,8 @@ def who_am_i(_request: HttpRequest, caller: Caller) -> HttpResponse:
     return HttpResponse(told, content_type="text/plain; charset=utf-8")
 
 
-@csrf_exempt
-def not_found(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def not_found(_request: HttpRequest) -> HttpResponse:
     """An address that is no resource of the API."""
     return response_to(
         RefusedError(HTTPStatus.NOT_FOUND, "NOT_FOUND", "This address is no resource of the Signature API v1.")
     )
-
-
-def refused(_request: HttpRequest, exception: Exception) -> HttpResponse:
-    """A request that was refused before it came to a resource."""
-    return response_to(exception)
-
-
-def failed(_request: HttpRequest) -> HttpResponse:
-    """A request that failed outside a resource."""
-    return response_to(sys.exception() or RuntimeError())

@@ -16,9 +16,6 @@ class OrganizationNumberConverter(StringConverter):
 
 register_converter(OrganizationNumberConverter, "organization")
 
-# Outside the resources, too, the API speaks its own language rather than that of the pages.
-handler400, handler404, handler500 = resources.refused, resources.not_found, resources.failed
-
 _resources: list[URLPattern | URLResolver] = [
     path("<organization:sender_number>", Resource(GET=resources.who_am_i)),
     path("<organization:sender_number>/portal/signature-jobs", include("segl.service.sender_api.portal.urls")),

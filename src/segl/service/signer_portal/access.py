@@ -50,6 +50,11 @@ def is_known(request: HttpRequest) -> bool:
     return _CODE_WAS_RIGHT in request.session or log_ins.identity_of(request) is not None
 
 
+def who_can_log_out(request: HttpRequest) -> dict[str, str]:
+    """For the header of every page: where the person in this session logs out, if there is one."""
+    return {"log_out_url": reverse("log-out")} if is_known(request) else {}
+
+
 def stay(request: HttpRequest) -> None:
     """Let the session last from this page on.
 

@@ -8,10 +8,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from segl.service.signer_portal import words
 from segl.service.signer_portal.access import signer_url
 from segl.service.signer_portal.situation import Situation
 from segl.service.store.models import Signer
+from segl.service.web.words import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def _end(signer: Signer, situation: Situation) -> End:
     sender = {"sender": signer.job.sender.name}
     match situation:
         case Situation.NOT_ACTIVE:
-            when = words.moment(signer.activated_at or signer.job.activates_at)
+            when = moment(signer.activated_at or signer.job.activates_at)
             return End(_("Du kan ikke signere ennå"), _("Dokumentet åpnes %(when)s.") % {"when": when})
         case Situation.WAITING:
             return End(

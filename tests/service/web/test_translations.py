@@ -13,8 +13,8 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).parents[3]
 SERVICE = ROOT / "src/segl/service"
-ROOMS = [SERVICE / "signer_portal", SERVICE / "identity"]
-CATALOGUE = SERVICE / "signer_portal/locale/en/LC_MESSAGES/django.po"
+ROOMS = [SERVICE / "web", SERVICE / "signer_portal", SERVICE / "identity"]
+CATALOGUE = SERVICE / "web/locale/en/LC_MESSAGES/django.po"
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from django.test import RequestFactory
 from django.urls import resolve
 
 from api_answers import error
-from segl.service.sender_api.admission import admit
+from segl.service.sender_api.dispatch import admit
 from segl.service.sender_api.urls import urlpatterns
 from segl.service.store.models import Organization
 
@@ -70,3 +70,18 @@ def test_every_address_of_the_api_is_decided_by_its_head() -> None:
     assert resources
     assert all(hasattr(each.callback, "admit") for each in resources)
     assert not hasattr(rest.callback, "admit")
+
+
+def test_answers_carry_nothing_of_the_pages(api: Any) -> None:
+    """Neither session nor language nor what is for browsers; a failure outside the resources is an error document."""
+    answers = [api.get(f"/api/{PUBLIC}"), api.get("/nowhere"), api.get(f"{JOBS}/1/pades")]
+    assert [each.status_code for each in answers] == [200, 404, 404]
+    for each in answers:
+        assert {*each.headers} == {"Content-Type", "Content-Length", "Cache-Control", "X-Content-Type-Options"}
+        assert each.headers["Content-Length"] == str(len(each.content))
+        assert not each.cookies
+
+
+def test_what_fails_outside_a_resource_is_an_error_document_too(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segl.service.sender_api.dispatch.resolve", lambda *_: 1 / 0)
+    assert error(api.get(f"/api/{PUBLIC}"))[:2] == (500, "INTERNAL_ERROR")

@@ -1,13 +1,10 @@
 """Tags and filters of the pages: words for times, addresses of style files, the languages."""
 
-from typing import Any
-
 from django import template
 from django.conf import settings
 from django.utils.translation import get_language
 
-from segl.service.signer_portal import assets, words
-from segl.service.signer_portal.access import is_known
+from segl.service.web import assets, words
 
 register = template.Library()
 register.filter("moment", words.moment)
@@ -25,9 +22,3 @@ def other_languages() -> list[tuple[str, str]]:
 def is_sandbox() -> bool:
     """Whether nothing here has legal effect."""
     return bool(settings.SEGL_SANDBOX)
-
-
-@register.simple_tag(takes_context=True)
-def can_log_out(context: dict[str, Any]) -> bool:
-    """Whether somebody is logged in or let in; nobody is on pages made without a request."""
-    return "request" in context and is_known(context["request"])

@@ -1,0 +1,40 @@
+"""The way of a request through the API: admitted by its head before its body is received, answered by a resource."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import resolve
+
+from segl.service.sender_api.errors import response_to
+from segl.service.sender_api.resources import Resource, not_found
+
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def admit(request: HttpRequest) -> HttpResponse | None:
+    """The answer to a request that is refused as it is; None when its body may come.
+
+    The caller is kept in the request's scope for the resource, which checks nothing twice.
+    """
+    try:
+        found = resolve(request.path_info, settings.SEGL_API_URLCONF)
+        if found.func is not_found:
+            return not_found(request)
+        if isinstance(found.func, Resource):
+            found.func.admit(request, found.kwargs["sender_number"])
+    except Exception as error:  # the wire has an answer to everything
+        return response_to(error)
+    return None
+
+
+def answer(request: HttpRequest) -> HttpResponseBase:
+    """The answer to a request. Django's middleware has no part in it: no session, no cookie, no language, no form."""
+    try:
+        view, arguments, named = resolve(request.path_info, settings.SEGL_API_URLCONF)
+        response: HttpResponseBase = view(request, *arguments, **named)
+    except Exception as error:  # as above
+        response = response_to(error)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if isinstance(response, HttpResponse):
+        response.headers.setdefault("Content-Length", str(len(response.content)))
+    return response

@@ -1,0 +1,1 @@
+"""What the pages of any portal have: header and footer, style, words for times, safety headers, pages for errors."""
