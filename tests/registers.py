@@ -3,20 +3,19 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import httpx
-from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
-from django.test import override_settings
 
+from configured import configured
 from segl.core.keys import PrivateKey
 from segl.sandbox.pki import SandboxPki
-from segl.service.config.configuration import ContactRegister, KeyFiles
+from segl.service.configuration import ContactRegister, KeyFiles
 from segl.service.notifications import remote
 from segl.service.notifications.contact_register import HttpContactRegister
 from segl.service.notifications.maskinporten import Maskinporten
@@ -81,11 +80,7 @@ def running_register(folder: Path, pki: SandboxPki) -> Iterator[RunningRegister]
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            with override_settings(
-                SEGL_FOLDER=folder,
-                SEGL_CONTACT_REGISTER=running.registered,
-                SEGL=replace(settings.SEGL, trust_anchors=(pki.trust_anchors,)),
-            ):
+            with configured(folder=folder, contact_register=running.registered, trust_anchors=(pki.trust_anchors,)):
                 yield running
         finally:
             server.shutdown()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from running_sandbox import ROOT
-from segl.service.config.configuration import load
+from segl.service.config.loading import load
 from segl.service.config.reading import Table
 
 DOCS = (ROOT / "docs" / "production.md").read_text()

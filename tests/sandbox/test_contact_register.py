@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.core import signing
-from django.test import Client, override_settings
+from django.test import Client
 
+from configured import configured
 from segl.sandbox.contact_register import usual_email
 from segl.sandbox.faults import Fault, Faults
 from segl.sandbox.maskinporten import _SALT, TOKEN_SECONDS
+from segl.service import configuration
 
 KARI, OLA = "13097248022", "17054026641"
 SCOPE = "krr:global/kontaktinformasjon.read"
@@ -22,7 +23,7 @@ USUAL = {"reservasjon": "NEI", "status": "AKTIV", "varslingsstatus": "KAN_VARSLE
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path) -> Iterator[Path]:
-    with override_settings(SEGL_FOLDER=tmp_path):
+    with configured(folder=tmp_path):
         yield tmp_path
 
 
@@ -69,7 +70,7 @@ def test_what_was_edited_is_told_and_can_be_forgotten() -> None:
 
 
 def test_while_it_is_down_register_and_token_server_answer_503() -> None:
-    faults = Faults(settings.SEGL_FOLDER)
+    faults = Faults(configuration.current().folder)
     faults.add(Fault(fault="register-down"))
     assert look_up()[0] == 503
     assert Client().post("/maskinporten/token").status_code == 503

@@ -15,6 +15,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.mail import EmailMessage, get_connection
 from django.test import Client, override_settings
 
+from configured import configured
 from segl.core.errors import InvalidInput
 from segl.sandbox.faults import Call, Fault, Faults
 from segl.sandbox.faults_client import FaultsClient
@@ -27,7 +28,7 @@ CREATE = Call("123456789", "create")
 
 @pytest.fixture
 def faults(tmp_path: Path) -> Iterator[Faults]:
-    with override_settings(SEGL_FOLDER=tmp_path, ROOT_URLCONF="segl.sandbox.urls"):
+    with configured(folder=tmp_path), override_settings(ROOT_URLCONF="segl.sandbox.urls"):
         yield Faults(tmp_path)
 
 

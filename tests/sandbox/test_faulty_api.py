@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 
 from api_answers import assert_valid
 from segl.core.protocol import ErrorMessage
 from segl.sandbox.faults import Fault, Faults
 from segl.sandbox.faulty_api import WithFaults
+from segl.service import configuration
 
 JOBS = "/api/123456789/portal/signature-jobs"
 Messages = list[dict[str, Any]]
@@ -147,7 +147,7 @@ def test_a_poll_that_is_too_eager_is_told_when_to_come_again(api: Api) -> None:
 
     assert answer.status == 429
     ahead = datetime.fromisoformat(answer.headers["x-next-permitted-poll-time"]) - datetime.now(UTC)
-    assert timedelta() < ahead <= settings.SEGL_POLL_INTERVAL
+    assert timedelta() < ahead <= configuration.current().poll_interval
     assert ErrorMessage.from_xml(answer.body).code == "TOO_EAGER_POLLING"
     assert api.service.done == []
 

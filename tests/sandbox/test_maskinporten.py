@@ -3,16 +3,15 @@
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
-from django.conf import settings
-from django.test import Client, override_settings
+from django.test import Client
 
+from configured import configured
 from registers import SCOPE, registered
 from segl.core.keys import PrivateKey
 from segl.sandbox.maskinporten import GRANT_TYPE, is_valid
@@ -32,11 +31,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> SandboxPki:
 
 @pytest.fixture(autouse=True)
 def token_server(pki: SandboxPki, tmp_path: Path) -> Iterator[None]:
-    with override_settings(
-        SEGL_FOLDER=tmp_path,
-        SEGL_CONTACT_REGISTER=registered(ROOT, pki.server),
-        SEGL=replace(settings.SEGL, trust_anchors=(pki.trust_anchors,)),
-    ):
+    with configured(folder=tmp_path, contact_register=registered(ROOT, pki.server), trust_anchors=(pki.trust_anchors,)):
         yield
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from django.core.mail import EmailMessage, get_connection
 from django.http import HttpResponse
-from django.test import RequestFactory, override_settings
+from django.test import RequestFactory
 
+from configured import configured
 from segl.sandbox.outbox import outbox, sent_messages
 
 LINK = "http://127.0.0.1:8080/signering/abc-123?språk=nb"
@@ -17,7 +18,7 @@ LINK = "http://127.0.0.1:8080/signering/abc-123?språk=nb"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    with override_settings(SEGL_FOLDER=tmp_path):
+    with configured(folder=tmp_path):
         yield tmp_path
 
 

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.conf import settings
-from django.test import override_settings
 
 import django_environment  # importing it sets Django up
+from configured import configured
 from segl.core.certificates import TrustAnchors
 from segl.core.keys import PrivateKey
 from segl.sandbox.pki import SandboxPki, ensure_pki
-from segl.service import due, sealing
+from segl.service import configuration, due, sealing
 from segl.service.sealing import Sealer
 from segl.service.store import documents
 
@@ -20,7 +19,7 @@ from segl.service.store import documents
 @pytest.fixture
 def document_folder(tmp_path: Path) -> Iterator[Path]:
     """Documents are stored in an empty folder: this one."""
-    with override_settings(SEGL_FOLDER=tmp_path, SEGL_DOCUMENTS="blobs"):
+    with configured(folder=tmp_path, documents="blobs"):
         documents._store.cache_clear()
         yield tmp_path / "blobs"
     documents._store.cache_clear()
@@ -71,6 +70,6 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def no_sandbox() -> Iterator[None]:
     """The service is not a sandbox."""
-    with override_settings(SEGL_SANDBOX=False):
-        assert not settings.SEGL_SANDBOX
+    with configured(sandbox=False):
+        assert not configuration.current().sandbox
         yield

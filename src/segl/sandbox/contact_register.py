@@ -19,13 +19,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from segl.sandbox import maskinporten
 from segl.sandbox.files import write_atomically
+from segl.service import configuration
 
 MOST_PEOPLE = 1000
 """As many can be asked about at once."""
@@ -78,7 +78,7 @@ def look_up(request: HttpRequest) -> HttpResponse:
 
 
 def _file() -> Path:
-    folder: Path = settings.SEGL_FOLDER
+    folder: Path = configuration.current().folder
     return folder / "contact-register.json"
 
 

@@ -10,20 +10,20 @@ from dataclasses import asdict
 from functools import wraps
 from http import HTTPStatus
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from segl.core.errors import InvalidInput
 from segl.sandbox.faults import Fault, Faults, OtherFault
+from segl.service import configuration
 
 
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST", "DELETE"])
 def faults(request: HttpRequest) -> HttpResponse:
     """Ask for a fault, list those to come, or take them all back."""
-    known = Faults(settings.SEGL_FOLDER)
+    known = Faults(configuration.current().folder)
     if request.method == "POST":
         return _requested(request, known)
     if request.method == "DELETE":
@@ -36,7 +36,7 @@ def faults(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["DELETE"])
 def one_fault(_request: HttpRequest, fault_id: str) -> HttpResponse:
     """Take one fault back, if it is still to come."""
-    Faults(settings.SEGL_FOLDER).take_back(fault_id)
+    Faults(configuration.current().folder).take_back(fault_id)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
@@ -62,7 +62,7 @@ def unless(fault: OtherFault, view: Callable[[HttpRequest], HttpResponse]) -> Ca
 
     @wraps(view)
     def answer(request: HttpRequest) -> HttpResponse:
-        if Faults(settings.SEGL_FOLDER).happens(fault):
+        if Faults(configuration.current().folder).happens(fault):
             return _refused(HTTPStatus.SERVICE_UNAVAILABLE, f"This is down: the fault {fault} was asked for.")
         return view(request)
 

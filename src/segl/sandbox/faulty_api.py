@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpResponse
 
 from segl.core.organizations import NUMBER
 from segl.sandbox.faults import Call, Fault, Faults
-from segl.service import clock
+from segl.service import clock, configuration
 from segl.service.config.listeners import answer_of
 from segl.service.http.bodies import RETRY_SECONDS, Application, Receive, Scope, Send, send_answer
 from segl.service.sender_api.errors import BlockedError, response, response_to
@@ -131,7 +130,7 @@ async def _drop(scope: Scope, receive: Receive) -> None:
 
 
 def _too_eager() -> HttpResponse:
-    return too_eager(clock.wall() + settings.SEGL_POLL_INTERVAL)
+    return too_eager(clock.wall() + configuration.current().poll_interval)
 
 
 def _rate_limited() -> HttpResponse:

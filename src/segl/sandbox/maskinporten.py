@@ -13,7 +13,6 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
-from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -22,7 +21,7 @@ from django.views.decorators.http import require_POST
 from segl.core.certificates import TrustAnchors, load_der, organization_number
 from segl.core.errors import SeglError
 from segl.sandbox.pki import SERVER_NUMBER
-from segl.service import clock
+from segl.service import clock, configuration
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_SECONDS = 119
@@ -67,8 +66,8 @@ def is_valid(authorization: str) -> bool:
 
 
 def _client() -> Any:
-    """The one that is registered here: the service's own (`segl.service.config.configuration.ContactRegister`)."""
-    return settings.SEGL_CONTACT_REGISTER
+    """The one that is registered here: the service's own (`segl.service.configuration.ContactRegister`)."""
+    return configuration.current().contact_register
 
 
 def _check_grant(jwt: str, now: datetime) -> None:
@@ -86,7 +85,7 @@ def _check_grant(jwt: str, now: datetime) -> None:
 
 
 def _check_signature(signed: bytes, signature: bytes, x5c: list[x509.Certificate], now: datetime) -> None:
-    trust = TrustAnchors.from_pem(*(path.read_bytes() for path in settings.SEGL.trust_anchors))
+    trust = TrustAnchors.from_pem(*(path.read_bytes() for path in configuration.current().trust_anchors))
     try:
         certificate, *issuers = x5c
         trust.chain(certificate, extra=issuers, at=now)

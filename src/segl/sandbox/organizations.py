@@ -10,7 +10,6 @@ from http import HTTPStatus
 from threading import Lock
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -18,6 +17,7 @@ from stdnum.no import orgnr
 
 from segl.core.errors import SeglError
 from segl.sandbox.pki import SandboxOrganization, ensure_pki
+from segl.service import configuration
 from segl.service.organizations import add_organization, authorize_broker
 
 _MEDIA_TYPE = "application/json"
@@ -37,7 +37,7 @@ def organizations(request: HttpRequest) -> JsonResponse:
     try:
         organization = _asked_for(request)
         with _making:
-            [files] = ensure_pki(settings.SEGL_FOLDER / "pki", [organization]).organizations
+            [files] = ensure_pki(configuration.current().folder / "pki", [organization]).organizations
         add_organization(number=organization.number, name=organization.name, sector=organization.sector)
         for number in organization.broker_for:
             authorize_broker(sender=number, broker=organization.number)

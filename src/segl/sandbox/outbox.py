@@ -14,7 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 from smtplib import SMTPConnectError
 
-from django.conf import settings
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -24,6 +23,7 @@ from django.views.decorators.http import require_safe
 
 from segl.sandbox.faults import Faults
 from segl.sandbox.files import write_atomically
+from segl.service import configuration
 
 _LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
 _CHANNELS = {".eml": "email", ".sms": "sms"}
@@ -51,7 +51,7 @@ class EmailBackend(BaseEmailBackend):
 
     def send_messages(self, email_messages: Sequence[mail.EmailMessage]) -> int:
         for message in email_messages:
-            if Faults(settings.SEGL_FOLDER).happens("mail-down"):
+            if Faults(configuration.current().folder).happens("mail-down"):
                 raise SMTPConnectError(421, "The mail server is down: the fault mail-down was asked for.")
             write_atomically(_folder() / f"{_name()}.eml", message.message().as_bytes())
         return len(email_messages)
@@ -61,7 +61,7 @@ class SmsGateway:
     """Writes each text message into the folder `outbox`, number and text; fails while `sms-down` is asked for."""
 
     def send(self, to: str, text: str) -> None:
-        if Faults(settings.SEGL_FOLDER).happens("sms-down"):
+        if Faults(configuration.current().folder).happens("sms-down"):
             raise ConnectionError("The SMS gateway is down: the fault sms-down was asked for.")
         write_atomically(_folder() / f"{_name()}.sms", f"{' '.join(to.split())}\n{text}".encode())
 
@@ -77,7 +77,7 @@ def _name() -> str:
 
 
 def _folder() -> Path:
-    folder: Path = settings.SEGL_FOLDER
+    folder: Path = configuration.current().folder
     return folder / "outbox"
 
 

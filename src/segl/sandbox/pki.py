@@ -27,7 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from segl.sandbox.files import write_atomically
 from segl.service.config.checking import SANDBOX_ORGANIZATION
-from segl.service.config.configuration import KeyFiles
+from segl.service.configuration import KeyFiles
 
 SERVER_NUMBER = "984661185"
 """The organization number that the official clients expect of the service."""

@@ -25,7 +25,7 @@ from segl.sandbox.faults import Faults
 from segl.sandbox.files import check_writable, write_atomically
 from segl.sandbox.pki import SERVER_NUMBER, SandboxPki, ensure_pki
 from segl.service.config import processes, wiring
-from segl.service.config.configuration import Configuration
+from segl.service.configuration import Configuration
 from segl.service.http.servers import serve
 
 _HOST = "127.0.0.1"

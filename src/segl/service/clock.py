@@ -6,8 +6,9 @@ Leases use neither but the database's own clock (`segl.service.due`).
 
 from datetime import UTC, datetime, timedelta
 
-from django.conf import settings
 from django.db import connection
+
+from segl.service import configuration
 
 _END = datetime(9000, 1, 1, tzinfo=UTC)  # Deadlines lie ahead of the clock, and a datetime ends with the year 9999.
 
@@ -28,7 +29,7 @@ def move(by: timedelta) -> datetime:
     Raises:
         ValueError: The service is not a sandbox, or `by` points backwards or too far.
     """
-    if not settings.SEGL_SANDBOX:
+    if not configuration.current().sandbox:
         raise ValueError("The business clock can be moved in a sandbox only.")
     if by < timedelta():
         raise ValueError("The business clock goes forward only: give a positive distance.")
@@ -45,7 +46,7 @@ def move(by: timedelta) -> datetime:
 
 
 def _offset() -> timedelta:
-    if not settings.SEGL_SANDBOX:
+    if not configuration.current().sandbox:
         return timedelta()
     with connection.cursor() as cursor:
         cursor.execute("SELECT offset_microseconds FROM clock WHERE id = 1")

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from django.conf import settings
 from django.db import IntegrityError
 
 from segl.core.errors import SeglError
 from segl.core.organizations import LONGEST_NAME, has_right_check_digit, is_organization_number
 from segl.core.sector import Sector
-from segl.service import clock
+from segl.service import clock, configuration
 from segl.service.store.models import Organization
 from segl.service.store.transactions import write
 
@@ -180,7 +179,7 @@ def _check_number(number: str) -> None:
     """The register takes real numbers only; a sandbox takes any, since tests use numbers that nobody has."""
     if not is_organization_number(number):
         raise OrganizationError(f"The organization number {number!r} has to be 9 digits.")
-    if not settings.SEGL_SANDBOX and not has_right_check_digit(number):
+    if not configuration.current().sandbox and not has_right_check_digit(number):
         raise OrganizationError(f"The organization number {number} has a wrong check digit: look it up again.")
 
 

@@ -7,17 +7,16 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from django.conf import settings
-from django.test import override_settings
 
 from builders import create
 from certificates import Kind, certificate, private_key, subject
+from configured import configured
 from segl.core.keys import PrivateKey
 from segl.sandbox.pki import SandboxPki
-from segl.service import sealing
+from segl.service import configuration, sealing
 from segl.service.config.checking import check_certificates, check_surroundings, warn_of_expiry
-from segl.service.config.configuration import Api, Configuration, KeyFiles
 from segl.service.config.reading import ConfigurationError
+from segl.service.configuration import Api, Configuration, KeyFiles
 from segl.service.sealing import Sealer
 from segl.service.store import documents
 from segl.service.store.models import Job
@@ -78,10 +77,10 @@ class Production:
 
     def configuration(self) -> Configuration:
         root = self.files("root").certificate
-        register = settings.SEGL.contact_register
+        register = configuration.current().contact_register
         assert register is not None
         return replace(
-            settings.SEGL,
+            configuration.current(),
             sandbox=False,
             trust_anchors=(root,),
             intermediates=(self.files("issuer").certificate,),
@@ -108,7 +107,8 @@ def test_what_is_right_passes(production: Production, pki: SandboxPki) -> None:
     check_certificates(production.configuration())
     sandbox: dict[str, Any] = {"seal": pki.seal, "seal_root": pki.trust_anchors, "signer_ca": pki.signer_ca}
     trust = {"trust_anchors": (pki.trust_anchors,), "intermediates": (pki.intermediates,)}
-    check_certificates(replace(settings.SEGL, **sandbox, **trust, api=Api(tls=pki.server), contact_register=None))
+    mine = {**sandbox, **trust, "api": Api(tls=pki.server), "contact_register": None}
+    check_certificates(replace(configuration.current(), **mine))
 
 
 @pytest.mark.parametrize(
@@ -233,14 +233,14 @@ class TestSurroundings:
 
     def test_another_master_key_is_told(self) -> None:
         with (
-            override_settings(SEGL_MASTER_KEY=bytes(32)),
+            configured(master_key=bytes(32)),
             pytest.raises(ConfigurationError, match="`master_key_file` names another key than the documents in the"),
         ):
             check_surroundings()
 
     def test_a_store_without_the_documents_is_told(self) -> None:
         with (
-            override_settings(SEGL_DOCUMENTS="blosb"),
+            configured(documents="blosb"),
             pytest.raises(ConfigurationError, match="`documents` names a place that lacks the documents stored last"),
         ):
             documents._store.cache_clear()

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.test import override_settings
 
 from builders import (
     KARI,
@@ -21,9 +20,11 @@ from builders import (
     status_of,
 )
 from builders import version_of as told
+from configured import configured
 from segl.core.protocol import Availability, NotificationsUsingLookup, PersonalIdentificationNumber
 from segl.core.protocol import Signer as AskedSigner
 from segl.service import clock, due
+from segl.service.configuration import Sms
 from segl.service.due import LeaseLostError
 from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.finding import signers_of_person
@@ -125,7 +126,7 @@ def test_how_one_is_told(sms: bool, found: dict[str, str], seconds: int, expecte
 )
 def test_one_who_cannot_be_told_ends_the_job(sms: bool, gateway: bool, found: dict[str, Any], status: str) -> None:
     job = create(looked_up(sms=sms), contact(), person(OLA, order=1))
-    with override_settings(SEGL_SMS_GATEWAY="gateway" if gateway else ""):
+    with configured(sms=Sms("gateway" if gateway else "")):
         answer(job, **found)
     assert status_of(job) == ("FAILED", [status, "NOT_APPLICABLE", "NOT_APPLICABLE"])
     assert told(job) == 1

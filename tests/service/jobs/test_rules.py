@@ -1,9 +1,9 @@
 """What every sender may ask for, whatever its sector."""
 
 import pytest
-from django.test import override_settings
 
 from builders import manifest, person
+from configured import configured
 from segl.core.protocol import (
     Availability,
     ContactInformation,
@@ -15,6 +15,7 @@ from segl.core.protocol import (
     Sms,
 )
 from segl.core.sector import Sector
+from segl.service import configuration
 from segl.service.jobs import rules
 from segl.service.jobs.errors import NotAllowedError
 
@@ -31,7 +32,7 @@ def test_a_job_is_available_for_90_days_at_most() -> None:
 def test_nobody_is_looked_up_where_there_is_no_contact_register() -> None:
     asked = manifest(person(), Signer(PersonalIdentificationNumber("01017012345"), NotificationsUsingLookup()))
     rules.permitted_terms(PUBLIC, asked)
-    with override_settings(SEGL_CONTACT_REGISTER=None):
+    with configured(contact_register=None):
         with pytest.raises(NotAllowedError, match=r"Signer 2 has .*-lookup, and this service has no") as error:
             rules.permitted_terms(PUBLIC, asked)
         assert error.value.code == "CONTACT_REGISTER_NOT_AVAILABLE"
@@ -50,7 +51,7 @@ def test_nobody_is_looked_up_where_there_is_no_contact_register() -> None:
 def test_one_with_a_mobile_number_alone_is_told_by_sms_where_there_is_a_gateway(signer: Signer) -> None:
     rules.permitted_terms(PUBLIC, manifest(person(), signer))
     with (
-        override_settings(SEGL_SMS_GATEWAY=""),
+        configured(sms=configuration.Sms()),
         pytest.raises(NotAllowedError, match=r"^Signer 2 .* give an e-mail address"),
     ):
         rules.permitted_terms(PUBLIC, manifest(person(), signer))

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
 
 from builders import (
     KARI,
@@ -19,7 +18,7 @@ from builders import (
     version_of,
 )
 from segl.core.sector import Sector
-from segl.service import clock
+from segl.service import clock, configuration
 from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.errors import NoSuchJobError
 from segl.service.jobs.signing import reject
@@ -38,7 +37,7 @@ def confirm(change: DeliveredChange) -> None:
 
 
 def wait_for_requeue() -> None:
-    clock.move(settings.SEGL_REQUEUE_AFTER)
+    clock.move(configuration.current().requeue_after)
 
 
 def cancelled(**more: str) -> Job:
@@ -96,7 +95,7 @@ def test_an_unconfirmed_change_comes_back_after_a_while_again_and_again() -> Non
         change = delivered()
         assert (change.job, change.version) == (job, 1)
         assert poll() is None
-        clock.move(settings.SEGL_REQUEUE_AFTER - timedelta(seconds=20))
+        clock.move(configuration.current().requeue_after - timedelta(seconds=20))
         assert poll() is None
         clock.move(timedelta(seconds=20))
 

@@ -11,14 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
-from django.conf import settings
 
 from builders import KARI, OLA
 from registers import RunningRegister, running_register
 from segl.sandbox.contact_register import usual_email
 from segl.sandbox.faults import Fault, Faults
 from segl.sandbox.pki import SandboxPki
-from segl.service import clock
+from segl.service import clock, configuration
 from segl.service.notifications import contact_register
 from segl.service.notifications.contact_register import ContactDetails, HttpContactRegister
 from segl.service.notifications.remote import RemoteError
@@ -104,12 +103,12 @@ def test_a_grant_of_another_client_gets_no_token(register: RunningRegister) -> N
 def test_a_register_that_is_down_is_told(register: RunningRegister) -> None:
     client = register.client()
     client.look_up(KARI)
-    Faults(settings.SEGL_FOLDER).add(Fault(fault="register-down"))
+    Faults(configuration.current().folder).add(Fault(fault="register-down"))
     with pytest.raises(RemoteError, match="The contact register answered with HTTP status 503"):
         client.look_up(KARI)
     with pytest.raises(RemoteError, match="The token server answered with HTTP status 503"):
         register.client().look_up(KARI)
-    Faults(settings.SEGL_FOLDER).take_back()
+    Faults(configuration.current().folder).take_back()
     assert client.look_up(KARI).email
 
 

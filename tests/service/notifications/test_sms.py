@@ -14,12 +14,13 @@ import pytest
 from django.test import override_settings
 
 from builders import KARI, create, person
+from configured import configured
 from segl.core.protocol import Availability, ContactInformation, Email, Notifications, PersonalIdentificationNumber
 from segl.core.protocol import Signer as AskedSigner
 from segl.core.protocol import Sms as SmsNumber
 from segl.sandbox.outbox import sent_messages
 from segl.service import clock, due
-from segl.service.config.configuration import Sms
+from segl.service.configuration import Sms
 from segl.service.jobs.codes import enter_code, send_new_code
 from segl.service.notifications.sms import HttpSmsGateway
 from segl.service.store.models import Notification
@@ -32,7 +33,7 @@ BOTH = AskedSigner(ContactInformation(Email("ola@example.com"), SmsNumber(NUMBER
 
 @pytest.fixture(autouse=True)
 def outbox(store: str, tmp_path: Path) -> Iterator[None]:
-    with override_settings(SEGL_FOLDER=tmp_path, EMAIL_BACKEND="segl.sandbox.outbox.EmailBackend"):
+    with configured(folder=tmp_path), override_settings(EMAIL_BACKEND="segl.sandbox.outbox.EmailBackend"):
         yield
 
 
@@ -81,7 +82,7 @@ def test_a_new_code_comes_the_same_way() -> None:
 
 
 def test_without_a_gateway_those_with_both_are_told_by_mail_alone() -> None:
-    with override_settings(SEGL_SMS_GATEWAY=""):
+    with configured(sms=Sms()):
         create(BOTH, person(sms=NUMBER), availability=Availability(available_seconds=60))
         send_all()
     assert [each.channel for each in sent_messages()] == ["email", "email"]
@@ -118,7 +119,7 @@ def gateway() -> Iterator[Gateway]:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            with override_settings(SEGL_SMS_GATEWAY=HTTP, SEGL_SMS=Sms(HTTP, told.url, "Segl", "hush")):
+            with configured(sms=Sms(HTTP, told.url, "Segl", "hush")):
                 yield told
         finally:
             server.shutdown()
@@ -138,7 +139,7 @@ def test_a_gateway_over_http_is_sent_number_text_and_sender(gateway: Gateway) ->
 
 
 def test_a_gateway_without_a_token_is_sent_none(gateway: Gateway) -> None:
-    with override_settings(SEGL_SMS=Sms(HTTP, gateway.url, "Segl")):
+    with configured(sms=Sms(HTTP, gateway.url, "Segl")):
         HttpSmsGateway().send(NUMBER, "Hei")
     assert "Authorization" not in gateway.headers[0]
 
@@ -181,7 +182,7 @@ def test_a_gateway_that_is_away_raises_an_oserror_that_says_so(gateway: Gateway)
     with socket.create_server(("127.0.0.1", 0)) as free:
         away = f"http://127.0.0.1:{free.getsockname()[1]}"
     with (
-        override_settings(SEGL_SMS=Sms(HTTP, away, "Segl")),
+        configured(sms=Sms(HTTP, away, "Segl")),
         pytest.raises(OSError, match="SMS gateway did not answer"),
     ):
         HttpSmsGateway().send(NUMBER, "Hei")

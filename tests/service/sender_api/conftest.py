@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from django.conf import settings
 from django.http.response import HttpResponseBase
-from django.test import Client, override_settings
+from django.test import Client
 
 from api_answers import assert_valid
 from builders import organization
+from configured import configured
 from segl.core.keys import PrivateKey
 from segl.core.sector import Sector
 from segl.sandbox.pki import SandboxPki
-from segl.service import clock, throttling
+from segl.service import clock, configuration, throttling
 from segl.service.sender_api import authentication
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
@@ -76,8 +76,8 @@ def apis(pki: SandboxPki, keys: dict[str, PrivateKey], store: str) -> Iterator[d
     broker = organization(BROKER, "Formidler AS", Sector.PRIVATE)
     organization(PUBLIC, brokers=[broker])
     organization(PRIVATE, "Bryggen Bil AS", Sector.PRIVATE)
-    trusting = replace(settings.SEGL, trust_anchors=(pki.trust_anchors,), intermediates=(pki.intermediates,))
-    with override_settings(SEGL=trusting):
+    trusting = replace(configuration.current(), trust_anchors=(pki.trust_anchors,), intermediates=(pki.intermediates,))
+    with configured(trusting):
         _forget()
         yield {number: Api(key.certificate) for number, key in keys.items()}
     _forget()

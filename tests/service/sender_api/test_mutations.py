@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api_answers import error
 from builders import everything, manifest
+from configured import configured
 from pdfs import pdf
 from segl.core import asice
 from segl.core.asice import PackageFile
@@ -61,7 +61,7 @@ def moved(chosen: random.Random, data: bytes) -> bytes:
 @pytest.fixture(autouse=True)
 def no_limit() -> Iterator[None]:
     """As many calls a second as there are."""
-    with override_settings(SEGL_CALLS_PER_SECOND=0):
+    with configured(calls_per_second=0):
         yield
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -16,13 +16,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from django.conf import settings
 from django.db import connection
-from django.test import override_settings
 
 from api_answers import error
 from builders import everything, in_threads, manifest
 from certificates import NOW, Authority
+from configured import configured
 from pdfs import pdf
 from revocations import (
     HOUR,
@@ -40,10 +39,10 @@ from segl.core.asice import PackageFile
 from segl.core.errors import UntrustedCertificate
 from segl.core.keys import PrivateKey
 from segl.core.protocol import PortalJobRequest
-from segl.service import clock
-from segl.service.config import configuration
-from segl.service.config.configuration import Revocation
+from segl.service import clock, configuration
+from segl.service.config import loading
 from segl.service.config.reading import ConfigurationError
+from segl.service.configuration import Revocation
 from segl.service.sender_api import authentication, revocation
 from segl.service.sender_api.errors import RefusedError
 from segl.service.sender_api.revocation import check_revocation
@@ -119,7 +118,7 @@ def _hard_fail(at: Callable[[datetime], None]) -> Iterator[None]:
 
 
 def policy(name: str, *, max_age: timedelta = HOUR, timeout: timedelta = 5 * SECOND) -> Any:
-    return override_settings(SEGL_REVOCATION=Revocation(name, max_age, timeout))
+    return configured(revocation=Revocation(name, max_age, timeout))
 
 
 @pytest.fixture
@@ -408,10 +407,10 @@ class TestPolicy:
             self._configured(tmp_path, 'policy = "on"')
 
     def _configured(self, folder: Path, table: str) -> Revocation:
-        plain = (settings.SEGL.folder / "segl.toml").read_text()
+        plain = (configuration.current().folder / "segl.toml").read_text()
         (folder / "master-key").write_text("00" * 32)
         (folder / "segl.toml").write_text(plain.replace('[revocation]\npolicy = "off"', f"[revocation]\n{table}"))
-        return configuration.load(folder / "segl.toml").revocation
+        return loading.load(folder / "segl.toml").revocation
 
 
 class TestApi:
@@ -425,7 +424,7 @@ class TestApi:
         files = tmp_path / "root.pem", tmp_path / "issuer.pem"
         for file, authority in zip(files, (ROOT, sender.issuer), strict=True):
             file.write_bytes(authority.key.certificate.public_bytes(Encoding.PEM))
-        with override_settings(SEGL=replace(settings.SEGL, trust_anchors=files[:1], intermediates=files[1:])):
+        with configured(trust_anchors=files[:1], intermediates=files[1:]):
             self._forget()
             yield
         self._forget()

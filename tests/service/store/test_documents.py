@@ -10,10 +10,10 @@ from pathlib import Path
 
 import boto3
 import pytest
-from django.test import override_settings
 from moto.server import ThreadedMotoServer
 
 from builders import blob_names, create
+from configured import configured
 from segl.service.store import documents
 from segl.service.store.documents import CHUNK, DocumentDamagedError, JobKey, StoredBlob
 from segl.service.store.models import Document, DocumentKind
@@ -46,7 +46,7 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     name = f"documents-{secrets.token_hex(4)}"
     client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
     client.create_bucket(Bucket=name)
-    with override_settings(SEGL_DOCUMENTS=f"s3://{name}"):
+    with configured(documents=f"s3://{name}"):
         documents._store.cache_clear()
         yield name
     documents._store.cache_clear()
@@ -175,7 +175,7 @@ def test_nothing_stored_can_be_read_without_the_key(document_folder: Path, key: 
 
 def test_a_jobs_key_opens_under_the_master_key_alone(key: JobKey) -> None:
     assert documents.unwrap(key.wrapped) == key
-    with override_settings(SEGL_MASTER_KEY=bytes(32)), pytest.raises(DocumentDamagedError, match="master key"):
+    with configured(master_key=bytes(32)), pytest.raises(DocumentDamagedError, match="master key"):
         documents.unwrap(key.wrapped)
 
 
@@ -233,7 +233,7 @@ def test_a_sweep_works_through_many_blobs(document_folder: Path, sqlite: None) -
 def test_a_prefix_in_a_bucket_is_a_store_of_its_own(bucket: str, sqlite: None) -> None:
     key = documents.new_key()
     documents.put(key, b"beside the prefix")
-    with override_settings(SEGL_DOCUMENTS=f"s3://{bucket}/jobs"):
+    with configured(documents=f"s3://{bucket}/jobs"):
         documents._store.cache_clear()
         stored = documents.put(key, b"below the prefix")
         assert documents.read_back(key, stored) == b"below the prefix"

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.db import connection
@@ -16,7 +15,7 @@ from segl.core.protocol import NotificationsUsingLookup, PersonalIdentificationN
 from segl.core.protocol import Signer as AskedSigner
 from segl.sandbox.faults import Fault, Faults
 from segl.sandbox.pki import SandboxPki
-from segl.service import clock, due
+from segl.service import clock, configuration, due
 from segl.service.notifications import contact_register
 from segl.service.notifications.contact_register import ContactDetails
 from segl.service.store.models import Job, Lookup, Notification
@@ -72,7 +71,7 @@ def test_a_reserved_signer_is_not_told(register: RunningRegister, mailbox: list[
 def test_a_register_that_is_down_is_asked_again(
     register: RunningRegister, mailbox: list[EmailMessage], caplog: pytest.LogCaptureFixture
 ) -> None:
-    Faults(settings.SEGL_FOLDER).add(Fault(fault="register-down"))
+    Faults(configuration.current().folder).add(Fault(fault="register-down"))
     job = looked_up_job()
     with caplog.at_level(logging.DEBUG):
         do_everything()
@@ -81,7 +80,7 @@ def test_a_register_that_is_down_is_asked_again(
     assert f"lookup {waiting.pk} got no answer (attempt 1): The token server answered with HTTP" in caplog.text
     assert KARI not in caplog.text
     assert (mailbox, status_of(job)) == ([], ("IN_PROGRESS", ["WAITING"]))
-    Faults(settings.SEGL_FOLDER).take_back()
+    Faults(configuration.current().folder).take_back()
     clock.move(due.FIRST_DELAY)
     do_everything()
     assert len(mailbox) == 1

@@ -19,8 +19,8 @@ from django.utils.module_loading import import_string
 from segl.core.certificates import TrustAnchors, check_commitment, check_validity, load_pem
 from segl.core.errors import SeglError, UntrustedCertificate
 from segl.core.keys import PrivateKey
-from segl.service.config.configuration import Configuration, ContactRegister, KeyFiles
 from segl.service.config.reading import ConfigurationError, gathered
+from segl.service.configuration import Configuration, ContactRegister, KeyFiles
 
 if TYPE_CHECKING:
     from psycopg.errors import InsufficientPrivilege

@@ -17,7 +17,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from segl.service.config.configuration import Configuration, KeyFiles, ProxyListener
+from segl.service.configuration import Configuration, KeyFiles, ProxyListener
 from segl.service.http.bodies import Answer, Application, Scope
 from segl.service.http.health import Readiness, WithHealth
 from segl.service.http.proxies import BehindProxy

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from segl.service import rendering
 from segl.service.config import checking, wiring
-from segl.service.config.configuration import Configuration
-from segl.service.config.reading import Address, ConfigurationError
+from segl.service.config.reading import ConfigurationError
+from segl.service.configuration import Address, Configuration
 from segl.service.http.health import Readiness, serve_health
 from segl.service.http.servers import Listener, serve
 

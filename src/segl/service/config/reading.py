@@ -20,7 +20,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from segl.core.errors import SeglError
-from segl.service.http.proxies import Network
+from segl.service.configuration import Address, Network
 
 T = TypeVar("T")
 Parser = Callable[[Any], T]
@@ -293,17 +293,6 @@ def network(value: Any) -> Network:
         return ip_network(text(value))
     except ValueError:
         raise ValueError("write IP addresses or networks such as 127.0.0.1 or 10.0.0.0/24") from None
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a listener listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def address(value: Any) -> Address:

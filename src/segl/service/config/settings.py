@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from segl.service.config import configuration, logs
+from segl.service import configuration
+from segl.service.config import loading, logs
 
-SEGL = configuration.load(Path(os.environ.get("SEGL_CONFIG", "segl.toml")), os.environ)
+SEGL = loading.load(Path(os.environ.get("SEGL_CONFIG", "segl.toml")), os.environ)
+configuration.use(SEGL)
 
 
 _CONNECT_SECONDS = 10
@@ -130,19 +132,3 @@ LOGGING = {
         "segl": {"level": "INFO"},
     },
 }
-
-SEGL_SANDBOX = SEGL.sandbox
-SEGL_API_ROOT = SEGL.api_root
-SEGL_WEB_ROOT = SEGL.web_root
-SEGL_DOCUMENTS = SEGL.documents
-SEGL_FOLDER = SEGL.folder
-SEGL_MASTER_KEY = SEGL.master_key
-SEGL_REQUEUE_AFTER = SEGL.requeue_after
-SEGL_POLL_INTERVAL = SEGL.poll_interval
-SEGL_CALLS_PER_SECOND = SEGL.calls_per_second
-SEGL_DELETABLE_AFTER = SEGL.deletable_after
-SEGL_CONTACT_REGISTER = SEGL.contact_register
-SEGL_SMS = SEGL.sms
-SEGL_SMS_GATEWAY = SEGL.sms.gateway
-SEGL_REVOCATION = SEGL.revocation
-SEGL_SIGNING_TIME_TOLERANCE = SEGL.signing_time_tolerance

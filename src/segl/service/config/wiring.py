@@ -5,18 +5,19 @@ from pathlib import Path
 
 import django
 
+from segl.service import configuration
 from segl.service.config import checking
-from segl.service.config.configuration import Configuration, ContactRegister
 from segl.service.config.reading import ConfigurationError
+from segl.service.configuration import Configuration, ContactRegister
 
 
-def start(configuration: Path) -> Configuration:
+def start(path: Path) -> Configuration:
     """Set Django up with this configuration file and give the process its keys; call it before all else.
 
     Raises:
         ConfigurationError: The file or a setting is wrong, or a key or certificate cannot be used.
     """
-    settings = set_up(configuration)
+    settings = set_up(path)
     checking.check_certificates(settings)
     give_keys(settings)
     return settings
@@ -54,18 +55,16 @@ def _configure(told: ContactRegister) -> None:
     contact_register.configure(register)
 
 
-def set_up(configuration: Path) -> Configuration:
+def set_up(path: Path) -> Configuration:
     """Set Django up with this configuration file, without keys: enough for who works on the database alone.
 
     Raises:
         ConfigurationError: The file or a setting is wrong.
     """
-    os.environ["SEGL_CONFIG"] = str(configuration)
+    os.environ["SEGL_CONFIG"] = str(path)
     os.environ["DJANGO_SETTINGS_MODULE"] = "segl.service.config.settings"
-    django.setup()
-    from django.conf import settings
-
-    return settings.SEGL
+    django.setup()  # which loads the configuration
+    return configuration.current()
 
 
 def prepare_database(configuration: Configuration) -> None:

@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from segl.service.http.bodies import Application, ErrorAnswer, Receive, Scope, Send, send_answer
 
-Network = IPv4Network | IPv6Network
-
+_Network = IPv4Network | IPv6Network
 HEADERS = ("Client-Cert", "X-SSL-Client-Cert")
 """What a proxy may put the client's certificate into: as RFC 9440 says, or escaped PEM as nginx writes it."""
 
@@ -29,7 +28,7 @@ class BehindProxy:
     """
 
     def __init__(
-        self, application: Application, *, trusted: Iterable[Network], header: str, error_answer: ErrorAnswer
+        self, application: Application, *, trusted: Iterable[_Network], header: str, error_answer: ErrorAnswer
     ) -> None:
         self._application = application
         self._trusted = tuple(trusted)
@@ -49,7 +48,7 @@ class BehindProxy:
         await self._application(scope | {"segl.peer_certificate": certificate}, receive, send)
 
 
-def is_within(scope: Scope, networks: Iterable[Network]) -> bool:
+def is_within(scope: Scope, networks: Iterable[_Network]) -> bool:
     """Whether a request came from one of these networks."""
     address = ip_address(scope["client"][0])
     if isinstance(address, IPv6Address) and address.ipv4_mapped:

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
 
+from segl.service import configuration
 from segl.service.identity.provider import (
     EidProvider,
     LogInFailedError,
@@ -76,7 +76,7 @@ def log_out(request: HttpRequest) -> None:
 
 
 def _provider() -> EidProvider:
-    if settings.SEGL_SANDBOX:
+    if configuration.current().sandbox:
         return EidForTests()
     raise NoProviderError("No eID provider is configured: nobody can log in.")
 

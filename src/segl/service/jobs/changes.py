@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from django.conf import settings
-
 from segl.core import lifecycle
 from segl.core.lifecycle import JobState
 from segl.core.statuses import JobStatus
-from segl.service import clock
+from segl.service import clock, configuration
 from segl.service.jobs.errors import NoSuchJobError
 from segl.service.store.models import Channel, Job, Lookup, Notification, Signer, StatusChange
 
@@ -78,7 +76,11 @@ def first_channels(signer: Signer) -> Iterator[Channel]:
     """
     if signer.email:
         yield Channel.EMAIL
-    if signer.sms and settings.SEGL_SMS_GATEWAY and (not signer.email or signer.job.available_seconds <= _A_DAY):
+    if (
+        signer.sms
+        and configuration.current().sms.gateway
+        and (not signer.email or signer.job.available_seconds <= _A_DAY)
+    ):
         yield Channel.SMS
 
 

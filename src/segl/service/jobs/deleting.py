@@ -2,10 +2,8 @@
 
 from datetime import datetime
 
-from django.conf import settings
-
 from segl.core.statuses import JobStatus
-from segl.service import clock
+from segl.service import clock, configuration
 from segl.service.jobs import changes
 from segl.service.jobs.errors import NotDeletableError
 from segl.service.jobs.finding import job_of
@@ -41,7 +39,7 @@ def delete_documents(*, sender: Organization, job_id: int) -> None:
 def _check_deletable(job: Job, now: datetime) -> None:
     if job.status != JobStatus.COMPLETED_SUCCESSFULLY or job.completed_at is None:
         raise NotDeletableError(f"The documents of job {job.pk} cannot be deleted: its status is {job.status}.")
-    deletable_at = job.completed_at + settings.SEGL_DELETABLE_AFTER
+    deletable_at = job.completed_at + configuration.current().deletable_after
     if now < deletable_at:
         raise NotDeletableError(
             f"The documents of job {job.pk} can be deleted from {deletable_at.isoformat(timespec='seconds')}: "

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
@@ -14,6 +13,7 @@ from segl.core.protocol import (
 )
 from segl.core.sector import Sector
 from segl.core.terms import Refusal, Terms, contact_of, refusals, terms_of, too_many_pages
+from segl.service import configuration
 from segl.service.jobs.errors import NotAllowedError
 
 DEFAULT_AVAILABLE_SECONDS = 30 * 24 * 3600
@@ -77,7 +77,7 @@ def _check_reachable(number: int, signer: Signer) -> None:
     if contact is None:
         return
     if contact.email is None:
-        if not settings.SEGL_SMS_GATEWAY:
+        if not configuration.current().sms.gateway:
             raise NotAllowedError(
                 "SMS_NOT_AVAILABLE",
                 f"Signer {number} has a mobile number only, and no SMS gateway is configured: "
@@ -94,7 +94,7 @@ def _check_reachable(number: int, signer: Signer) -> None:
 
 def _check_register(number: int, signer: Signer) -> None:
     """Whom nobody looks up is never told."""
-    if isinstance(signer.notifications, NotificationsUsingLookup) and settings.SEGL_CONTACT_REGISTER is None:
+    if isinstance(signer.notifications, NotificationsUsingLookup) and configuration.current().contact_register is None:
         raise NotAllowedError(
             "CONTACT_REGISTER_NOT_AVAILABLE",
             f"Signer {number} has notifications-using-lookup, and this service has no contact register: "

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from segl.core.statuses import SignerStatus
-from segl.service import due
+from segl.service import configuration, due
 from segl.service.jobs.finding import job_of
 from segl.service.store.models import Document, DocumentKind, Job, Organization, Signer, StatusChange
 from segl.service.store.transactions import write
@@ -25,7 +23,7 @@ class DeliveredChange:
 def next_status_change(*, sender: Organization, polling_queue: str) -> DeliveredChange | None:
     """Take the oldest available change and hide it from other pollers; unconfirmed, it comes back after a while."""
     changes = due.claim(
-        StatusChange, hide_for=settings.SEGL_REQUEUE_AFTER, sender=sender.pk, polling_queue=polling_queue
+        StatusChange, hide_for=configuration.current().requeue_after, sender=sender.pk, polling_queue=polling_queue
     )
     if not changes:
         return None

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Protocol
 
 import httpx
-from django.conf import settings
 from django.utils.module_loading import import_string
 
+from segl.service import configuration
 from segl.service.notifications import remote
 
 _WITH_LINK = """\
@@ -39,7 +39,7 @@ class HttpSmsGateway:
     """
 
     def send(self, to: str, text: str) -> None:
-        told = settings.SEGL_SMS
+        told = configuration.current().sms
         message = {"to": to, "text": text, "from": told.sender}
         headers = {"Authorization": f"Bearer {told.token}"} if told.token else {}
         with remote.posted(_http(), told.url, whom="The SMS gateway", json=message, headers=headers):
@@ -57,7 +57,7 @@ def send_first_notification(*, to: str, sender_name: str, nonsensitive_title: st
     Raises:
         OSError: The gateway did not take it.
     """
-    gateway: SmsGateway = import_string(settings.SEGL_SMS_GATEWAY)()
+    gateway: SmsGateway = import_string(configuration.current().sms.gateway)()
     text = (_WITH_LINK if code else _WITH_LOG_IN).format(
         sender=sender_name,
         what_nb=f"«{nonsensitive_title}»" if nonsensitive_title else "et dokument",

@@ -5,12 +5,11 @@ from functools import lru_cache
 from http import HTTPStatus
 
 from cryptography import x509
-from django.conf import settings
 from django.http import HttpRequest
 
 from segl.core.certificates import TrustAnchors, load_der, organization_number
 from segl.core.errors import InvalidInput, UntrustedCertificate
-from segl.service import clock
+from segl.service import clock, configuration
 from segl.service.sender_api.errors import RefusedError
 from segl.service.sender_api.revocation import check_revocation
 from segl.service.store.models import Organization
@@ -72,8 +71,8 @@ def caller(request: HttpRequest, sender_number: str) -> Caller:
 @lru_cache(maxsize=1)
 def trust() -> TrustAnchors:
     """What organization certificates must chain to."""
-    anchors = TrustAnchors.from_pem(*(path.read_bytes() for path in settings.SEGL.trust_anchors))
-    return anchors.with_intermediates(*(path.read_bytes() for path in settings.SEGL.intermediates))
+    anchors = TrustAnchors.from_pem(*(path.read_bytes() for path in configuration.current().trust_anchors))
+    return anchors.with_intermediates(*(path.read_bytes() for path in configuration.current().intermediates))
 
 
 @lru_cache(maxsize=1024)

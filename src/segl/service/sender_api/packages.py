@@ -6,13 +6,11 @@ from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
 
-from django.conf import settings
-
 from segl.core import asice
 from segl.core.asice import Package
 from segl.core.errors import InvalidPackage
 from segl.core.protocol import ManifestDocument
-from segl.service import rendering
+from segl.service import configuration, rendering
 from segl.service.jobs import rules
 from segl.service.jobs.creating import AcceptedDocument, Idempotency
 from segl.service.jobs.errors import NotAllowedError
@@ -46,7 +44,7 @@ def open_package(caller: Caller, content: memoryview, *, received_at: datetime) 
         content,
         trust=trust(),
         now=received_at,
-        tolerance=settings.SEGL_SIGNING_TIME_TOLERANCE,
+        tolerance=configuration.current().signing_time_tolerance,
         expected_signer=caller.certificate,
     )
     check_revocation(package.chain)

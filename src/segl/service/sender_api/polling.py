@@ -4,12 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.utils.timezone import localtime
 
 from segl.core.protocol import Message
-from segl.service import clock
+from segl.service import clock, configuration
 from segl.service.sender_api.answers import no_content, xml
 from segl.service.sender_api.errors import RefusedError, response_to
 from segl.service.throttling import throttle
@@ -24,7 +23,7 @@ def answer(sender: str, queue: str, take: Callable[[], Message | None]) -> HttpR
         return too_eager(permitted)
     message = take()
     if message is None:
-        permitted = clock.wall() + settings.SEGL_POLL_INTERVAL
+        permitted = clock.wall() + configuration.current().poll_interval
         throttle().found_empty(sender, queue, until=permitted)
         return _permitting(permitted, no_content())
     return _permitting(clock.wall(), xml(message.to_xml()))

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from segl.service import configuration
 from segl.service.sender_api.authentication import Caller, caller
 from segl.service.sender_api.errors import BlockedError, RefusedError, response_to
 from segl.service.throttling import throttle
@@ -49,7 +49,7 @@ class Resource:
 
 
 def _check_pace(caller: Caller) -> None:
-    limit = settings.SEGL_CALLS_PER_SECOND
+    limit = configuration.current().calls_per_second
     if limit and throttle().is_blocked(caller.sender.pk, calls_per_second=limit):
         raise BlockedError
 

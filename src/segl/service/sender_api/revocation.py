@@ -13,12 +13,11 @@ from typing import Any
 
 import httpx
 from cryptography import x509
-from django.conf import settings
 
 from segl.core import revocation
 from segl.core.errors import UntrustedCertificate
 from segl.core.revocation import Good, NoAnswer, Revoked, Status
-from segl.service import clock
+from segl.service import clock, configuration
 from segl.service.sender_api.errors import RefusedError
 
 logger = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ def check_revocation(chain: Sequence[x509.Certificate]) -> None:
         UntrustedCertificate: A certificate was revoked.
         RefusedError: Nobody answered, and the policy is `hard-fail`.
     """
-    policy = settings.SEGL_REVOCATION.policy
+    policy = configuration.current().revocation.policy
     if policy == "off":
         return
     for certificate, issuer in pairwise(chain):
@@ -102,7 +101,7 @@ def _known_question(certificate: x509.Certificate, issuer: x509.Certificate) -> 
 
 
 def _kept(status: Status) -> timedelta:
-    longest: timedelta = settings.SEGL_REVOCATION.max_age
+    longest: timedelta = configuration.current().revocation.max_age
     match status:
         case Good(until):
             return min(max(until - clock.wall(), _ASKED_AGAIN_AFTER), longest)
@@ -126,8 +125,8 @@ def _ask(certificate: x509.Certificate, issuer: x509.Certificate) -> Status:
         "Nobody tells whether the certificate %x of %s was revoked; with the policy %s it is %s: %s",
         certificate.serial_number,
         certificate.issuer.rfc4514_string(),
-        settings.SEGL_REVOCATION.policy,
-        "refused" if settings.SEGL_REVOCATION.policy == "hard-fail" else "let in",
+        configuration.current().revocation.policy,
+        "refused" if configuration.current().revocation.policy == "hard-fail" else "let in",
         reason,
     )
     return NoAnswer(reason)
@@ -161,7 +160,7 @@ class _NotFetchedError(Exception):
 
 def _fetch(method: str, url: str, most_bytes: int, **sent: Any) -> bytes:
     """The body of an answer that is whole, and small enough, before the time is up."""
-    timeout = settings.SEGL_REVOCATION.timeout.total_seconds()
+    timeout = configuration.current().revocation.timeout.total_seconds()
     began = monotonic()
     if began < _silent_until.get(url, began):
         raise _NotFetchedError("it let others wait in vain just now")

@@ -23,11 +23,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
 from obstore.store import LocalStore, from_url
 
 from segl.core.errors import SeglError
-from segl.service import clock
+from segl.service import clock, configuration
 from segl.service.store.models import Document
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def new_key() -> JobKey:
     """A fresh key for a job."""
     key = AESGCM.generate_key(bit_length=_KEY * 8)
     nonce = secrets.token_bytes(_NONCE)
-    return JobKey(nonce + AESGCM(settings.SEGL_MASTER_KEY).encrypt(nonce, key, b"job key"), key)
+    return JobKey(nonce + AESGCM(configuration.current().master_key).encrypt(nonce, key, b"job key"), key)
 
 
 def unwrap(wrapped: bytes) -> JobKey:
@@ -82,7 +81,7 @@ def unwrap(wrapped: bytes) -> JobKey:
         DocumentDamagedError: It was not wrapped under the configured master key.
     """
     try:
-        key = AESGCM(settings.SEGL_MASTER_KEY).decrypt(wrapped[:_NONCE], wrapped[_NONCE:], b"job key")
+        key = AESGCM(configuration.current().master_key).decrypt(wrapped[:_NONCE], wrapped[_NONCE:], b"job key")
     except (InvalidTag, ValueError) as error:  # ValueError: cut off within the nonce
         raise DocumentDamagedError("A job's key does not open under the configured master key.") from error
     return JobKey(wrapped, key)
@@ -237,10 +236,10 @@ def _checked(key: JobKey, name: str, sha256: bytes) -> Iterator[bytes]:
 
 @cache
 def _store() -> Any:
-    url = settings.SEGL_DOCUMENTS
+    url = configuration.current().documents
     if "://" in url:
         return from_url(url, retry_config=_RETRIES)
-    return LocalStore(settings.SEGL_FOLDER / url, mkdir=True)
+    return LocalStore(configuration.current().folder / url, mkdir=True)
 
 
 def _blob_key(key: JobKey, name: str) -> AESGCM:

@@ -1,8 +1,6 @@
 """Sends the messages that are due."""
 
-from django.conf import settings
-
-from segl.service import notifications
+from segl.service import configuration, notifications
 from segl.service.jobs import notifying as jobs
 from segl.service.store.models import Notification
 
@@ -26,7 +24,7 @@ def notify(row: Notification) -> None:
         to=letter.to,
         sender_name=letter.sender_name,
         nonsensitive_title=letter.nonsensitive_title,
-        link=settings.SEGL_WEB_ROOT + link,
+        link=configuration.current().web_root + link,
         code=letter.link.code if letter.link else None,
     )
     jobs.complete_notification(row)

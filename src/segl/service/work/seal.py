@@ -2,11 +2,9 @@
 
 from datetime import datetime
 
-from django.conf import settings
-
 from segl.core.certificates import organization_name
 from segl.core.pades.values import Attachment, FrontPage, FrontPageDocument
-from segl.service import clock, rendering, sealing
+from segl.service import clock, configuration, rendering, sealing
 from segl.service.due import LeaseLostError
 from segl.service.jobs import sealing as jobs
 from segl.service.jobs.sealing import SealTask
@@ -47,7 +45,7 @@ def _front_page(task: SealTask, sealed_at: datetime) -> FrontPage:
         documents=[FrontPageDocument(each.title, each.pages) for each in task.originals],
         sealed_by=organization_name(sealing.current().seal_key.certificate),
         sealed_at=sealed_at,
-        test_mark=settings.SEGL_SANDBOX,
+        test_mark=configuration.current().sandbox,
     )
 
 

@@ -1,7 +1,5 @@
 """What the use cases give, as messages of the API, with absolute URLs."""
 
-from django.conf import settings
-
 from segl.core.protocol import (
     ContactInformation,
     Email,
@@ -14,6 +12,7 @@ from segl.core.protocol import (
     Sms,
 )
 from segl.core.statuses import JobStatus, SignerStatus
+from segl.service import configuration
 from segl.service.jobs.status_queue import DeliveredChange
 from segl.service.store.models import Job, Signer
 
@@ -70,4 +69,4 @@ def _contact(signer: Signer) -> ContactInformation:
 
 
 def _url(job: Job) -> str:
-    return f"{settings.SEGL_API_ROOT}/{job.sender_id}/portal/signature-jobs/{job.pk}"
+    return f"{configuration.current().api_root}/{job.sender_id}/portal/signature-jobs/{job.pk}"

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from segl.service import configuration
 from segl.service.identity import log_ins
 from segl.service.identity.provider import LogInAbortedError, LogInFailedError, NoProviderError
 from segl.service.jobs.errors import NoSuchJobError
@@ -56,7 +56,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "signer_portal/log_in.html", {"then": _safe(request.GET.get("then", ""))})
     then = _safe(request.POST.get("then", ""))
-    return_url = settings.SEGL_WEB_ROOT + reverse("log-in-return")
+    return_url = configuration.current().web_root + reverse("log-in-return")
     try:
         url = log_ins.begin(request, level=_level_for(then), return_url=return_url, then=then)
     except NoProviderError:

@@ -4,6 +4,7 @@ from django import template
 from django.conf import settings
 from django.utils.translation import get_language
 
+from segl.service import configuration
 from segl.service.web import assets, words
 
 register = template.Library()
@@ -21,4 +22,4 @@ def other_languages() -> list[tuple[str, str]]:
 @register.simple_tag
 def is_sandbox() -> bool:
     """Whether nothing here has legal effect."""
-    return bool(settings.SEGL_SANDBOX)
+    return bool(configuration.current().sandbox)

@@ -1,4 +1,4 @@
-"""The service's configuration: one TOML file and the environment, read once, checked, and handed on as frozen values.
+"""Loads the configuration from one TOML file and the environment.
 
 Every error names the setting and says what to write instead.
 """
@@ -6,8 +6,6 @@ Every error names the setting and says what to write instead.
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,161 +13,23 @@ from urllib.parse import unquote, urlsplit
 
 from segl.core.organizations import LONGEST_NAME, has_right_check_digit, is_organization_number
 from segl.service.config import reading
-from segl.service.config.reading import REQUIRED, Address, Table, address, flag, many, network, text
+from segl.service.config.reading import REQUIRED, Table, address, flag, many, network, text
+from segl.service.configuration import (
+    Api,
+    Configuration,
+    ConfiguredOrganization,
+    ContactRegister,
+    KeyFiles,
+    Mail,
+    ProxyListener,
+    Revocation,
+    Sms,
+    Web,
+)
 from segl.service.http import proxies
-from segl.service.http.proxies import Network
 
 _HTTP_GATEWAY = "segl.service.notifications.sms.HttpSmsGateway"
 _A_YEAR = 365 * 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFiles:
-    """PEM files of a key: the certificate followed by its issuers (not the root), and the private key."""
-
-    certificate: Path
-    private_key: Path
-
-
-@dataclass(frozen=True, slots=True)
-class ConfiguredOrganization:
-    """An organization that may use the API; `broker_for` are the organization numbers it may act for."""
-
-    number: str
-    name: str
-    sector: str
-    broker_for: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """How mail leaves: `backend` is a Django mail back end; all else counts for SMTP.
-
-    `encryption` is `none`, `starttls` or `tls` (from the first byte).
-    """
-
-    sender: str
-    backend: str
-    host: str = "localhost"
-    port: int = 25
-    encryption: str = "none"
-    user: str = ""
-    password: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ProxyListener:
-    """Where the proxy calls the API over plain HTTP, and how it tells the client's certificate.
-
-    `trusted` are the addresses the proxy calls from; `header` is what it puts the certificate into.
-    """
-
-    listen: Address
-    trusted: tuple[Network, ...]
-    header: str
-
-
-@dataclass(frozen=True, slots=True)
-class Api:
-    """The API's listeners: for clients over mutual TLS (`listen` with the server's `tls` files), and for a proxy."""
-
-    listen: Address | None = None
-    tls: KeyFiles | None = None
-    proxy: ProxyListener | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Web:
-    """Where the pages are served over plain HTTP.
-
-    `trusted` are the addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto count.
-    """
-
-    listen: Address | None = None
-    trusted: tuple[Network, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Revocation:
-    """`[revocation]`: whether it is asked, by OCSP and CRL, if organization certificates were revoked.
-
-    When nobody answers, the `policy` `hard-fail` (the default) refuses the certificate until somebody does, and
-    `soft-fail` lets it in and warns in the log; with `off` nobody is asked. An answer counts until its issuer has a
-    newer one, at most for `max_age` (`max_age_seconds`, 3600); each responder or CRL gets `timeout`
-    (`timeout_seconds`, 3) to answer.
-    """
-
-    policy: str
-    max_age: timedelta
-    timeout: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Sms:
-    """How text messages leave: through the class with the dotted name `gateway`; without one none are sent.
-
-    The others are what the gateway over HTTP needs (`segl.service.notifications.sms.HttpSmsGateway`).
-    """
-
-    gateway: str = ""
-    url: str = ""
-    sender: str = ""
-    token: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ContactRegister:
-    """The common contact register (KRR) at `url`, and the Maskinporten client that may ask it.
-
-    `issuer` is the token server's name, as it is in its grants; `key` is the organization certificate they are signed
-    with.
-    """
-
-    url: str
-    token_endpoint: str
-    issuer: str
-    client_id: str
-    scope: str
-    key: KeyFiles
-
-
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """Everything the service is told from outside.
-
-    `api_root` and `web_root` are the absolute URLs under which API and pages are reached, without a trailing
-    slash. `database` is `sqlite:///path` or `postgresql://…`; `documents` is a folder or `s3://bucket/prefix`.
-    `seal_root` is the root certificate that the seal chains to. `master_key` (32 bytes) wraps the key of every job's
-    documents: who loses it loses the documents. `worker_listen` is where a worker tells of its health. A sender that
-    calls more often than `calls_per_second` (0: no number) is blocked for a while. Senders may delete documents
-    `deletable_after` the job was completed. Without a `contact_register` nobody is looked up.
-    """
-
-    folder: Path
-    sandbox: bool
-    api_root: str
-    web_root: str
-    database: str = field(repr=False)
-    documents: str
-    master_key: bytes = field(repr=False)
-    trust_anchors: tuple[Path, ...]
-    intermediates: tuple[Path, ...]
-    seal: KeyFiles
-    seal_root: Path
-    signer_ca: KeyFiles
-    mail: Mail
-    sms: Sms
-    contact_register: ContactRegister | None
-    api: Api
-    web: Web
-    worker_listen: Address | None
-    organizations: tuple[ConfiguredOrganization, ...]
-    revocation: Revocation
-    requeue_after: timedelta
-    poll_interval: timedelta
-    calls_per_second: int
-    deletable_after: timedelta
-    signing_time_tolerance: timedelta
 
 
 def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Configuration:

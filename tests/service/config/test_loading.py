@@ -8,8 +8,9 @@ from shutil import copytree
 import pytest
 
 from django_environment import CONFIGURATION
-from segl.service.config.configuration import Sms, load
-from segl.service.config.reading import Address, ConfigurationError
+from segl.service.config.loading import load
+from segl.service.config.reading import ConfigurationError
+from segl.service.configuration import Address, Sms
 
 ORGANIZATION = '[[organizations]]\nnumber = "123456789"\nsector = "public"\n'
 

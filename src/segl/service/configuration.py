@@ -1,0 +1,191 @@
+"""The configuration as typed values: what the service is given from outside, read once and handed on from here.
+
+`segl.service.config` reads and checks it. Every process has one, and every room asks `current()` for what it needs.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a listener listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFiles:
+    """PEM files of a key: the certificate followed by its issuers (not the root), and the private key."""
+
+    certificate: Path
+    private_key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredOrganization:
+    """An organization that may use the API; `broker_for` are the organization numbers it may act for."""
+
+    number: str
+    name: str
+    sector: str
+    broker_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """How mail leaves: `backend` is a Django mail back end; all else counts for SMTP.
+
+    `encryption` is `none`, `starttls` or `tls` (from the first byte).
+    """
+
+    sender: str
+    backend: str
+    host: str = "localhost"
+    port: int = 25
+    encryption: str = "none"
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyListener:
+    """Where the proxy calls the API over plain HTTP, and how it tells the client's certificate.
+
+    `trusted` are the addresses the proxy calls from; `header` is what it puts the certificate into.
+    """
+
+    listen: Address
+    trusted: tuple[Network, ...]
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The API's listeners: for clients over mutual TLS (`listen` with the server's `tls` files), and for a proxy."""
+
+    listen: Address | None = None
+    tls: KeyFiles | None = None
+    proxy: ProxyListener | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Where the pages are served over plain HTTP.
+
+    `trusted` are the addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto count.
+    """
+
+    listen: Address | None = None
+    trusted: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """`[revocation]`: whether it is asked, by OCSP and CRL, if organization certificates were revoked.
+
+    When nobody answers, the `policy` `hard-fail` (the default) refuses the certificate until somebody does, and
+    `soft-fail` lets it in and warns in the log; with `off` nobody is asked. An answer counts until its issuer has a
+    newer one, at most for `max_age` (`max_age_seconds`, 3600); each responder or CRL gets `timeout`
+    (`timeout_seconds`, 3) to answer.
+    """
+
+    policy: str
+    max_age: timedelta
+    timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """How text messages leave: through the class with the dotted name `gateway`; without one none are sent.
+
+    The others are what the gateway over HTTP needs (`segl.service.notifications.sms.HttpSmsGateway`).
+    """
+
+    gateway: str = ""
+    url: str = ""
+    sender: str = ""
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRegister:
+    """The common contact register (KRR) at `url`, and the Maskinporten client that may ask it.
+
+    `issuer` is the token server's name, as it is in its grants; `key` is the organization certificate they are signed
+    with.
+    """
+
+    url: str
+    token_endpoint: str
+    issuer: str
+    client_id: str
+    scope: str
+    key: KeyFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything the service is told from outside.
+
+    `api_root` and `web_root` are the absolute URLs under which API and pages are reached, without a trailing
+    slash. `database` is `sqlite:///path` or `postgresql://…`; `documents` is a folder or `s3://bucket/prefix`.
+    `seal_root` is the root certificate that the seal chains to. `master_key` (32 bytes) wraps the key of every job's
+    documents: who loses it loses the documents. `worker_listen` is where a worker tells of its health. A sender that
+    calls more often than `calls_per_second` (0: no number) is blocked for a while. Senders may delete documents
+    `deletable_after` the job was completed. Without a `contact_register` nobody is looked up.
+    """
+
+    folder: Path
+    sandbox: bool
+    api_root: str
+    web_root: str
+    database: str = field(repr=False)
+    documents: str
+    master_key: bytes = field(repr=False)
+    trust_anchors: tuple[Path, ...]
+    intermediates: tuple[Path, ...]
+    seal: KeyFiles
+    seal_root: Path
+    signer_ca: KeyFiles
+    mail: Mail
+    sms: Sms
+    contact_register: ContactRegister | None
+    api: Api
+    web: Web
+    worker_listen: Address | None
+    organizations: tuple[ConfiguredOrganization, ...]
+    revocation: Revocation
+    requeue_after: timedelta
+    poll_interval: timedelta
+    calls_per_second: int
+    deletable_after: timedelta
+    signing_time_tolerance: timedelta
+
+
+_current: Configuration | None = None
+
+
+def use(configuration: Configuration) -> None:
+    """Give this process its configuration."""
+    global _current  # noqa: PLW0603 - one configuration in one place
+    _current = configuration
+
+
+def current() -> Configuration:
+    """The configuration of this process.
+
+    Raises:
+        RuntimeError: There is none yet.
+    """
+    if _current is None:
+        raise RuntimeError("This process has no configuration: call `segl.service.config.wiring.set_up` at start.")
+    return _current
