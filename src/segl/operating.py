@@ -105,7 +105,7 @@ def parked(
     """List the work that is tried no more since it failed too often, each with its last failure."""
     with _database(config):
         from segl.service import due
-        from segl.service.work.perform import WORK
+        from segl.service.work.kinds import WORK
 
         for model in WORK:
             row: Any

@@ -13,10 +13,11 @@ from builders import NOW, due_rows
 from segl.service import clock, due
 from segl.service import worker as room
 from segl.service.due import finish
-from segl.service.store.models import Channel, Due, Lookup, Notification, Sealing, Signer, Signing
+from segl.service.store.models import Channel, Due, Lookup, Notification, Sealing, Signer, Signing, StatusChange
 from segl.service.store.transactions import write
+from segl.service.work import kinds
 from segl.service.work import perform as perform_room
-from segl.service.work.perform import WORK
+from segl.service.work.kinds import WORK
 from segl.service.worker import Worker
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -167,7 +168,7 @@ def test_calls_through_the_database_do_not_pile_up(running: Running, database_ur
 
 def test_it_does_no_more_at_once_than_it_may(running: Running) -> None:
     at_once: list[int] = []
-    together = threading.Barrier(room.PARALLEL)
+    together = threading.Barrier(kinds.MAIN.parallel)
     lock = threading.Lock()
     count = 0
 
@@ -185,7 +186,7 @@ def test_it_does_no_more_at_once_than_it_may(running: Running) -> None:
     due_rows(8)
     running.start()
     eventually(lambda: len(running.done) == 8)
-    assert max(at_once) == room.PARALLEL
+    assert max(at_once) == kinds.MAIN.parallel
 
 
 def test_a_slow_piece_of_work_does_not_hold_up_the_others(running: Running) -> None:
@@ -229,9 +230,9 @@ def test_lookups_and_text_messages_that_take_long_hold_up_nothing_else(running: 
 
 
 def test_there_is_a_lane_for_all_that_falls_due() -> None:
-    assert {model for lane in room.LANES for model, _ in lane.kinds} == {*WORK}
-    told = [only["channel"] for lane in room.LANES for model, only in lane.kinds if model is Notification]
-    assert sorted(told) == sorted(Channel)
+    assert {*WORK} == {*Due.__subclasses__()} - {StatusChange}  # which senders claim by polling
+    channels = [each.only["channel"] for each in kinds.KINDS if each.model is Notification]
+    assert sorted(channels) == sorted(Channel)
 
 
 def test_a_failure_is_tried_again(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +269,7 @@ def test_stopping_lets_running_work_end_and_begins_no_more(running: Running) -> 
     assert running.is_alive
     released.set()
     running.stop()
-    assert 1 <= len(running.done) <= room.PARALLEL
+    assert 1 <= len(running.done) <= kinds.MAIN.parallel
     assert not Notification.objects.exclude(lease_until=0).exists()
 
 

@@ -4,11 +4,17 @@ In a sandbox the business clock can be moved; its offset lies in the database, s
 Leases use neither but the database's own clock (`segl.service.due`).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
 from segl.service import configuration
+
+_known_offset: ContextVar[list[timedelta] | None] = ContextVar("known_offset", default=None)
+"""Within `read_once`: the offset, once it was read."""
 
 _END = datetime(9000, 1, 1, tzinfo=UTC)  # Deadlines lie ahead of the clock, and a datetime ends with the year 9999.
 
@@ -42,12 +48,33 @@ def move(by: timedelta) -> datetime:
             "ON CONFLICT (id) DO UPDATE SET offset_microseconds = clock.offset_microseconds + %s",
             [step, step],
         )
+    if known := _known_offset.get():
+        known.clear()
     return now()
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Within the block, as for the length of a request, the offset is read from the database once at the most."""
+    token = _known_offset.set([])
+    try:
+        yield
+    finally:
+        _known_offset.reset(token)
 
 
 def _offset() -> timedelta:
     if not configuration.current().sandbox:
         return timedelta()
+    known = _known_offset.get()
+    if known is None:
+        return _read_offset()
+    if not known:
+        known.append(_read_offset())
+    return known[0]
+
+
+def _read_offset() -> timedelta:
     with connection.cursor() as cursor:
         cursor.execute("SELECT offset_microseconds FROM clock WHERE id = 1")
         row = cursor.fetchone()

@@ -5,10 +5,9 @@ import os
 import select
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -17,30 +16,14 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from segl.service import clock, due, throttling
 from segl.service.store import documents
-from segl.service.store.models import Channel, Due, Lookup, Notification, Sealing, Signing
+from segl.service.store.models import Due
+from segl.service.work.kinds import KINDS, LANES, Lane
 from segl.service.work.perform import perform
 
 logger = logging.getLogger(__name__)
 
-PARALLEL = 2
 LONGEST_SLEEP = timedelta(seconds=2)
 SWEEP_EVERY = timedelta(hours=1)
-
-
-@dataclass(frozen=True, eq=False)
-class Lane:
-    """Work that threads of its own do, at most `parallel` at once; `kinds`: models and what their columns must have."""
-
-    parallel: int
-    kinds: Sequence[tuple[type[Due], Mapping[str, Any]]]
-
-
-# What waits for a gateway or a register, which may be down, holds up nothing but its like.
-LANES = (
-    Lane(PARALLEL, [(Signing, {}), (Sealing, {}), (Notification, {"channel": Channel.EMAIL})]),
-    Lane(1, [(Notification, {"channel": Channel.SMS})]),
-    Lane(1, [(Lookup, {})]),
-)
 
 
 class Bell:
@@ -104,14 +87,13 @@ class Worker:
 
     def _claimed(self, running: Counter[Lane]) -> Sequence[tuple[Due, Lane]]:
         claimed: list[tuple[Due, Lane]] = []
+        free = {lane: lane.parallel - running[lane] for lane in LANES}
         try:
-            for lane in LANES:
-                free = lane.parallel - running[lane]
-                for model, only in lane.kinds:
-                    if free:
-                        rows = due.claim(model, limit=free, **only)
-                        claimed += [(row, lane) for row in rows]
-                        free -= len(rows)
+            for kind in KINDS:
+                if free[kind.lane]:
+                    rows = due.claim(kind.model, limit=free[kind.lane], **kind.only)
+                    claimed += [(row, kind.lane) for row in rows]
+                    free[kind.lane] -= len(rows)
         except DatabaseError as error:
             logger.warning("Nothing could be claimed: %s", type(error).__name__)
             close_old_connections()

@@ -19,7 +19,8 @@ from segl.service import clock, configuration, due
 from segl.service.notifications import contact_register
 from segl.service.notifications.contact_register import ContactDetails
 from segl.service.store.models import Job, Lookup, Notification
-from segl.service.work.perform import WORK, perform
+from segl.service.work.kinds import WORK
+from segl.service.work.perform import perform
 
 pytestmark = pytest.mark.usefixtures("store")
 

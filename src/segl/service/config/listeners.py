@@ -17,6 +17,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from segl.service import clock
 from segl.service.configuration import Configuration, KeyFiles, ProxyListener
 from segl.service.http.bodies import Answer, Application, Scope
 from segl.service.http.health import Readiness, WithHealth
@@ -108,11 +109,12 @@ class ListenerMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.META.get("asgi.scope", {}).get("segl.listener") != "api":
-            return self._get_response(request)
         from segl.service.sender_api.dispatch import answer  # which loads the models
 
-        return _refused_host(request) or answer(request)
+        with clock.read_once():
+            if request.META.get("asgi.scope", {}).get("segl.listener") != "api":
+                return self._get_response(request)
+            return _refused_host(request) or answer(request)
 
     def process_exception(self, _: HttpRequest, error: Exception) -> None:
         """Record why a page failed: where, but neither the path nor the error's text, which may hold anything."""

@@ -94,7 +94,7 @@ def _enter_organizations(configuration: Configuration) -> None:
 def release_leases() -> None:
     """End what a process that is gone had claimed. Only for a service that is alone on its database."""
     from segl.service import due
-    from segl.service.work.perform import WORK
+    from segl.service.work.kinds import WORK
 
     for model in WORK:
         due.release_all(model)

@@ -2,8 +2,6 @@
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from segl.core.errors import SeglError
 from segl.service import due
@@ -11,21 +9,11 @@ from segl.service.due import LeaseLostError
 from segl.service.jobs import signing
 from segl.service.jobs.persons import Identity
 from segl.service.notifications import UnavailableError
-from segl.service.store.models import Due, Lookup, Notification, Sealing, Signing
+from segl.service.store.models import Due, Sealing
 from segl.service.store.transactions import write
-from segl.service.work.look_up import look_up
-from segl.service.work.notify import notify
-from segl.service.work.seal import seal
-from segl.service.work.sign import sign
+from segl.service.work.kinds import WORK
 
 logger = logging.getLogger(__name__)
-
-WORK: Mapping[type[Due], Callable[[Any], None]] = {
-    Signing: sign,
-    Sealing: seal,
-    Notification: notify,
-    Lookup: look_up,
-}
 
 
 def perform(row: Due) -> bool:

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from builders import in_threads
 from segl.service import clock
@@ -68,3 +70,26 @@ def test_outside_a_sandbox_it_is_the_wall_clock_whatever_the_database_says(
     clock.move(timedelta(days=1))
     request.getfixturevalue("no_sandbox")
     assert distance() == timedelta()
+
+
+def test_the_offset_is_read_once_for_a_whole_request() -> None:
+    clock.move(timedelta(days=1))
+    with CaptureQueriesContext(connection) as queries, clock.read_once():
+        assert [distance() for _ in range(12)] == [timedelta(days=1)] * 12
+    assert len(queries) == 1
+
+
+def test_a_request_that_moves_the_clock_sees_it_moved() -> None:
+    with clock.read_once():
+        assert distance() == timedelta()
+        clock.move(timedelta(days=1))
+        assert distance() == timedelta(days=1)
+
+
+def test_the_next_request_sees_what_another_process_moved() -> None:
+    with clock.read_once():
+        assert distance() == timedelta()
+        in_threads(lambda: clock.move(timedelta(days=1)))
+        assert distance() == timedelta()
+    with clock.read_once():
+        assert distance() == timedelta(days=1)
