@@ -28,7 +28,7 @@ from segl.service.jobs.notifying import begin_notification, complete_notificatio
 from segl.service.jobs.persons import Identity
 from segl.service.jobs.sealing import begin_seal, complete_seal
 from segl.service.jobs.signing import Agreement, agree, begin_signature, complete_signature
-from segl.service.store import documents as blobs
+from segl.service.store import documents as stored
 from segl.service.store.models import (
     CallPace,
     Job,
@@ -142,14 +142,14 @@ def signed(job: Job, number: int = 1, who: Identity | None = None) -> bool:
     signing = agreed(job, number, who)
     task = begin_signature(signing)
     assert task is not None
-    return complete_signature(signing, blobs.put(task.key, f"<xades-{number}/>".encode()))
+    return complete_signature(signing, stored.put(task.key, f"<xades-{number}/>".encode()))
 
 
 def sealed(job: Job) -> None:
     """The job is completed with a sealed PDF (some bytes)."""
     sealing = due.claim(Sealing, job=job.pk)[0]
     task = begin_seal(sealing)
-    complete_seal(sealing, blobs.put(task.key, b"%PDF sealed"))
+    complete_seal(sealing, stored.put(task.key, b"%PDF sealed"))
 
 
 def sent_link(signer: Signer) -> NewLink:
@@ -164,7 +164,7 @@ def sent_link(signer: Signer) -> NewLink:
 
 def due_rows(count: int, *, at: datetime = NOW - timedelta(days=365), apart: timedelta = timedelta()) -> list[int]:
     """So many due rows without a meaning of their own; the first one is due at `at`. Returns their keys in order."""
-    key = blobs.new_key().wrapped
+    key = stored.new_key().wrapped
     with write():
         sender = organization()
         job = Job.objects.create(
@@ -186,15 +186,15 @@ def due_rows(count: int, *, at: datetime = NOW - timedelta(days=365), apart: tim
 
 
 def everything() -> dict[str, Any]:
-    """Every row but those that count calls, and every blob: equal before and after what leaves nothing behind."""
+    """All rows but those that count calls, and all stored documents: equal before and after what changes nothing."""
     kept = [model for model in apps.get_models() if model not in {CallPace, PollTime}]
     rows = {model.__name__: sorted(model.objects.values_list()) for model in kept}  # type: ignore[attr-defined]  # any model's manager
-    return rows | {"blobs": blob_names()}
+    return rows | {"contents": stored_names()}
 
 
-def blob_names() -> set[str]:
-    """The names of all stored blobs."""
-    return {each["path"] for page in obstore.list(blobs._store()) for each in page}
+def stored_names() -> set[str]:
+    """The names of all stored stored."""
+    return {each["path"] for page in obstore.list(stored._store()) for each in page}
 
 
 def status_of(job: Job) -> tuple[str, list[str]]:

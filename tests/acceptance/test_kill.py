@@ -48,8 +48,8 @@ LONGEST_SECONDS = 90
 
 # module (below segl.service), function, when, which call
 STEPS = [
-    "store.documents:_write:before:1",  # the first blob of a new job
-    "store.documents:_write:after:2",  # blobs without rows
+    "store.documents:_write:before:1",  # the first document of a new job
+    "store.documents:_write:after:2",  # documents without rows
     "jobs.creating:_add_documents:after:1",  # within the transaction
     "jobs.creating:create_job:after:1",  # accepted, not answered
     "work.notify:notify:before:1",  # claimed

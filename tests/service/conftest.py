@@ -19,9 +19,9 @@ from segl.service.store import documents
 @pytest.fixture
 def document_folder(tmp_path: Path) -> Iterator[Path]:
     """Documents are stored in an empty folder: this one."""
-    with configured(folder=tmp_path, documents="blobs"):
+    with configured(folder=tmp_path, documents="documents"):
         documents._store.cache_clear()
-        yield tmp_path / "blobs"
+        yield tmp_path / "documents"
     documents._store.cache_clear()
 
 

@@ -116,7 +116,7 @@ class Worker:
                 documents.sweep()
                 throttling.sweep()
                 SessionStore.clear_expired()
-            except Exception as error:  # the blob store or the database is down: the next hour will do
+            except Exception as error:  # the document store or the database is down: the next hour will do
                 logger.warning("Nothing was swept: %s", type(error).__name__)
 
     def _sleep(self) -> None:

@@ -247,13 +247,13 @@ class TestSurroundings:
             check_surroundings()
 
     def test_one_document_that_is_gone_stops_nothing(self, document_folder: Path) -> None:
-        (document_folder / documents.newest()[0].blob).unlink()
+        (document_folder / documents.newest()[0].stored_name).unlink()
         check_surroundings()
 
     def test_documents_that_are_deleted_meanwhile_are_not_lost(self, job: Job) -> None:
         rows = documents.newest()
         job.documents.all().delete()
-        documents.remove(each.blob for each in rows)
+        documents.remove(each.stored_name for each in rows)
         assert not documents.are_lost(rows)
 
 

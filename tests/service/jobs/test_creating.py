@@ -12,7 +12,6 @@ from builders import (
     OLA,
     PDF,
     agreed,
-    blob_names,
     contact,
     create,
     everything,
@@ -23,6 +22,7 @@ from builders import (
     sealed,
     signed,
     status_of,
+    stored_names,
     version_of,
 )
 from segl.core.errors import SeglError
@@ -235,7 +235,7 @@ def test_an_error_after_the_commit_loses_no_document(monkeypatch: pytest.MonkeyP
         create()
     document = Document.objects.get(kind=DocumentKind.ORIGINAL)
     assert documents.read(document) == PDF
-    assert len(blob_names()) == 2
+    assert len(stored_names()) == 2
 
 
 class TestFind:

@@ -9,7 +9,6 @@ from builders import (
     OLA,
     agreed,
     agreement,
-    blob_names,
     contact,
     create,
     everything,
@@ -19,6 +18,7 @@ from builders import (
     person,
     signed,
     status_of,
+    stored_names,
     version_of,
 )
 from segl.core.protocol import AuthenticationLevel, Availability
@@ -29,7 +29,7 @@ from segl.service.jobs.errors import JobError, LevelTooLowError, NoSuchJobError,
 from segl.service.jobs.finding import document_of, signer_of, signers_of_person
 from segl.service.jobs.signing import agree, begin_signature, check_open, complete_signature, reject
 from segl.service.store import documents
-from segl.service.store.documents import StoredBlob
+from segl.service.store.documents import StoredDocument
 from segl.service.store.models import DocumentKind, Job, Notification, Sealing, Signer, Signing
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -49,7 +49,7 @@ def is_refused(job: Job, reason: str, number: int = 1) -> None:
     assert everything() == before
 
 
-def xades(signing: Signing) -> StoredBlob:
+def xades(signing: Signing) -> StoredDocument:
     task = begin_signature(signing)
     assert task is not None
     return documents.put(task.key, b"<xades/>")
@@ -276,7 +276,7 @@ class TestComplete:
         late = agreed(job)
         due.release_all(Signing)
         current = due.claim(Signing)[0]
-        made, blobs = xades(late), blob_names()
+        made, before = xades(late), stored_names()
         before = everything()
         with pytest.raises(LeaseLostError):
             complete_signature(late, made)
@@ -284,7 +284,7 @@ class TestComplete:
         assert complete_signature(current, xades(current)) is True
         with pytest.raises(LeaseLostError):
             complete_signature(late, made)
-        assert len(blob_names() - blobs) == 1
+        assert len(stored_names() - before) == 1
         assert version_of(job) == 1
 
     def test_a_signature_completes_once(self) -> None:
@@ -293,7 +293,7 @@ class TestComplete:
         complete_signature(signing, xades(signing))
         before = everything()
         with pytest.raises(LeaseLostError):
-            complete_signature(signing, StoredBlob("another", 1, bytes(32)))
+            complete_signature(signing, StoredDocument("another", 1, bytes(32)))
         assert everything() == before
 
     def test_a_signature_of_a_job_that_ended_is_not_begun(self) -> None:

@@ -18,7 +18,7 @@ from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.signing import complete_signature
 from segl.service.sealing import Sealer
 from segl.service.store import documents
-from segl.service.store.documents import JobKey, StoredBlob
+from segl.service.store.documents import JobKey, StoredDocument
 from segl.service.store.models import Job, Sealing, Signing
 from segl.service.work.perform import perform
 
@@ -74,7 +74,7 @@ def test_a_job_that_ends_while_the_signature_is_made_is_not_said_to_be_signed(
     job = create(person(KARI))
     real = documents.put
 
-    def put_and_cancel(key: JobKey, content: bytes) -> StoredBlob:
+    def put_and_cancel(key: JobKey, content: bytes) -> StoredDocument:
         stored = real(key, content)
         cancel_job(sender=organization(), job_id=job.pk)
         return stored
@@ -91,7 +91,7 @@ def claimed(monkeypatch: pytest.MonkeyPatch) -> list[Sealing]:
     """The seals that a worker was quicker to claim."""
     rows: list[Sealing] = []
 
-    def complete(signing: Signing, xades: StoredBlob) -> bool:
+    def complete(signing: Signing, xades: StoredDocument) -> bool:
         counts = complete_signature(signing, xades)
         rows.extend(due.claim(Sealing))
         return counts

@@ -12,10 +12,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from builders import blob_names, create
+from builders import create, stored_names
 from configured import configured
 from segl.service.store import documents
-from segl.service.store.documents import CHUNK, DocumentDamagedError, JobKey, StoredBlob
+from segl.service.store.documents import CHUNK, DocumentDamagedError, JobKey, StoredDocument
 from segl.service.store.models import Document, DocumentKind
 
 SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 1024 * 1024]
@@ -53,7 +53,7 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture(params=["folder", "s3"])
-def blob_store(request: pytest.FixtureRequest) -> None:
+def document_store(request: pytest.FixtureRequest) -> None:
     """Documents are stored in an empty folder and in an empty bucket in turn."""
     request.getfixturevalue({"folder": "document_folder", "s3": "bucket"}[request.param])
 
@@ -63,30 +63,30 @@ def key() -> JobKey:
     return documents.new_key()
 
 
-def rewrite(folder: Path, stored: StoredBlob, content: bytes) -> None:
-    (folder / stored.blob).write_bytes(content)
+def rewrite(folder: Path, stored: StoredDocument, content: bytes) -> None:
+    (folder / stored.name).write_bytes(content)
 
 
-def raw(folder: Path, stored: StoredBlob) -> bytes:
-    return (folder / stored.blob).read_bytes()
+def raw(folder: Path, stored: StoredDocument) -> bytes:
+    return (folder / stored.name).read_bytes()
 
 
-@pytest.mark.usefixtures("blob_store")
+@pytest.mark.usefixtures("document_store")
 class TestBothStores:
     @pytest.mark.parametrize("size", SIZES)
     def test_what_is_put_comes_back(self, key: JobKey, size: int) -> None:
         content = secrets.token_bytes(size)
         stored = documents.put(key, content)
-        assert stored == StoredBlob(stored.blob, size, sha256(content).digest())
+        assert stored == StoredDocument(stored.name, size, sha256(content).digest())
         assert documents.read_back(key, stored) == content
 
     def test_a_probe_leaves_nothing(self, key: JobKey) -> None:
         kept = documents.put(key, b"a document")
         documents.probe()
-        assert blob_names() == {kept.blob}
+        assert stored_names() == {kept.name}
 
-    def test_a_blob_is_there_or_not(self, key: JobKey) -> None:
-        assert documents._exists(documents.put(key, b"a document").blob)
+    def test_a_document_is_there_or_not(self, key: JobKey) -> None:
+        assert documents._exists(documents.put(key, b"a document").name)
         assert not documents._exists("0" * 32)
 
     def test_the_largest_documents_come_back(self, key: JobKey) -> None:
@@ -94,21 +94,21 @@ class TestBothStores:
         assert documents.read_back(key, documents.put(key, content)) == content
 
     def test_every_put_has_a_name_of_its_own(self, key: JobKey) -> None:
-        assert documents.put(key, b"same").blob != documents.put(key, b"same").blob
+        assert documents.put(key, b"same").name != documents.put(key, b"same").name
 
     def test_what_is_discarded_is_gone_and_nothing_else(self, key: JobKey, sqlite: None) -> None:
         kept, *unwanted = (documents.put(key, b"content") for _ in range(3))
         documents.discard(unwanted)
-        assert blob_names() == {kept.blob}
-        with pytest.raises(DocumentDamagedError, match="gone from the blob store"):
+        assert stored_names() == {kept.name}
+        with pytest.raises(DocumentDamagedError, match="gone from the document store"):
             documents.read_back(key, unwanted[0])
 
     def test_discarding_nothing_is_nothing(self) -> None:
         documents.discard([])
 
-    def test_a_blob_that_never_was_is_damage(self, key: JobKey) -> None:
-        with pytest.raises(DocumentDamagedError, match="gone from the blob store"):
-            documents.read_back(key, StoredBlob("0" * 32, 0, b""))
+    def test_a_document_that_never_was_is_damage(self, key: JobKey) -> None:
+        with pytest.raises(DocumentDamagedError, match="gone from the document store"):
+            documents.read_back(key, StoredDocument("0" * 32, 0, b""))
 
 
 @pytest.mark.parametrize("position", [0, 15, 16, CHUNK - 1, CHUNK + 15, CHUNK + 16, -1])
@@ -124,7 +124,7 @@ def test_a_changed_bit_is_refused(document_folder: Path, key: JobKey, position: 
 @pytest.mark.parametrize(
     "length", [0, 1, 15, 16, 17, CHUNK + 15, CHUNK + 16, CHUNK + 17, 2 * (CHUNK + 16), 2 * (CHUNK + 16) + 15]
 )
-def test_a_blob_that_was_cut_off_is_refused(document_folder: Path, key: JobKey, length: int) -> None:
+def test_a_document_that_was_cut_off_is_refused(document_folder: Path, key: JobKey, length: int) -> None:
     stored = documents.put(key, secrets.token_bytes(2 * CHUNK + 100))
     rewrite(document_folder, stored, raw(document_folder, stored)[:length])
     with pytest.raises(DocumentDamagedError):
@@ -132,7 +132,7 @@ def test_a_blob_that_was_cut_off_is_refused(document_folder: Path, key: JobKey, 
 
 
 @pytest.mark.parametrize("more", [b"\0", secrets.token_bytes(CHUNK + 16)])
-def test_a_blob_with_bytes_added_is_refused(document_folder: Path, key: JobKey, more: bytes) -> None:
+def test_a_document_with_bytes_added_is_refused(document_folder: Path, key: JobKey, more: bytes) -> None:
     stored = documents.put(key, secrets.token_bytes(2 * CHUNK))
     rewrite(document_folder, stored, raw(document_folder, stored) + more)
     with pytest.raises(DocumentDamagedError):
@@ -148,7 +148,7 @@ def test_swapped_chunks_are_refused(document_folder: Path, key: JobKey) -> None:
         documents.read_back(key, stored)
 
 
-def test_exchanged_blobs_of_one_job_are_refused(document_folder: Path, key: JobKey) -> None:
+def test_exchanged_documents_of_one_job_are_refused(document_folder: Path, key: JobKey) -> None:
     one, two = documents.put(key, b"I pay you 100"), documents.put(key, b"You pay me 100")
     rewrite(document_folder, one, raw(document_folder, two))
     with pytest.raises(DocumentDamagedError):
@@ -156,10 +156,10 @@ def test_exchanged_blobs_of_one_job_are_refused(document_folder: Path, key: JobK
 
 
 def test_the_bytes_of_another_document_under_its_own_name_are_refused(document_folder: Path, key: JobKey) -> None:
-    """As when a row is made to name another blob: the digest tells."""
+    """As when a row is made to name another document: the digest tells."""
     one, two = documents.put(key, b"I pay you 100"), documents.put(key, b"You pay me 100")
     with pytest.raises(DocumentDamagedError, match="SHA-256"):
-        documents.read_back(key, replace(one, blob=two.blob))
+        documents.read_back(key, replace(one, name=two.name))
 
 
 def test_another_jobs_key_opens_nothing(document_folder: Path, key: JobKey) -> None:
@@ -194,7 +194,7 @@ def test_the_last_chunk_comes_only_when_the_digest_was_right(document_folder: Pa
     stored = replace(documents.put(key, content), sha256=bytes(32))
     given = bytearray()
     with pytest.raises(DocumentDamagedError, match="SHA-256"):
-        for chunk in documents._checked(key, stored.blob, stored.sha256):
+        for chunk in documents._checked(key, stored.name, stored.sha256):
             given += chunk
     assert given == content[: 2 * CHUNK]
 
@@ -208,26 +208,26 @@ def test_a_document_streams_in_bounded_chunks(store: str) -> None:
     assert max(map(len, chunks)) <= CHUNK
 
 
-def test_a_sweep_removes_old_blobs_without_a_row_only(store: str, document_folder: Path) -> None:
+def test_a_sweep_removes_old_documents_without_a_row_only(store: str, document_folder: Path) -> None:
     job = create()
     key = documents.unwrap(bytes(job.wrapped_key))
-    named = blob_names()
+    named = stored_names()
     old, fresh = documents.put(key, b"left by a kill"), documents.put(key, b"its row is being written")
-    for name in (old.blob, *named):
+    for name in (old.name, *named):
         os.utime(document_folder / name, (0, 0))
     assert documents.sweep() == 1
-    assert blob_names() == named | {fresh.blob}
+    assert stored_names() == named | {fresh.name}
     assert documents.sweep(-MONTH) == 1
-    assert blob_names() == named
+    assert stored_names() == named
 
 
-def test_a_sweep_works_through_many_blobs(document_folder: Path, sqlite: None) -> None:
+def test_a_sweep_works_through_many_documents(document_folder: Path, sqlite: None) -> None:
     key = documents.new_key()
     documents.put(key, b"")
     for number in range(1100):
         (document_folder / f"{number:032}").touch()
     assert documents.sweep(-MONTH) == 1101
-    assert blob_names() == set()
+    assert stored_names() == set()
 
 
 def test_a_prefix_in_a_bucket_is_a_store_of_its_own(bucket: str, sqlite: None) -> None:
@@ -237,7 +237,7 @@ def test_a_prefix_in_a_bucket_is_a_store_of_its_own(bucket: str, sqlite: None) -
         documents._store.cache_clear()
         stored = documents.put(key, b"below the prefix")
         assert documents.read_back(key, stored) == b"below the prefix"
-        assert blob_names() == {stored.blob}
+        assert stored_names() == {stored.name}
     documents._store.cache_clear()
 
 
@@ -245,12 +245,12 @@ def test_a_sweep_removes_from_s3_too(bucket: str, sqlite: None) -> None:
     documents.put(documents.new_key(), b"left by a kill")
     assert documents.sweep() == 0
     assert documents.sweep(-MONTH) == 1
-    assert blob_names() == set()
+    assert stored_names() == set()
 
 
 def test_what_has_a_row_is_never_discarded(store: str) -> None:
     """After a commit whose answer was lost, nobody can tell from the error alone that the job stands."""
     job = create()
     document = Document.objects.get(job=job, kind=DocumentKind.ORIGINAL)
-    documents.discard([StoredBlob(document.blob, document.size, bytes(document.sha256))])
+    documents.discard([StoredDocument(document.stored_name, document.size, bytes(document.sha256))])
     assert documents.read(document)

@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 from lxml import etree
 
-from builders import KARI, OLA, agreed, agreement, blob_names, contact, create, identity, person, status_of
+from builders import KARI, OLA, agreed, agreement, contact, create, identity, person, status_of, stored_names
 from pdfs import pdf
 from segl.core import pades, xades
 from segl.core.errors import InvalidSignature
@@ -91,7 +91,7 @@ class TestSignature:
 
         job = create(person(KARI))
         signing = agreed(job)
-        blobs = blob_names()
+        before = stored_names()
         real = documents.put
 
         def put_and_cancel(*arguments: object) -> object:
@@ -101,7 +101,7 @@ class TestSignature:
 
         monkeypatch.setattr(room.documents, "put", put_and_cancel)
         assert perform(signing)
-        assert blob_names() == blobs
+        assert stored_names() == before
         assert status_of(job) == ("FAILED", ["CANCELLED"])
 
     def test_one_of_a_worker_that_lost_its_lease_leaves_nothing_behind(self) -> None:
@@ -109,9 +109,9 @@ class TestSignature:
         due.release_all(Signing)
         current = due.claim(Signing)[0]
         assert perform(current)
-        blobs = blob_names()
+        before = stored_names()
         assert not perform(late)
-        assert blob_names() == blobs
+        assert stored_names() == before
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ class TestVerification:
         late = due.claim(Sealing)[0]
         due.release_all(Sealing)
         assert perform(due.claim(Sealing)[0])
-        blobs = blob_names()
+        before = stored_names()
         assert not perform(late)
-        assert blob_names() == blobs
+        assert stored_names() == before
         assert Document.objects.filter(job=ready, kind=DocumentKind.PADES).count() == 1

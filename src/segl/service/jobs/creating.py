@@ -23,8 +23,7 @@ from segl.core.terms import Terms
 from segl.service import clock, due
 from segl.service.jobs import changes, rules
 from segl.service.jobs.errors import KeyReusedError
-from segl.service.store import documents as blobs
-from segl.service.store.documents import StoredBlob
+from segl.service.store.documents import StoredDocument, discard, new_key, put_all
 from segl.service.store.models import Document, DocumentKind, Job, Lookup, Organization, Signer
 from segl.service.store.transactions import write
 
@@ -73,11 +72,11 @@ def create_job(
     terms = rules.permitted_terms(Sector(sender.sector), manifest)
     rules.check_size(sum(len(each.content) for each in documents))
     rules.check_pages(sum(each.pages for each in documents))
-    key = blobs.new_key()
+    key = new_key()
     typeset = [each.typeset for each in documents if each.typeset is not None]
-    stored = blobs.put_all(key, (manifest_xml, *(each.content for each in documents), *typeset))
+    stored = put_all(key, (manifest_xml, *(each.content for each in documents), *typeset))
     with ExitStack() as undo:
-        undo.callback(blobs.discard, stored)
+        undo.callback(discard, stored)
         try:
             with write():
                 job = _add_job(
@@ -196,7 +195,7 @@ def _contact(told: Notifications) -> dict[str, str]:
     return {"email": told.email.address if told.email else "", "sms": told.sms.number if told.sms else ""}
 
 
-def _add_documents(job: Job, documents: Sequence[AcceptedDocument], stored: Sequence[StoredBlob]) -> None:
+def _add_documents(job: Job, documents: Sequence[AcceptedDocument], stored: Sequence[StoredDocument]) -> None:
     manifest, originals, typeset = stored[0], stored[1 : 1 + len(documents)], iter(stored[1 + len(documents) :])
     rows = [
         Document(
@@ -207,9 +206,9 @@ def _add_documents(job: Job, documents: Sequence[AcceptedDocument], stored: Sequ
             name=document.name,
             media_type=document.media_type,
             pages=document.pages,
-            **_blob(blob),
+            **_columns(each),
         )
-        for number, (document, blob) in enumerate(zip(documents, originals, strict=True), start=1)
+        for number, (document, each) in enumerate(zip(documents, originals, strict=True), start=1)
     ]
     rows += [
         Document(
@@ -220,7 +219,7 @@ def _add_documents(job: Job, documents: Sequence[AcceptedDocument], stored: Sequ
             name=f"{document.name}.pdf",
             media_type="application/pdf",
             pages=document.pages,
-            **_blob(next(typeset)),
+            **_columns(next(typeset)),
         )
         for number, document in enumerate(documents, 1)
         if document.typeset is not None
@@ -232,11 +231,11 @@ def _add_documents(job: Job, documents: Sequence[AcceptedDocument], stored: Sequ
             number=1,
             name="manifest.xml",
             media_type="application/xml",
-            **_blob(manifest),
+            **_columns(manifest),
         )
     )
     Document.objects.bulk_create(rows)
 
 
-def _blob(stored: StoredBlob) -> dict[str, object]:
-    return {"blob": stored.blob, "size": stored.size, "sha256": stored.sha256}
+def _columns(stored: StoredDocument) -> dict[str, object]:
+    return {"stored_name": stored.name, "size": stored.size, "sha256": stored.sha256}

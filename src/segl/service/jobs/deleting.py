@@ -7,15 +7,15 @@ from segl.service import clock, configuration
 from segl.service.jobs import changes
 from segl.service.jobs.errors import NotDeletableError
 from segl.service.jobs.finding import job_of
-from segl.service.store import documents as blobs
+from segl.service.store.documents import remove
 from segl.service.store.models import Document, Job, Organization
 from segl.service.store.transactions import write
 
 
 def delete_documents(*, sender: Organization, job_id: int) -> None:
-    """Delete originals and results for good: rows, blobs, and the key without which a backup's blobs are noise.
+    """Delete originals and results for good: rows, contents, and the key without which a backup is noise.
 
-    Doing it again changes nothing. Blobs that a kill leaves behind are swept.
+    Doing it again changes nothing. Contents that a kill leaves behind are swept.
 
     Raises:
         NoSuchJobError: There is none, or it is another organization's.
@@ -28,12 +28,12 @@ def delete_documents(*, sender: Organization, job_id: int) -> None:
             return
         _check_deletable(job, clock.now())
         rows = Document.objects.filter(job=job)
-        names = list(rows.values_list("blob", flat=True))
+        names = list(rows.values_list("stored_name", flat=True))
         rows.delete()
         job.wrapped_key = b""
         job.documents_deleted_at = clock.now()
         job.save(update_fields=["wrapped_key", "documents_deleted_at"])
-    blobs.remove(names)
+    remove(names)
 
 
 def _check_deletable(job: Job, now: datetime) -> None:

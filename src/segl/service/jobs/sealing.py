@@ -8,7 +8,7 @@ from segl.core.statuses import JobStatus
 from segl.service import clock, due
 from segl.service.jobs import changes
 from segl.service.jobs.finding import originals, shown
-from segl.service.store.documents import JobKey, StoredBlob, unwrap
+from segl.service.store.documents import JobKey, StoredDocument, unwrap
 from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signer
 from segl.service.store.transactions import write
 
@@ -42,7 +42,7 @@ def begin_seal(sealing: Sealing) -> SealTask:
     )
 
 
-def complete_seal(sealing: Sealing, pades: StoredBlob) -> None:
+def complete_seal(sealing: Sealing, pades: StoredDocument) -> None:
     """Record the sealed PDF, which was read back and verified, and complete the job.
 
     Raises:
@@ -57,7 +57,7 @@ def complete_seal(sealing: Sealing, pades: StoredBlob) -> None:
             number=1,
             name="signed.pdf",
             media_type="application/pdf",
-            blob=pades.blob,
+            stored_name=pades.name,
             size=pades.size,
             sha256=pades.sha256,
         )

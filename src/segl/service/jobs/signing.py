@@ -14,7 +14,7 @@ from segl.service.jobs import changes
 from segl.service.jobs.errors import LevelTooLowError, NotOpenError, NotTheSignerError
 from segl.service.jobs.finding import originals, signer_of
 from segl.service.jobs.persons import Identity, shown_identity
-from segl.service.store.documents import JobKey, StoredBlob, unwrap
+from segl.service.store.documents import JobKey, StoredDocument, unwrap
 from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signer, Signing
 from segl.service.store.transactions import write
 
@@ -151,7 +151,7 @@ def begin_signature(signing: Signing) -> SignatureTask | None:
     )
 
 
-def complete_signature(signing: Signing, xades: StoredBlob) -> bool:
+def complete_signature(signing: Signing, xades: StoredDocument) -> bool:
     """Record a signature that was made and stored; the last one makes the job due for sealing.
 
     Returns whether it counts: it does not when the job ended in the meantime.
@@ -179,7 +179,7 @@ def complete_signature(signing: Signing, xades: StoredBlob) -> bool:
     return True
 
 
-def _add_xades(job: Job, signer: Signer, stored: StoredBlob) -> None:
+def _add_xades(job: Job, signer: Signer, stored: StoredDocument) -> None:
     Document.objects.create(
         job=job,
         signer=signer,
@@ -187,7 +187,7 @@ def _add_xades(job: Job, signer: Signer, stored: StoredBlob) -> None:
         number=signer.number,
         name=f"xades-{signer.number}.xml",
         media_type="application/xml",
-        blob=stored.blob,
+        stored_name=stored.name,
         size=stored.size,
         sha256=stored.sha256,
     )

@@ -1,9 +1,9 @@
-"""Documents at rest: immutable blobs in a folder or an object store, encrypted with a key per job under the master key.
+"""Documents at rest: immutable files in a folder or an object store, encrypted with a key per job under the master key.
 
-A blob is a sequence of AES-256-GCM chunks under a key of its own (HKDF of the job's key and the blob's name); the
+Each is a sequence of AES-256-GCM chunks under a key of its own (HKDF of the job's key and its name in the store); the
 nonce holds the chunk's number and whether it is the last, so that chunks can be neither swapped, dropped nor cut off
 (the STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár). Destroying a job's key erases its documents, in
-backups too. Blobs are written before the rows that name them; `sweep` removes those that never got a row.
+backups too. They are written before the rows that name them; `sweep` removes those that never got a row.
 """
 
 import hashlib
@@ -44,14 +44,14 @@ _KEY = 32
 
 
 class DocumentDamagedError(SeglError):
-    """What the blob store gave back is not what was put there."""
+    """What the document store gave back is not what was put there."""
 
 
 @dataclass(frozen=True, slots=True)
-class StoredBlob:
-    """A blob that was written: its name, and size (bytes) and SHA-256 of the clear bytes."""
+class StoredDocument:
+    """A document that was written: its name in the store, and size (bytes) and SHA-256 of the clear bytes."""
 
-    blob: str
+    name: str
     size: int
     sha256: bytes
 
@@ -87,29 +87,29 @@ def unwrap(wrapped: bytes) -> JobKey:
     return JobKey(wrapped, key)
 
 
-def put(key: JobKey, content: bytes | memoryview) -> StoredBlob:
+def put(key: JobKey, content: bytes | memoryview) -> StoredDocument:
     """Encrypt `content` and write it under a new name."""
     [stored] = put_all(key, [content])
     return stored
 
 
-def put_all(key: JobKey, contents: Iterable[bytes | memoryview]) -> list[StoredBlob]:
+def put_all(key: JobKey, contents: Iterable[bytes | memoryview]) -> list[StoredDocument]:
     """Encrypt each of the contents and write it under a new name; all of them, or none."""
-    stored: list[StoredBlob] = []
+    stored: list[StoredDocument] = []
     try:
         for content in contents:
             name = secrets.token_hex(16)
-            _write(name, _encrypted(_blob_key(key, name), content))
-            stored.append(StoredBlob(name, len(content), hashlib.sha256(content).digest()))
+            _write(name, _encrypted(_document_key(key, name), content))
+            stored.append(StoredDocument(name, len(content), hashlib.sha256(content).digest()))
         _make_names_durable()
     except BaseException:
-        remove(each.blob for each in stored)
+        remove(each.name for each in stored)
         raise
     return stored
 
 
 def _write(name: str, chunks: Iterable[bytes]) -> None:
-    """Write a blob; a file is on the disk when this returns, but for its name."""
+    """Write a document; a file is on the disk when this returns, but for its name."""
     store = _store()
     if not isinstance(store, LocalStore):
         obstore.put(store, name, chunks, chunk_size=LEAST_PART, max_concurrency=1)
@@ -153,34 +153,34 @@ def stream(document: Document) -> Iterator[bytes]:
     Raises:
         DocumentDamagedError: They are gone, or not those that were stored.
     """
-    return _checked(unwrap(bytes(document.job.wrapped_key)), document.blob, bytes(document.sha256))
+    return _checked(unwrap(bytes(document.job.wrapped_key)), document.stored_name, bytes(document.sha256))
 
 
-def read_back(key: JobKey, stored: StoredBlob) -> bytes:
-    """The clear bytes of a blob that has no row yet, as the store gives them back.
+def read_back(key: JobKey, stored: StoredDocument) -> bytes:
+    """The clear bytes of a document that has no row yet, as the store gives them back.
 
     Raises:
         DocumentDamagedError: They are gone, or not those that were stored.
     """
-    return b"".join(_checked(key, stored.blob, stored.sha256))
+    return b"".join(_checked(key, stored.name, stored.sha256))
 
 
-def discard(blobs: Iterable[StoredBlob]) -> None:
-    """Remove blobs whose rows were not written.
+def discard(stored: Iterable[StoredDocument]) -> None:
+    """Remove documents whose rows were not written.
 
     The rows are asked first: when a commit's answer was lost, an error came although the rows stand.
     """
-    remove(each.blob for each in blobs)
+    remove(each.name for each in stored)
 
 
 def remove(names: Iterable[str]) -> None:
-    """Remove the blobs of these names that no row names any more."""
+    """Remove the documents of these names that no row names any more."""
     if orphans := _without_row(set(names)):
         obstore.delete(_store(), orphans)
 
 
 def probe() -> None:
-    """Make sure that documents can be stored: write a blob and remove it again, or raise what keeps one from it."""
+    """Make sure that documents can be stored: write one and remove it again, or raise what keeps one from it."""
     name = f"{secrets.token_hex(16)}-probe"
     obstore.put(_store(), name, b"probe")
     obstore.delete(_store(), name)
@@ -193,7 +193,7 @@ def newest() -> Sequence[Document]:
 
 def are_lost(rows: Sequence[Document]) -> bool:
     """Whether the store has none of these, although rows still name them."""
-    keys = [each.pk for each in rows if not _exists(each.blob)]
+    keys = [each.pk for each in rows if not _exists(each.stored_name)]
     return bool(keys) and len(keys) == len(rows) and Document.objects.filter(pk__in=keys).exists()
 
 
@@ -206,7 +206,7 @@ def _exists(name: str) -> bool:
 
 
 def sweep(grace: timedelta = timedelta(days=1)) -> int:
-    """Remove blobs older than `grace` that no row names (left by a kill between blob and row); returns how many."""
+    """Remove documents older than `grace` that no row names, as a kill leaves them; returns how many."""
     before = clock.wall() - grace
     removed = 0
     for listed in obstore.list(_store(), chunk_size=1000):
@@ -218,13 +218,15 @@ def sweep(grace: timedelta = timedelta(days=1)) -> int:
 
 
 def _without_row(names: set[str]) -> list[str]:
-    return sorted(names.difference(Document.objects.filter(blob__in=names).values_list("blob", flat=True)))
+    return sorted(
+        names.difference(Document.objects.filter(stored_name__in=names).values_list("stored_name", flat=True))
+    )
 
 
 def _checked(key: JobKey, name: str, sha256: bytes) -> Iterator[bytes]:
     digest = hashlib.sha256()
     pending = b""
-    for chunk in _decrypted(_blob_key(key, name), _fetched(name)):
+    for chunk in _decrypted(_document_key(key, name), _fetched(name)):
         digest.update(chunk)
         if pending:
             yield pending
@@ -242,7 +244,7 @@ def _store() -> Any:
     return LocalStore(configuration.current().folder / url, mkdir=True)
 
 
-def _blob_key(key: JobKey, name: str) -> AESGCM:
+def _document_key(key: JobKey, name: str) -> AESGCM:
     return AESGCM(HKDF(hashes.SHA256(), _KEY, salt=None, info=name.encode()).derive(key.key))
 
 
@@ -276,4 +278,4 @@ def _fetched(name: str) -> Iterator[bytes]:
         for chunk in obstore.get(_store(), name).stream(min_chunk_size=CHUNK + _TAG):
             yield bytes(chunk)
     except FileNotFoundError as error:
-        raise DocumentDamagedError(f"The stored document {name} is gone from the blob store.") from error
+        raise DocumentDamagedError(f"The stored document {name} is gone from the document store.") from error

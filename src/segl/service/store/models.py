@@ -168,7 +168,7 @@ class DocumentKind(models.TextChoices):
 
 
 class Document(models.Model):
-    """A document of a job: immutable, encrypted under the job's key in the blob store.
+    """A document of a job: immutable, encrypted under the job's key in the document store.
 
     `sha256` and `size` are those of the clear bytes.
     """
@@ -183,7 +183,7 @@ class Document(models.Model):
     size = models.PositiveBigIntegerField()
     sha256 = models.BinaryField(max_length=32)
     pages = models.PositiveIntegerField(default=0)
-    blob = models.CharField(max_length=64, unique=True)
+    stored_name = models.CharField(max_length=64, unique=True)
 
     class Meta:
         db_table = "document"

@@ -9,14 +9,14 @@ from segl.core.verification import SignatureReport, Verdict
 from segl.service import sealing
 from segl.service.jobs.sealing import SealTask
 from segl.service.store import documents
-from segl.service.store.documents import StoredBlob
+from segl.service.store.documents import StoredDocument
 
 
 class UnverifiedResultError(SeglError):
     """A stored result does not verify: the job must not be completed with it."""
 
 
-def verify_results(task: SealTask, sealed: StoredBlob, *, at: datetime) -> None:
+def verify_results(task: SealTask, sealed: StoredDocument, *, at: datetime) -> None:
     """Make sure that the seal, every signer's XAdES and the documents' digests are right, as stored.
 
     Raises:

@@ -11,7 +11,6 @@ from django.db import DatabaseError
 from api_answers import error
 from builders import (
     KARI,
-    blob_names,
     contact,
     create,
     everything,
@@ -21,6 +20,7 @@ from builders import (
     person,
     sealed,
     signed,
+    stored_names,
 )
 from pdfs import encrypted, pdf
 from segl.core import asice
@@ -415,7 +415,7 @@ class TestIdempotencyKey:
         answers = in_threads(*[lambda: self.post(api, sent, "k")] * 4)
         assert {(each.status_code, each.content) for each in answers} == {(200, answers[0].content)}
         assert Job.objects.count() == 1
-        assert len(blob_names()) == 2
+        assert len(stored_names()) == 2
 
     @pytest.mark.parametrize(
         ("key", "wrong"),
@@ -451,7 +451,7 @@ class TestDelete:
             assert api.call("DELETE", url).status_code == 204
         for result in ("pades", "xades/1"):
             assert error(api.get(f"{JOBS}/{job.pk}/{result}"))[:2] == (404, "DOCUMENTS_DELETED")
-        assert not blob_names()
+        assert not stored_names()
         assert PortalStatusChange.from_xml(api.get(f"{JOBS}?polling_queue").content).delete_documents_url is None
 
     def test_the_documents_of_a_job_that_goes_on_stay(self, api: Any) -> None:

@@ -19,7 +19,7 @@ from segl.service.jobs.persons import shown_identity
 from segl.service.signer_portal import access, ends, words
 from segl.service.signer_portal.access import for_the_signer
 from segl.service.signer_portal.situation import Situation, situation_of
-from segl.service.store import documents as blobs
+from segl.service.store.documents import read
 from segl.service.store.models import Document, Signer
 
 # Pixels: a phone, a phone or column with a dense display, a wide column with one.
@@ -75,7 +75,7 @@ def page_image(request: HttpRequest, signer: Signer, document: int, page: int) -
     if width not in {str(each) for each in WIDTHS} or not 1 <= page <= found.pages:
         raise Http404(f"There is no page {page} with this width.")
     try:
-        picture = rendering.page_image(blobs.read(shown(original=found)), page=page, width=int(width))
+        picture = rendering.page_image(read(shown(original=found)), page=page, width=int(width))
     except InvalidDocument as error:
         raise Http404(f"Page {page} cannot be drawn.") from error
     return HttpResponse(picture, content_type="image/jpeg")
@@ -92,7 +92,7 @@ def download(document: Document, name: str = "") -> HttpResponse:
     """A document as a file to save."""
     safe = "".join(each if each.isprintable() and each not in "/\\" else "-" for each in name or document.name)
     headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=safe) or "attachment"}
-    return HttpResponse(blobs.read(document), content_type=document.media_type, headers=headers)
+    return HttpResponse(read(document), content_type=document.media_type, headers=headers)
 
 
 def _act(request: HttpRequest, signer: Signer, documents: int) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _readable(signer: Signer, number: int) -> Document:
 
 def _pages(document: Document) -> Sequence[ShownPage]:
     try:
-        contents = rendering.read_pages(blobs.read(shown(original=document)))
+        contents = rendering.read_pages(read(shown(original=document)))
     except InvalidDocument:
         # It was accepted, but is too much to read at once: its pictures still come one by one.
         return [ShownPage(number, "", _A4_HEIGHT) for number in range(1, document.pages + 1)]
