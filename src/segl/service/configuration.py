@@ -141,7 +141,8 @@ class Configuration:
     `seal_root` is the root certificate that the seal chains to. `master_key` (32 bytes) wraps the key of every job's
     documents: who loses it loses the documents. `worker_listen` is where a worker tells of its health. A sender that
     calls more often than `calls_per_second` (0: no number) is blocked for a while. Senders may delete documents
-    `deletable_after` the job was completed. Without a `contact_register` nobody is looked up.
+    `deletable_after` the job was completed. Without a `contact_register` nobody is looked up. `log_format` is `text` or
+    `json`.
     """
 
     folder: Path
@@ -169,6 +170,7 @@ class Configuration:
     calls_per_second: int
     deletable_after: timedelta
     signing_time_tolerance: timedelta
+    log_format: str
 
 
 _current: Configuration | None = None

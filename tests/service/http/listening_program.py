@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from segl.sandbox.pki import ensure_pki
-from segl.service.http import bodies, protocol
+from segl.service.http import bodies, protocol, request_ids
 from segl.service.http.bodies import Answer, Scope, plain
 from segl.service.http.servers import Listener, TlsFiles, serve
 
@@ -41,6 +41,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
         "body": hashlib.sha256(body).hexdigest(),
         "framing": environ.get("HTTP_TRANSFER_ENCODING", ""),
         "late": environ.get("HTTP_LATE", ""),
+        "request_id": request_ids.current(),
         "admitted": scope.get("test.admitted", False),
     }
     answer = json.dumps(seen).encode()

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import json
+import re
 import select
 import signal
 import socket
@@ -13,7 +14,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -287,7 +288,7 @@ def test_answers_do_not_say_what_serves_them(service: Service) -> None:
     connection.request("GET", "/")
     answer = connection.getresponse()
     answer.read()
-    assert answer.headers.keys() == ["date", "content-length"]
+    assert answer.headers.keys() == ["date", "content-length", "x-request-id"]
     connection.close()
 
 
@@ -511,3 +512,24 @@ def test_long_requests_leave_threads_for_short_ones(service: Service) -> None:
         answered, _, _ = select.select(waiting, [], [], 0)
         assert len(answered) < 4
         assert connection.getresponse().status == 200
+
+
+def test_each_answer_has_an_id_which_is_that_of_the_log_and_no_clients(service: Service) -> None:
+    ids = set()
+    for path, headers in (
+        ("/", {}),
+        ("/", {"X-Request-Id": "mine"}),
+        ("/refused", {"Content-Type": "text/plain; a*=b"}),
+    ):
+        with closing(service.connection("pages")) as connection:
+            connection.request("POST", path, b"body" * 20_000, headers)
+            answer = connection.getresponse()
+            [request_id] = [value for name, value in answer.getheaders() if name.lower() == "x-request-id"]
+            content = answer.read()
+            assert answer.status == (200 if path == "/" else 400)
+            assert path != "/" or json.loads(content)["request_id"] == request_id
+            assert re.fullmatch("[0-9a-f]{16}", request_id)
+            ids.add(request_id)
+    with answer_to(service, "pages", b"no request\r\n\r\n") as refused:
+        ids.add(refused.headers["X-Request-Id"])
+    assert len(ids) == 4

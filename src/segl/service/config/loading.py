@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from segl.core.organizations import LONGEST_NAME, has_right_check_digit, is_organization_number
-from segl.service.config import reading
+from segl.service.config import logs, reading
 from segl.service.config.reading import REQUIRED, Table, address, flag, many, network, text
 from segl.service.configuration import (
     Api,
@@ -68,6 +68,7 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         calls_per_second=table.take("calls_per_second", reading.whole(0, 1000), default=10),
         deletable_after=table.take("deletable_after_seconds", reading.seconds(0, _A_YEAR), default=24 * 3600),
         signing_time_tolerance=table.take("signing_time_tolerance_seconds", reading.seconds(0, 3600), default=5),
+        log_format=table.take("log_format", reading.one_of(*logs.FORMATS), default="text"),
     )
     table.check()
     return configuration

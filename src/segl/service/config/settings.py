@@ -119,16 +119,4 @@ EMAIL_USE_SSL = SEGL.mail.encryption == "tls"
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = SEGL.mail.sender
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"()": logs.Line, "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-    # Django logs whole paths of refused requests, and a path may carry a signer's token.
-    "loggers": {
-        "django.request": {"level": "CRITICAL"},
-        "django.security": {"level": "CRITICAL"},
-        "segl": {"level": "INFO"},
-    },
-}
+LOGGING = logs.logging_settings(SEGL.log_format)

@@ -9,6 +9,7 @@ import logging
 import mmap
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from io import SEEK_END
@@ -120,7 +121,7 @@ class WholeBodies:
 
     async def _admit(self, scope: Scope, admission: Admission) -> Answer | None:
         """The answer to a request whose body is not received."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, admission, scope)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, admission, scope)
 
     async def _receive_and_answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         with SpooledTemporaryFile(max_size=MEMORY_BYTES) as body:

@@ -8,6 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from segl.service.http import request_ids
 from segl.service.http.bodies import ErrorAnswer, head_of, plain
 
 HEAD_SECONDS = 20
@@ -127,7 +128,8 @@ class SeglHttpProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         answer = self._error_answer(status, reason)
-        headers = [*self.server_state.default_headers, *head_of(answer), (b"connection", b"close")]
+        named = (request_ids.HEADER.lower().encode(), request_ids.new().encode())
+        headers = [*self.server_state.default_headers, *head_of(answer), named, (b"connection", b"close")]
         head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
         self.transport.write(STATUS_LINE[status] + head + b"\r\n" + answer.body)
         self.loop.call_later(LINGER_SECONDS, self.transport.close)

@@ -20,6 +20,7 @@ import uvloop
 from segl.core.errors import SeglError
 from segl.service.http.bodies import Admission, Application, ErrorAnswer, Scope, WholeBodies, plain
 from segl.service.http.protocol import SeglHttpProtocol
+from segl.service.http.request_ids import WithRequestId
 
 _HANDSHAKE_SECONDS = 10
 _TLS_CLOSE_SECONDS = 5
@@ -109,7 +110,7 @@ class _Server(uvicorn.Server):
         )
         super().__init__(
             uvicorn.Config(
-                listener.around(application),
+                WithRequestId(listener.around(application)),
                 http=SeglHttpProtocol,
                 ws="none",
                 lifespan="off",

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import secrets
 import traceback
 from http import HTTPStatus
 
@@ -22,6 +21,7 @@ from segl.core.errors import (
 from segl.core.lifecycle import IllegalStepError
 from segl.core.protocol import ErrorMessage
 from segl.core.xml import NOT_XML
+from segl.service.http import request_ids
 from segl.service.jobs.errors import KeyReusedError, NoSuchJobError, NotAllowedError, NotDeletableError
 
 logger = logging.getLogger(__name__)
@@ -70,14 +70,13 @@ def response_to(error: BaseException) -> HttpResponse:
             return response(status, code, str(error))
     if isinstance(error, SuspiciousOperation):
         return response(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", f"The request is not accepted: {error}")
-    number = secrets.token_hex(6)
     # Not the error's text: it may hold anything, identity numbers too.
     where = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("Request %s failed: %s\n%s", number, type(error).__name__, where)
+    logger.error("A request failed: %s\n%s", type(error).__name__, where)
     return response(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "INTERNAL_ERROR",
-        f"The service failed; nothing was changed. Try again, and name {number} if you ask about it.",
+        f"The service failed; nothing was changed. Try again, and name {request_ids.current()} if you ask about it.",
     )
 
 
