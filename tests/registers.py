@@ -15,8 +15,8 @@ from django.core.handlers.wsgi import WSGIHandler
 from configured import configured
 from segl.core.keys import PrivateKey
 from segl.sandbox.pki import SandboxPki
+from segl.service import remote
 from segl.service.configuration import ContactRegister, KeyFiles
-from segl.service.notifications import remote
 from segl.service.notifications.contact_register import HttpContactRegister
 from segl.service.notifications.maskinporten import Maskinporten
 

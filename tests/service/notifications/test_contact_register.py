@@ -20,7 +20,7 @@ from segl.sandbox.pki import SandboxPki
 from segl.service import clock, configuration
 from segl.service.notifications import contact_register
 from segl.service.notifications.contact_register import ContactDetails, HttpContactRegister
-from segl.service.notifications.remote import RemoteError
+from segl.service.remote import RemoteError
 
 ADDRESSES = {"epostadresse": "kari@example.com", "mobiltelefonnummer": "+4799999999"}
 FOUND = {"personidentifikator": KARI, "reservasjon": "NEI", "status": "AKTIV", "kontaktinformasjon": ADDRESSES}

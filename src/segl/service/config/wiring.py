@@ -39,7 +39,8 @@ def give_keys(configuration: Configuration) -> None:
 
 
 def _configure(told: ContactRegister) -> None:
-    from segl.service.notifications import contact_register, remote
+    from segl.service import remote
+    from segl.service.notifications import contact_register
     from segl.service.notifications.maskinporten import Maskinporten
 
     http = remote.client()

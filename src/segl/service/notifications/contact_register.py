@@ -7,9 +7,9 @@ from typing import Protocol
 
 import httpx
 
-from segl.service.notifications import remote
+from segl.service import remote
 from segl.service.notifications.maskinporten import Maskinporten
-from segl.service.notifications.remote import RemoteError
+from segl.service.remote import RemoteError
 
 _WHOM = "The contact register"
 _TELEPHONE_NUMBER = re.compile(r"\+?[0-9 ().-]{3,30}")

@@ -11,9 +11,8 @@ import httpx
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from segl.core.keys import SigningKey
-from segl.service import clock
-from segl.service.notifications import remote
-from segl.service.notifications.remote import RemoteError
+from segl.service import clock, remote
+from segl.service.remote import RemoteError
 
 _WHOM = "The token server"
 _GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -9,8 +9,7 @@ from typing import Protocol
 import httpx
 from django.utils.module_loading import import_string
 
-from segl.service import configuration
-from segl.service.notifications import remote
+from segl.service import configuration, remote
 
 _WITH_LINK = """\
 {sender} ber deg om å signere {what_nb} ({sender} asks you to sign {what_en}): {link}

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from segl.sandbox.pki import SandboxPki
-from segl.service.notifications import remote
-from segl.service.notifications.remote import RemoteError
+from segl.service import remote
+from segl.service.remote import RemoteError
 
 SOON = 0.6
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
