@@ -15,10 +15,9 @@ import httpx
 from cryptography import x509
 
 from segl.core import revocation
-from segl.core.errors import UntrustedCertificate
+from segl.core.errors import SeglError, UntrustedCertificate
 from segl.core.revocation import Good, NoAnswer, Revoked, Status
 from segl.service import clock, configuration
-from segl.service.sender_api.errors import RefusedError
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +31,10 @@ _silent_until: dict[str, float] = {}
 """By address; of `monotonic`."""
 
 
+class RevocationUnknownError(SeglError):
+    """Nobody answered whether a certificate was revoked: it cannot be used until somebody does."""
+
+
 def check_revocation(chain: Sequence[x509.Certificate]) -> None:
     """Make sure that no certificate of a validated chain was revoked; whether it must be known is the policy's.
 
@@ -40,7 +43,7 @@ def check_revocation(chain: Sequence[x509.Certificate]) -> None:
 
     Raises:
         UntrustedCertificate: A certificate was revoked.
-        RefusedError: Nobody answered, and the policy is `hard-fail`.
+        RevocationUnknownError: Nobody answered, and the policy is `hard-fail`.
     """
     policy = configuration.current().revocation.policy
     if policy == "off":
@@ -50,9 +53,7 @@ def check_revocation(chain: Sequence[x509.Certificate]) -> None:
             case Revoked() as revoked:
                 raise UntrustedCertificate(_told(certificate, revoked))
             case NoAnswer(reason) if policy == "hard-fail":
-                raise RefusedError(
-                    HTTPStatus.FORBIDDEN,
-                    "NOT_AUTHORIZED",
+                raise RevocationUnknownError(
                     f"It could not be found out whether the certificate {certificate.subject.rfc4514_string()} was "
                     f"revoked ({reason}): try again in a minute.",
                 )
