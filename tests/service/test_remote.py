@@ -4,147 +4,226 @@ import gzip
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
+from functools import partial
 
 import httpx
 import pytest
 
+from configured import configured
+from dripping_server import ENDLESS, HEAD, SLOW, SLOW_TLS, SOON, Answer, dripping_server, says
+from segl.core.keys import PrivateKey
 from segl.sandbox.pki import SandboxPki
 from segl.service import remote
-from segl.service.remote import RemoteError
+from segl.service.configuration import Sms
+from segl.service.notifications.contact_register import HttpContactRegister
+from segl.service.notifications.maskinporten import Maskinporten
+from segl.service.notifications.sms import HttpSmsGateway
+from segl.service.remote import HTTP, Http, LateError, RemoteError
 
-SOON = 0.6
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-Answering = Callable[[socket.socket], None]
+LATE = rf"^The register did not answer completely within {SOON} s\.$"
+fetch = partial(Http(SOON).fetch, "GET", whom="The register")
 
 
-@pytest.fixture
-def serving() -> Iterator[Callable[[Answering], str]]:
-    """Starts a service that does this with each connection, and answers its URL."""
-    listening = []
-
-    def serve(answer: Answering) -> str:
-        server = socket.create_server(("127.0.0.1", 0))
-        listening.append(server)
-
-        def accept() -> None:
-            while True:
-                try:
-                    accepted, _ = server.accept()
-                except OSError:
-                    return
-                threading.Thread(target=attend, args=[accepted], daemon=True).start()
-
-        def attend(accepted: socket.socket) -> None:
-            with accepted, suppress(OSError):  # the client may be gone
-                answer(accepted)
-
-        threading.Thread(target=accept, daemon=True).start()
-        return f"http://127.0.0.1:{server.getsockname()[1]}"
-
-    yield serve
-    for each in listening:
-        each.shutdown(socket.SHUT_RDWR)
-        each.close()
+def answering(body: bytes, head: bytes = HEAD) -> Answer:
+    return says(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
 
 @pytest.fixture
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "SECONDS", SOON)
+def server_tls(pki: SandboxPki) -> ssl.SSLContext:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pki.server.certificate, pki.server.private_key)
+    return tls
 
 
-def take_request(connection: socket.socket) -> None:
-    """Take it whole: closing with bytes unread would reset the connection before the answer is read."""
-    taken = b""
-    while not taken.endswith(b"{}"):
-        taken += connection.recv(65536)
+@pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
+def test_an_answer_that_drips_ends_with_the_time(answer: Answer) -> None:
+    with dripping_server(answer) as server:
+        with pytest.raises(LateError, match=LATE):
+            fetch(server.url)
+        server.assert_hung_up()
 
 
-def dripping(before: bytes, piece: bytes = b" ") -> Answering:
-    """Says this at once, and then such a piece every now and then, without an end."""
-
-    def answer(connection: socket.socket) -> None:
-        take_request(connection)
-        connection.sendall(before)
-        while True:
-            time.sleep(SOON / 10)
-            connection.sendall(piece)
-
-    return answer
+@pytest.mark.parametrize("answer", SLOW_TLS.values(), ids=SLOW_TLS)
+def test_a_tls_handshake_that_drips_ends_with_the_time(answer: Answer) -> None:
+    with dripping_server(answer) as server:
+        with pytest.raises(LateError, match=LATE):
+            fetch(server.url.replace("http:", "https:"))
+        server.assert_hung_up()
 
 
-def saying(content: bytes) -> Answering:
-    def answer(connection: socket.socket) -> None:
-        take_request(connection)
-        connection.sendall(content)
-
-    return answer
-
-
-def asked(url: str, http: httpx.Client | None = None) -> object:
-    with remote.posted(http or remote.client(), url, whom="The register", json={}) as answer:
-        return remote.read_json(answer, whom="The register")
+@pytest.mark.parametrize("name", ["header", "body"])
+def test_an_answer_that_drips_through_tls_does_too(name: str, server_tls: ssl.SSLContext, pki: SandboxPki) -> None:
+    trust = ssl.create_default_context(cafile=pki.trust_anchors)
+    http = Http(5 * SOON, client=lambda: httpx.AsyncClient(verify=trust, timeout=None))
+    with dripping_server(SLOW[name], tls=server_tls) as server:
+        with pytest.raises(LateError):
+            http.fetch("GET", server.url.replace("http:", "https:"), whom="The register")
+        server.assert_hung_up()
 
 
-@pytest.mark.usefixtures("_soon")
-@pytest.mark.parametrize(
-    ("before", "piece"),
-    [
-        (b"", b""),
-        (HEAD + b"Content-Length: 1000\r\n\r\n", b" "),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
-        (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-    ],
-    ids=["silent", "body", "chunks", "headers", "informational"],
-)
-def test_an_answer_that_drips_is_waited_for_no_longer_than_told(
-    serving: Callable[[Answering], str], before: bytes, piece: bytes
-) -> None:
-    url = serving(dripping(before, piece))
-    began = time.monotonic()
-    with pytest.raises(RemoteError, match=rf"^The register did not answer: not all was there after {SOON} s$"):
-        asked(url)
-    assert SOON <= time.monotonic() - began < 3 * SOON
+def test_a_proxy_that_drips_does_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    with dripping_server(SLOW["header"]) as server:
+        monkeypatch.setenv("HTTPS_PROXY", server.url)
+        with pytest.raises(LateError, match=LATE):
+            fetch("https://register.example")
+        server.assert_hung_up()
 
 
-@pytest.mark.usefixtures("_soon")
-def test_one_that_drips_through_tls_too(serving: Callable[[Answering], str], pki: SandboxPki) -> None:
-    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server_context.load_cert_chain(pki.server.certificate, pki.server.private_key)
+@pytest.fixture
+def silent_name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    answered, waits = threading.Event(), []
 
-    def answer(connection: socket.socket) -> None:
-        with server_context.wrap_socket(connection, server_side=True) as wrapped:
-            dripping(HEAD + b"Content-Length: 1000\r\n\r\n")(wrapped)
+    def wait(*_: object, **__: object) -> None:
+        waits.append(answered.wait(10))
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
-    url = serving(answer).replace("http:", "https:")
-    began = time.monotonic()
-    with httpx.Client(verify=False) as http, pytest.raises(RemoteError, match="not all was there"):
-        asked(url, http)
-    assert time.monotonic() - began < 3 * SOON
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    yield
+    assert waits == []  # the one thread still waits
+    answered.set()
 
 
-@pytest.mark.usefixtures("_soon")
-def test_one_whose_body_nobody_reads_is_not_waited_for(serving: Callable[[Answering], str]) -> None:
-    url = serving(dripping(HEAD + b"Content-Length: 1000\r\n\r\n"))
-    began = time.monotonic()
-    with remote.posted(remote.client(), url, whom="The gateway", json={}):
+@pytest.mark.usefixtures("silent_name_server")
+def test_a_name_server_that_does_not_answer_is_waited_for_no_longer() -> None:
+    with pytest.raises(LateError, match=LATE):
+        fetch("http://register.example")
+
+
+def test_what_is_delivered_is_taken_whatever_comes_of_the_answers_body() -> None:
+    with dripping_server(SLOW["body"]) as server:
+        HTTP.deliver(server.url, whom="The gateway", json={})
+        server.assert_hung_up()
+
+
+class TestThoseWhoReachPeople:
+    @pytest.mark.parametrize("name", ["header", "body"])
+    def test_contact_register(self, name: str) -> None:
+        with dripping_server(SLOW[name]) as server:
+            register = HttpContactRegister(server.url, maskinporten=_Tokens(), http=Http(SOON))  # type: ignore[arg-type]
+            with pytest.raises(LateError, match=r"^The contact register did not answer"):
+                register.look_up("01017012345")
+            server.assert_hung_up()
+
+    @pytest.mark.parametrize("name", ["header", "body"])
+    def test_token_server(self, name: str, pki: SandboxPki) -> None:
+        key = PrivateKey.from_pem(pki.server.certificate.read_bytes(), pki.server.private_key.read_bytes())
+        with dripping_server(SLOW[name]) as server:
+            tokens = Maskinporten(
+                token_endpoint=server.url, issuer="issuer", client_id="segl", scope="scope", key=key, http=Http(SOON)
+            )
+            with pytest.raises(LateError, match=r"^The token server did not answer"):
+                tokens.token()
+            server.assert_hung_up()
+
+    def test_sms_gateway(self) -> None:
+        with dripping_server(SLOW["header"]) as server, configured(sms=Sms(url=server.url)):
+            with pytest.raises(LateError, match=r"^The SMS gateway did not answer"):
+                HttpSmsGateway(Http(SOON)).send("99999999", "Hei")
+            server.assert_hung_up()
+
+    def test_sms_gateway_whose_body_drips(self) -> None:
+        """It took the message: another try would send a second one."""
+        with dripping_server(SLOW["body"]) as server, configured(sms=Sms(url=server.url)):
+            HttpSmsGateway().send("99999999", "Hei")
+            server.assert_hung_up()
+
+
+class _Tokens:
+    """Stands for the token server."""
+
+    def token(self) -> str:
+        return "token"
+
+    def forget(self, token: str) -> None:
         pass
-    assert time.monotonic() - began < SOON
 
 
-@pytest.mark.parametrize("content", [b" " * (remote.MOST_BYTES + 1), gzip.compress(b" " * 50 * remote.MOST_BYTES)])
-def test_too_large_an_answer_is_not_read_to_its_end(serving: Callable[[Answering], str], content: bytes) -> None:
-    encoding = b"Content-Encoding: gzip\r\n" if content.startswith(b"\x1f") else b""
-    url = serving(saying(HEAD + encoding + b"Content-Length: %d\r\n\r\n" % len(content) + content))
-    with pytest.raises(RemoteError, match=rf"^The register answered with more than {remote.MOST_BYTES} bytes\.$"):
-        asked(url)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ENDLESS,
+        answering(bytes(remote.MOST_BYTES + 1)),
+        answering(gzip.compress(bytes(50 * remote.MOST_BYTES)), HEAD + b"Content-Encoding: gzip\r\n"),
+    ],
+    ids=["endless", "too large", "compressed"],
+)
+def test_too_large_an_answer_is_not_read_to_its_end(answer: Answer) -> None:
+    with (
+        dripping_server(answer) as server,
+        pytest.raises(RemoteError, match=rf"^The register answered with more than {remote.MOST_BYTES} bytes\.$"),
+    ):
+        HTTP.fetch("GET", server.url, whom="The register")
+
+
+def test_an_answer_may_be_as_large_as_is_said() -> None:
+    with dripping_server(answering(b"12345")) as server:
+        assert HTTP.fetch("GET", server.url, whom="The register", most_bytes=5) == b"12345"
+        with pytest.raises(RemoteError, match="more than 4 bytes"):
+            HTTP.fetch("GET", server.url, whom="The register", most_bytes=4)
+
+
+def test_nobody_is_followed_elsewhere() -> None:
+    with dripping_server(SLOW["silent"]) as elsewhere:
+        head = b"HTTP/1.1 302 Found\r\nLocation: %s\r\n" % elsewhere.url.encode()
+        with dripping_server(answering(b"", head)) as server, pytest.raises(RemoteError) as error:
+            HTTP.fetch("GET", server.url, whom="The register")
+    assert str(error.value) == "The register answered with HTTP status 302 (Found)."
+    assert error.value.status == 302
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1:1", r"ConnectionRefusedError: .*127\.0\.0\.1.*"),
+        ("http://localhost:1", "ConnectionRefusedError: .*"),
+        ("http://127.0.0.1:99999", ".*"),
+        ("http://nowhere.invalid", "gaierror: .*"),
+        ("http://xn--", ".*"),
+        ("http://[::1", "InvalidURL: .*"),
+        ("ftp://127.0.0.1", "UnsupportedProtocol: .*"),
+    ],
+)
+def test_where_nobody_answers_it_is_said_why(url: str, reason: str) -> None:
+    with pytest.raises(RemoteError, match=f"^The register did not answer: {reason}$") as error:
+        HTTP.fetch("GET", url, whom="The register")
+    assert not isinstance(error.value, LateError)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (says(b""), "RemoteProtocolError: Server disconnected"),
+        (says(b"SSH-2.0-OpenSSH\r\n\r\n"), "RemoteProtocolError"),
+        (says(HEAD + b"Content-Length: 9\r\n\r\n1"), "RemoteProtocolError: peer closed connection"),
+        (answering(b"{}", HEAD + b"Content-Encoding: gzip\r\n"), "DecodingError"),
+    ],
+)
+def test_an_answer_that_is_none_is_said_to_be_none(answer: Answer, reason: str) -> None:
+    with (
+        dripping_server(answer) as server,
+        pytest.raises(RemoteError, match=f"^The register did not answer: {reason}"),
+    ):
+        HTTP.fetch("GET", server.url, whom="The register")
+
+
+def test_a_server_that_is_not_trusted_is_no_answer(server_tls: ssl.SSLContext) -> None:
+    with (
+        dripping_server(SLOW["silent"], tls=server_tls) as server,
+        pytest.raises(RemoteError, match=r"^The register did not answer: SSLCertVerificationError: "),
+    ):
+        HTTP.fetch("GET", server.url.replace("http:", "https:"), whom="The register")
+
+
+def test_json_is_read() -> None:
+    with dripping_server(answering(b'{"a": 1}')) as server:
+        assert HTTP.fetch_json("GET", server.url, whom="The register") == {"a": 1}
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"\xff\xfe{}", b"[" * 200_000, b"9" * 10_000])
-def test_what_is_no_json_is_told(serving: Callable[[Answering], str], content: bytes) -> None:
-    url = serving(saying(HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content))
-    with pytest.raises(RemoteError, match=r"^The register answered with something else than JSON\.$"):
-        asked(url)
+def test_what_is_no_json_is_told(content: bytes) -> None:
+    with (
+        dripping_server(answering(content)) as server,
+        pytest.raises(RemoteError, match=r"^The register answered with something else than JSON\.$"),
+    ):
+        HTTP.fetch_json("GET", server.url, whom="The register")

@@ -1,14 +1,14 @@
-"""HTTP to the services that reach people: the contact register with its token server, an SMS gateway."""
+"""HTTP to other services, with one time limit for a whole exchange: those that reach people, and those that know."""
 
+import asyncio
 import json
 import ssl
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
-from socket import SHUT_RDWR, socket
-from threading import Timer
-from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -16,7 +16,10 @@ from segl.core.errors import SeglError
 
 SECONDS = 10.0
 MOST_BYTES = 1024 * 1024
+_NO_ADDRESS = (httpx.InvalidURL, UnicodeError, ExceptionGroup)  # the last for a port that no machine has
 _THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
+
+T = TypeVar("T")
 
 
 class RemoteError(SeglError, OSError):
@@ -30,86 +33,133 @@ class RemoteError(SeglError, OSError):
         self.status = status
 
 
-def client() -> httpx.Client:
+class LateError(RemoteError):
+    """A service had not answered completely when the time was up."""
+
+
+def client() -> httpx.AsyncClient:
     """A client without idle connections and compression, which reaches this machine without the environment's proxy."""
-    return httpx.Client(
-        timeout=SECONDS,
+    return httpx.AsyncClient(
+        timeout=None,  # noqa: S113 - a time-out of HTTPX is for each piece; `Http` has one for all
         limits=httpx.Limits(max_keepalive_connections=0),
         headers={"Accept-Encoding": "identity"},
-        verify=httpx.create_ssl_context(),  # read once for all ways
+        verify=_trust(),
         mounts={f"all://{host}": None for host in _THIS_MACHINE},
     )
 
 
-@contextmanager
-def posted(http: httpx.Client, url: str, *, whom: str, **sent: Any) -> Iterator[httpx.Response]:
-    """The answer to a request that was taken, to be read in the block; `whom` names the service in errors.
+@dataclass(frozen=True, slots=True)
+class Http:
+    """How services are asked. An exchange takes at most `seconds`, from the name server to the last byte of the answer.
 
-    `http` is of `client`: after `SECONDS` the connection is shut, however much has come by then.
-
-    Raises:
-        RemoteError: There is no answer, or not all that is read of it in time, or its status is none of success.
+    `client` makes the client of one exchange. The methods raise `RemoteError`, in which `whom` names the service: there
+    is no answer, its status is none of success, or it is too large; and `LateError` when the time is up. They are for
+    threads without a running event loop.
     """
-    ends_at = monotonic() + SECONDS
-    try:
-        with _shut_after(SECONDS) as trace, http.stream("POST", url, extensions={"trace": trace}, **sent) as answer:
-            _check_success(answer, whom)
-            yield answer
-    except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
-        late = f"not all was there after {SECONDS:g} s" if monotonic() >= ends_at else ""
-        raise RemoteError(f"{whom} did not answer: {late or str(error) or type(error).__name__}") from None
+
+    seconds: float = SECONDS
+    client: Callable[[], httpx.AsyncClient] = client
+
+    def fetch(self, method: str, url: str, *, whom: str, most_bytes: int = MOST_BYTES, **sent: Any) -> bytes:
+        """The body of the answer; `sent` is as for `httpx.request`."""
+
+        async def read() -> bytes:
+            async with self._answered(method, url, whom, sent) as answer:
+                content = bytearray()
+                async for chunk in answer.aiter_bytes():
+                    content += chunk
+                    if len(content) > most_bytes:
+                        raise RemoteError(f"{whom} answered with more than {most_bytes} bytes.")
+                return bytes(content)
+
+        return _run(read())
+
+    def fetch_json(self, method: str, url: str, *, whom: str, **sent: Any) -> Any:
+        """As `fetch`, for an answer that is JSON."""
+        try:
+            return json.loads(self.fetch(method, url, whom=whom, **sent))
+        except (ValueError, RecursionError):
+            raise RemoteError(f"{whom} answered with something else than JSON.") from None
+
+    def deliver(self, url: str, *, whom: str, **sent: Any) -> None:
+        """Post what the service takes by a status of success; the body of its answer is not waited for."""
+
+        async def post() -> None:
+            async with self._answered("POST", url, whom, sent):
+                pass
+
+        _run(post())
+
+    @asynccontextmanager
+    async def _answered(self, method: str, url: str, whom: str, sent: dict[str, Any]) -> AsyncIterator[httpx.Response]:
+        """The answer of success, whose body may be read in the block."""
+        try:
+            async with (
+                self.client() as http,
+                _closing_connections() as trace,
+                asyncio.timeout(self.seconds),
+                http.stream(method, url, extensions={"trace": trace}, **sent) as answer,
+            ):
+                if not answer.is_success:
+                    raise RemoteError(f"{whom} answered with HTTP status {_status(answer)}.", answer.status_code)
+                yield answer
+        except TimeoutError:
+            raise LateError(f"{whom} did not answer completely within {self.seconds:g} s.") from None
+        except (httpx.HTTPError, ssl.SSLError, *_NO_ADDRESS) as error:
+            raise RemoteError(f"{whom} did not answer: {_cause(error)}") from None
 
 
-def read_json(answer: httpx.Response, *, whom: str) -> Any:
-    """The JSON of an answer.
+HTTP = Http()
 
-    Raises:
-        RemoteError: It is none, or has more than `MOST_BYTES`.
+
+@lru_cache(maxsize=1)
+def _trust() -> ssl.SSLContext:
+    return httpx.create_ssl_context()
+
+
+@asynccontextmanager
+async def _closing_connections() -> AsyncIterator[Callable[[str, Mapping[str, Any]], Awaitable[None]]]:
+    """Close in the end what HTTPX leaves open: a connection whose TLS handshake was cancelled.
+
+    Gives the extension `trace` of the request, which learns of its connections.
     """
-    content = bytearray()
-    for chunk in answer.iter_bytes():
-        content += chunk
-        if len(content) > MOST_BYTES:
-            raise RemoteError(f"{whom} answered with more than {MOST_BYTES} bytes.")
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        raise RemoteError(f"{whom} answered with something else than JSON.") from None
+    async with AsyncExitStack() as connections:
 
+        async def trace(event: str, detail: Mapping[str, Any]) -> None:
+            if event.endswith(".connect_tcp.complete"):
+                connections.push_async_callback(detail["return_value"].aclose)
 
-@contextmanager
-def _shut_after(seconds: float) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
-    """Shut the connections that a request makes in the block after so long: HTTPX's time-outs are for each piece.
-
-    Gives the extension `trace` of the request, which learns of them.
-    """
-    ends_at = monotonic() + seconds
-    connections: list[socket] = []  # duplicates, which stay ours whoever closes or wraps the original
-
-    def trace(event: str, told: Mapping[str, Any]) -> None:
-        if event.endswith(".connect_tcp.complete"):
-            connections.append(told["return_value"].get_extra_info("socket").dup())
-            if monotonic() >= ends_at:
-                shut()
-
-    def shut() -> None:
-        for each in connections:
-            with suppress(OSError):  # the other end was faster
-                each.shutdown(SHUT_RDWR)
-
-    timer = Timer(seconds, shut)
-    timer.daemon = True
-    timer.start()
-    try:
         yield trace
+
+
+def _run(exchange: Coroutine[Any, Any, T]) -> T:
+    """As `asyncio.run`, which would wait for a name server in the end: nothing cancels the thread that asks it."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(exchange)
     finally:
-        timer.cancel()
-        timer.join()
-        for each in connections:
-            each.close()
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
 
-def _check_success(answer: httpx.Response, whom: str) -> None:
-    if not answer.is_success:
-        phrase = HTTPStatus(answer.status_code).phrase if answer.status_code in set(HTTPStatus) else "unknown"
-        raise RemoteError(f"{whom} answered with HTTP status {answer.status_code} ({phrase}).", answer.status_code)
+def _status(answer: httpx.Response) -> str:
+    phrase = HTTPStatus(answer.status_code).phrase if answer.status_code in set(HTTPStatus) else "unknown"
+    return f"{answer.status_code} ({phrase})"
+
+
+def _cause(error: Exception) -> str:
+    """What the operating system or TLS said, if they did: HTTPX says no more than that all attempts failed."""
+    said = error
+    for each in _chain(error):
+        if isinstance(each, OSError):
+            said = each
+    return f"{type(said).__name__}: {said}"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        else:
+            error = error.__cause__ or (None if isinstance(error, OSError) else error.__context__)

@@ -7,7 +7,6 @@ from base64 import b64encode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
-import httpx
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from segl.core.keys import SigningKey
@@ -31,7 +30,14 @@ class Maskinporten:
     """
 
     def __init__(
-        self, *, token_endpoint: str, issuer: str, client_id: str, scope: str, key: SigningKey, http: httpx.Client
+        self,
+        *,
+        token_endpoint: str,
+        issuer: str,
+        client_id: str,
+        scope: str,
+        key: SigningKey,
+        http: remote.Http = remote.HTTP,
     ) -> None:
         self._token_endpoint = token_endpoint
         self._issuer = issuer
@@ -64,9 +70,7 @@ class Maskinporten:
 
     def _fetch(self, now: datetime) -> tuple[str, timedelta]:
         sent = {"grant_type": _GRANT_TYPE, "assertion": self._grant(now)}
-        with remote.posted(self._http, self._token_endpoint, whom=_WHOM, data=sent) as answer:
-            told = remote.read_json(answer, whom=_WHOM)
-        match told:
+        match self._http.fetch_json("POST", self._token_endpoint, whom=_WHOM, data=sent):
             case {"access_token": str(token), "expires_in": int(seconds)} if (
                 _SENDABLE.fullmatch(token) and 0 < seconds <= _MOST_SECONDS
             ):
