@@ -5,19 +5,23 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from queue import Queue
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
 from cryptography.x509 import ocsp
 
+import dripping_server
 from builders import in_threads
 from certificates import NOW, Authority
 from configured import configured
+from dripping_server import ENDLESS, SLOW, SOON
 from revocations import (
     HOUR,
     REVOKED_TEXT,
@@ -36,6 +40,7 @@ from segl.service import clock, configuration, revocation
 from segl.service.config import loading
 from segl.service.config.reading import ConfigurationError
 from segl.service.configuration import Revocation
+from segl.service.remote import Http
 from segl.service.revocation import RevocationUnknownError, check_revocation
 
 NUMBER = "123456789"
@@ -75,36 +80,32 @@ def _hard_fail(at: Callable[[datetime], None]) -> Iterator[None]:
     revocation.forget()
 
 
-def policy(name: str, *, max_age: timedelta = HOUR, timeout: timedelta = 5 * SECOND) -> Any:
+def policy(name: str, *, max_age: timedelta = HOUR, timeout: timedelta = HOUR) -> Any:
     return configured(revocation=Revocation(name, max_age, timeout))
 
 
-@pytest.fixture
-def impatient() -> Iterator[None]:
-    """Half a second is all the time an answer gets."""
-    with policy("hard-fail", timeout=0.5 * SECOND):
-        yield
+@dataclass(frozen=True)
+class Behaving:
+    """Answers as a `dripping_server`; `ends` takes whether the client hung up."""
+
+    answer: dripping_server.Answer
+    ends: Queue[bool] = field(default_factory=Queue)
+
+    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
+        self.ends.put(self.answer(handler.connection))
 
 
-def silent(handler: BaseHTTPRequestHandler) -> None:
-    handler.rfile.read(1)  # until the client gives up
+@pytest.fixture(autouse=True)
+def _impatient(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who never answer get no more than `SOON`."""
 
+    class Impatient(Http):
+        def fetch(self, method: str, url: str, **more: Any) -> bytes:
+            answer = sender.server.answers.get(urlsplit(url).path)
+            is_slow = isinstance(answer, Behaving) and answer.answer in SLOW.values()
+            return (Http(SOON) if is_slow else super()).fetch(method, url, **more)
 
-def dripping(handler: BaseHTTPRequestHandler) -> None:
-    handler.send_response(200)
-    handler.end_headers()
-    with suppress(OSError):
-        while True:
-            handler.wfile.write(b"0")
-            time.sleep(0.05)
-
-
-def endless(handler: BaseHTTPRequestHandler) -> None:
-    handler.send_response(200)
-    handler.end_headers()
-    with suppress(OSError):
-        while True:
-            handler.wfile.write(bytes(65536))
+    monkeypatch.setattr(revocation, "Http", Impatient)
 
 
 def unused_port() -> int:
@@ -142,9 +143,9 @@ WITHOUT_ANSWER: dict[str, tuple[Callable[[Sender], Answer], str]] = {
     "another certificate": (lambda sender: sends(_other_certificate(sender)), "about another certificate"),
     "garbage": (lambda _: sends(b"garbage"), "cannot be read"),
     "nothing": (lambda _: sends(b""), "cannot be read"),
-    "endless": (lambda _: endless, "more than 65536 bytes"),
-    "silent": (lambda _: silent, "timed out"),
-    "dripping": (lambda _: dripping, "not complete after 0.5 seconds"),
+    "endless": (lambda _: Behaving(ENDLESS), "it answered with more than 65536 bytes"),
+    "silent": (lambda _: Behaving(SLOW["silent"]), f"it did not answer completely within {SOON} s"),
+    "dripping": (lambda _: Behaving(SLOW["header"]), f"it did not answer completely within {SOON} s"),
     "failing": (lambda _: sends(b"", status=500), "HTTP status 500"),
     "hanging up": (lambda _: lambda handler: handler.connection.close(), "disconnected"),
     "elsewhere": (lambda sender: sends(b"", status=302, Location=sender.server.url("/crl/root")), "HTTP status 302"),
@@ -152,7 +153,6 @@ WITHOUT_ANSWER: dict[str, tuple[Callable[[Sender], Answer], str]] = {
 
 
 @pytest.mark.parametrize("answer", [answer for answer, _ in WITHOUT_ANSWER.values()], ids=WITHOUT_ANSWER)
-@pytest.mark.usefixtures("impatient")
 def test_when_the_responder_gives_no_answer_the_list_does(sender: Sender, answer: Callable[[Sender], Answer]) -> None:
     sender.server.answers["/ocsp/issuer"] = answer(sender)
     check_revocation(sender.chain)
@@ -164,7 +164,6 @@ def test_when_the_responder_gives_no_answer_the_list_does(sender: Sender, answer
 
 
 @pytest.mark.parametrize(("answer", "reason"), WITHOUT_ANSWER.values(), ids=WITHOUT_ANSWER)
-@pytest.mark.usefixtures("impatient")
 def test_when_nobody_gives_an_answer_the_certificate_is_refused_for_now(
     sender: Sender, answer: Callable[[Sender], Answer], reason: str
 ) -> None:
@@ -174,12 +173,33 @@ def test_when_nobody_gives_an_answer_the_certificate_is_refused_for_now(
         check_revocation(sender.chain)
     told = str(refused.value)
     assert reason in told
-    assert f"{sender.server.url('/crl/issuer')}: HTTP status 404" in told
+    assert f"{sender.server.url('/crl/issuer')}: it answered with HTTP status 404 (Not Found)): try" in told
     assert told.endswith("try again in a minute.")
 
 
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("answer", [endless, silent, dripping, sends(b"garbage")])
+@pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
+def test_a_responder_that_drips_holds_nobody_who_asks_about_the_certificate(
+    sender: Sender, answer: dripping_server.Answer
+) -> None:
+    sender.server.answers["/ocsp/issuer"] = slow = Behaving(answer)
+    assert in_threads(*[lambda: check_revocation(sender.chain)] * 3) == [None] * 3
+    assert slow.ends.get(timeout=10)
+    assert sender.asked() == ["/ocsp/issuer", "/crl/issuer", "/crl/root"]
+
+
+def test_the_time_limit_is_the_configured_one(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revocation, "Http", Http)
+    for path in ("/ocsp/issuer", "/crl/issuer"):
+        sender.server.answers[path] = Behaving(SLOW["header"])
+    late = f"it did not answer completely within {SOON} s"
+    with (
+        policy("hard-fail", timeout=SOON * SECOND),
+        pytest.raises(RevocationUnknownError, match=f"{late}; .*{late}"),
+    ):
+        check_revocation(sender.chain)
+
+
+@pytest.mark.parametrize("answer", [*map(Behaving, (ENDLESS, SLOW["silent"], SLOW["body"])), sends(b"garbage")])
 def test_a_list_that_never_ends_or_begins_is_no_answer(
     sender: Sender, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,8 +209,7 @@ def test_a_list_that_never_ends_or_begins_is_no_answer(
         check_revocation(sender.chain)
 
 
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("answer", [silent, dripping])
+@pytest.mark.parametrize("answer", [Behaving(SLOW["silent"]), Behaving(SLOW["header"])])
 def test_who_lets_one_wait_lets_no_other_wait_for_a_while(
     sender: Sender, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

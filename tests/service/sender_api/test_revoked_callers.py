@@ -19,7 +19,7 @@ from segl.core import asice
 from segl.core.asice import PackageFile
 from segl.core.keys import PrivateKey
 from segl.core.protocol import PortalJobRequest
-from segl.service import clock, revocation
+from segl.service import clock, remote, revocation
 from segl.service.configuration import Revocation
 from segl.service.sender_api import authentication
 
@@ -77,6 +77,14 @@ def test_a_revoked_client_certificate_is_not_authorized(api: Any, sender: Sender
     assert f"was revoked {REVOKED_TEXT}" in message
 
 
+def test_one_about_whom_nobody_answers_is_not_authorized_for_now(api: Any, sender: Sender) -> None:
+    for path in ("/ocsp/issuer", "/crl/issuer"):
+        sender.server.answers[path] = sends(b"", status=503)
+    status, code, message = error(api.get(f"/api/{NUMBER}"))
+    assert (status, code) == (403, "NOT_AUTHORIZED")
+    assert message.endswith("try again in a minute.")
+
+
 def test_nobody_is_asked_about_a_certificate_that_does_not_chain_to_us(api: Any, sender: Sender) -> None:
     addresses = asks_at(responder=sender.server.url("/ocsp/issuer"), crl=sender.server.url("/crl/issuer"))
     foreign = FOREIGN.organization(NUMBER, extensions=addresses).certificate
@@ -112,12 +120,12 @@ def test_the_network_is_asked_outside_of_transactions(
     api: Any, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     within = []
-    fetch = revocation._fetch
+    fetch = remote.Http.fetch
 
     def watched(*arguments: Any, **more: Any) -> bytes:
         within.append(connection.in_atomic_block)
         return fetch(*arguments, **more)
 
-    monkeypatch.setattr(revocation, "_fetch", watched)
+    monkeypatch.setattr(remote.Http, "fetch", watched)
     assert create(api, sender.key).status_code == 200
     assert within == [False, False]
