@@ -29,13 +29,6 @@ def answering(body: bytes, head: bytes = HEAD) -> Answer:
     return says(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
 
-@pytest.fixture
-def server_tls(pki: SandboxPki) -> ssl.SSLContext:
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(pki.server.certificate, pki.server.private_key)
-    return tls
-
-
 @pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
 def test_an_answer_that_drips_ends_with_the_time(answer: Answer) -> None:
     with dripping_server(answer) as server:
