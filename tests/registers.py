@@ -15,8 +15,8 @@ from django.core.handlers.wsgi import WSGIHandler
 from configured import configured
 from segl.core.keys import PrivateKey
 from segl.sandbox.pki import SandboxPki
+from segl.service import remote
 from segl.service.configuration import ContactRegister, KeyFiles
-from segl.service.notifications import remote
 from segl.service.notifications.contact_register import HttpContactRegister
 from segl.service.notifications.maskinporten import Maskinporten
 
@@ -36,8 +36,7 @@ class RunningRegister:
 
     def client(self) -> HttpContactRegister:
         """A client that knows no token yet."""
-        http = remote.client()
-        http.event_hooks = {"request": [lambda request: self.asked.append(str(request.url))]}
+        http = remote.Http(client=self._recording_client)
         key = PrivateKey.from_pem(
             self.registered.key.certificate.read_bytes(), self.registered.key.private_key.read_bytes()
         )
@@ -50,6 +49,14 @@ class RunningRegister:
             http=http,
         )
         return HttpContactRegister(self.registered.url, maskinporten=maskinporten, http=http)
+
+    def _recording_client(self) -> httpx.AsyncClient:
+        async def record(request: httpx.Request) -> None:
+            self.asked.append(str(request.url))
+
+        client = remote.client()
+        client.event_hooks = {"request": [record]}
+        return client
 
 
 def registered(root: str, key: KeyFiles) -> ContactRegister:

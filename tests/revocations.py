@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from certificates import NOW
+from certificates import NOW, Authority
 from segl.core.keys import PrivateKey
 
 HOUR = timedelta(hours=1)
@@ -208,3 +209,41 @@ def revocation_server() -> Iterator[RevocationServer]:
             server.shutdown()
             thread.join()
     assert served.faults == []
+
+
+@dataclass
+class Sender:
+    """An organization's key whose chain asks the server at these paths; both say at first that all is well."""
+
+    server: RevocationServer
+    root: Authority
+    issuer: Authority
+    key: PrivateKey
+
+    @classmethod
+    def of(cls, server: RevocationServer, root: Authority, number: str) -> Self:
+        issuer = root.intermediate(extensions=asks_at(crl=server.url("/crl/root")))
+        addresses = asks_at(responder=server.url("/ocsp/issuer"), crl=server.url("/crl/issuer"))
+        made = cls(server, root, issuer, issuer.organization(number, extensions=addresses))
+        server.expected["/ocsp/issuer"] = (made.key.certificate, issuer.key.certificate)
+        server.answers["/ocsp/issuer"] = sends(made.ocsp())
+        server.answers["/crl/issuer"] = sends(crl(issuer.key))
+        server.answers["/crl/root"] = sends(crl(root.key))
+        return made
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        return (self.key.certificate, self.issuer.key.certificate, self.root.key.certificate)
+
+    def asked(self) -> list[str]:
+        """Who was asked since the last call."""
+        asked = list(self.server.asked)
+        self.server.asked.clear()
+        return asked
+
+    def ocsp(self, **more: Any) -> bytes:
+        return ocsp_answer(self.key.certificate, self.issuer.key, **more)
+
+    def revoke(self, *certificates: x509.Certificate) -> None:
+        """By CRL alone."""
+        self.server.answers["/crl/issuer"] = sends(crl(self.issuer.key, *certificates))

@@ -1,10 +1,9 @@
 """What the doctor finds in set-ups with one fault each, over real TLS and a real proxy."""
 
+import asyncio
 import re
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -12,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
-import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -29,10 +28,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from certificates import certificate, private_key, subject
 from connect_proxy import connect_proxy
+from dripping_server import SLOW, SLOW_TLS, Answer
 from segl.core.keys import PrivateKey
-from segl.sdk import ClientCertificate, Environment, InvalidInput, NoAnswerError, Proxy, Sender, Timeouts, doctor
+from segl.sdk import ClientCertificate, Environment, InvalidInput, Proxy, Sender, Timeouts, doctor
 from segl.sdk.doctor import CHECKS, CertificateFiles, examine
-from segl.sdk.exchange import Request
 from segl.sdk.findings import Finding, State
 from tls_service import CUSTOMER, SERVICE, Authority, Service, listening, reply, serving
 from tls_service import pem_files as files
@@ -583,29 +582,55 @@ def test_a_clock_that_drifts_is_a_warning(set_up: SetUp) -> None:
     assert set_up.examined()["clock"].state is State.WARNING
 
 
-@pytest.mark.parametrize("sent", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])
-def test_an_answer_that_never_ends_is_not_waited_for(
-    set_up: SetUp, monkeypatch: pytest.MonkeyPatch, sent: bytes
-) -> None:
-    """Each byte comes in time, so that httpx would read on."""
-    over = threading.Event()
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call may take two seconds, in which each piece comes in time."""
+    monkeypatch.setattr(doctor, "_MOST_SECONDS", 2.0)
 
-    def drip(handler: BaseHTTPRequestHandler) -> None:
-        handler.wfile.write(sent)
-        while not over.wait(0.05):
-            handler.wfile.write(b"x")
 
-    set_up.service.answer = drip
-    monkeypatch.setattr(doctor, "_MOST_SECONDS", 0.5)
-    set_up.timeouts = Timeouts(connect=5, call=5)
-    started = time.monotonic()
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("name", ["header", "body", "chunks"])
+def test_an_answer_that_drips_is_given_up(set_up: SetUp, name: str) -> None:
+    ends: Queue[bool] = Queue()
+    set_up.service.answer = lambda handler: ends.put(SLOW[name](handler.connection))
 
     found = set_up.examined()
 
-    over.set()
-    assert time.monotonic() - started < 4
+    assert ends.get(timeout=10)  # we hung up
     assert states(found, State.FAULT) == {"access"}
-    assert_says(found["access"], "No whole answer within 0.5 s; check the API root")
+    assert_says(found["access"], "No whole answer within 2 s; check the API root")
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("answer", SLOW_TLS.values(), ids=SLOW_TLS)
+def test_a_tls_handshake_that_drips_is_given_up(set_up: SetUp, answer: Answer) -> None:
+    ends: Queue[bool] = Queue()
+    set_up.answer(lambda connection: ends.put(answer(connection)))
+
+    found = set_up.examined()
+
+    assert [ends.get(timeout=10) for _ in ("the network was looked at", "the call")] == [True, True]
+    assert states(found, State.FAULT) == {"server"}
+    assert_says(found["server"], "No whole answer within 2 s; check the API root")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_proxy_that_drips_is_given_up(set_up: SetUp) -> None:
+    ends: Queue[bool] = Queue()
+    set_up.odd_proxy(lambda connection: ends.put(SLOW["header"](connection)))
+
+    found = set_up.examined()
+
+    assert [ends.get(timeout=10) for _ in ("the network was looked at", "the call")] == [True, True]
+    assert states(found, State.FAULT) == {"proxy"}
+    assert_says(found["proxy"], "gave none. No whole answer within 2 s")
+
+
+def test_a_program_whose_event_loop_runs_may_ask_too(set_up: SetUp) -> None:
+    async def program() -> dict[str, Finding]:
+        return set_up.examined()
+
+    assert asyncio.run(program())["access"].state is State.OK
 
 
 def test_a_service_that_tells_no_time_leaves_the_clock_unchecked(set_up: SetUp) -> None:
@@ -634,23 +659,3 @@ def test_unreadable_trust_anchors_are_wrong_usage(set_up: SetUp) -> None:
 
     with pytest.raises(InvalidInput, match="No certificates can be read"):
         set_up.examined()
-
-
-def test_a_call_that_is_given_up_is_closed_by_its_own_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closed from here, its TLS would write into whatever file gets the connection's number next."""
-    monkeypatch.setattr(doctor, "_MOST_SECONDS", 0.05)
-    answered = threading.Event()
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        answered.wait(10)
-        return httpx.Response(200)
-
-    http = httpx.Client(transport=httpx.MockTransport(answer))
-    given_up = doctor._outcome(http, Request("GET", "https://localhost/api/123456789", {}))
-    assert isinstance(given_up, NoAnswerError)
-    assert not http.is_closed
-    answered.set()
-    until = time.monotonic() + 10
-    while not http.is_closed and time.monotonic() < until:
-        time.sleep(0.01)
-    assert http.is_closed

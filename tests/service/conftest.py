@@ -1,6 +1,7 @@
 """Sets Django up before the service's modules are imported; documents and signing keys of a test's own."""
 
 import shutil
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def sqlite(tmp_path: Path, migrated_sqlite: Path) -> Iterator[None]:
 def pki(tmp_path_factory: pytest.TempPathFactory) -> SandboxPki:
     """A throw-away PKI as the sandbox makes it."""
     return ensure_pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture
+def server_tls(pki: SandboxPki) -> ssl.SSLContext:
+    """With the certificate of the throw-away PKI's server, which is good for 127.0.0.1."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pki.server.certificate, pki.server.private_key)
+    return tls
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
 """Says what is wrong with a client's set-up and how to mend it: from the certificate's file to the service's answer."""
 
+import asyncio
 import socket
 import ssl
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -48,7 +51,7 @@ from segl.sdk.exchange import Request, Response, clock_lead, require
 from segl.sdk.findings import SKIPPED, Finding, State
 from segl.sdk.jobs import Sender
 from segl.sdk.tls import OrganizationContext, WrongOrganization
-from segl.sdk.transport import Outcome, do
+from segl.sdk.transport import Outcome, do_async
 
 CHECKS = (
     "certificate",
@@ -348,9 +351,8 @@ def _service_findings(configuration: ClientConfiguration, own: str, sender: str)
     environment, through_proxy = configuration.environment, configuration.proxy is not None
     request = Request("GET", f"{environment.api_root.rstrip('/')}/{sender}", {})
     done: set[str] = set()
-    hooks = {"request": [lambda sent: sent.extensions.update(trace=lambda step, _: done.add(step))]}
     try:
-        answer = _outcome(httpx.Client(**connection(configuration), event_hooks=hooks), request)
+        answer = _outcome(connection(configuration), request, done)
     except ssl.SSLError as error:  # while the connection is prepared, from a certificate that OpenSSL finds too weak
         yield _fault("access", f"TLS on this machine does not take the certificate ({error.reason}): order a new one.")
         return
@@ -376,23 +378,38 @@ def _without_call(error: ClientError, request: Request) -> str:
     return str(error).removeprefix(f"{request.method} {request.url}: ")
 
 
-def _outcome(http: httpx.Client, request: Request) -> Outcome:
-    """What comes of the call in time: httpx waits for each byte anew, so that one who drips them is never late.
+def _outcome(arguments: Mapping[str, Any], request: Request, steps: set[str] | None = None) -> Outcome:
+    """What comes of the call in time, by a client made with these arguments; `steps` takes those of its connection.
 
-    The client is closed by who uses it: TLS that was closed elsewhere would go on in whatever file has its number next.
+    It has a thread of its own, since an event loop may run in this one.
     """
-    outcome: Future[Outcome] = Future()
+    http, outcome = httpx.AsyncClient(**arguments), Future[Outcome]()
 
     def call() -> None:
         try:
-            with http:
-                outcome.set_result(do(http, request))
+            outcome.set_result(asyncio.run(_call(http, request, set() if steps is None else steps)))
         except Exception as error:  # whatever it is, it is raised where the outcome is waited for
             outcome.set_exception(error)
 
     threading.Thread(target=call, daemon=True).start()
+    return outcome.result()
+
+
+async def _call(http: httpx.AsyncClient, request: Request, steps: set[str]) -> Outcome:
+    """The time is for all of it: httpx has one for each piece, so that a server that drips bytes is never late."""
+
+    async def trace(step: str, detail: Mapping[str, Any]) -> None:
+        steps.add(step)
+        if step.endswith(".connect_tcp.complete"):  # httpx leaves it open when the TLS handshake is cancelled
+            connections.push_async_callback(detail["return_value"].aclose)
+
+    async def hook(sent: httpx.Request) -> None:
+        sent.extensions["trace"] = trace
+
+    http.event_hooks = {"request": [hook]}
     try:
-        return outcome.result(_MOST_SECONDS)
+        async with AsyncExitStack() as connections, asyncio.timeout(_MOST_SECONDS), http:
+            return await do_async(http, request)
     except TimeoutError:
         return NoAnswerError(f"No whole answer within {_MOST_SECONDS:g} s; check the API root, and what is in between.")
 
@@ -411,7 +428,7 @@ def _shown_issuer(configuration: ClientConfiguration, request: Request) -> str:
     """Who issued the certificate of the server, which is not trusted; of that ssl says nothing."""
     onlooker = _Onlooker(ssl.PROTOCOL_TLS_CLIENT)
     onlooker.check_hostname, onlooker.verify_mode = False, ssl.CERT_NONE
-    _outcome(httpx.Client(**connection(configuration) | {"verify": onlooker}), request)
+    _outcome(connection(configuration) | {"verify": onlooker}, request)
     try:
         return f" Its certificate was issued by {load_der(onlooker.shown).issuer.rfc4514_string()}."
     except InvalidInput:

@@ -1,6 +1,8 @@
 """The first message to a signer, through a real mail server."""
 
 import smtplib
+import socket
+import ssl
 from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -9,13 +11,17 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from django.core.mail import EmailMessage as DjangoMessage
 from django.test import override_settings
 
 from builders import KARI, contact, create, organization, person
+from dripping_server import SOON, Answer, DrippingServer, dripping_server, drips
 from segl.core.protocol import Availability
+from segl.sandbox.pki import SandboxPki
 from segl.service import clock, due, notifications
 from segl.service.jobs.codes import enter_code
 from segl.service.notifications import UnavailableError, mail
+from segl.service.notifications.smtp import EmailBackend
 from segl.service.store.models import Channel, Notification
 from segl.service.work.perform import perform
 
@@ -191,6 +197,48 @@ def test_what_is_no_fault_of_the_message_may_be_over_later(error: OSError, monke
     monkeypatch.setattr(mail.EmailMessage, "send", fail)
     with pytest.raises(UnavailableError, match=f"^{type(error).__name__}$"):
         send()
+
+
+CONVERSATION = b"220 Hello\r\n250 Hello\r\n250 OK\r\n250 OK\r\n354 Go on\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        drips(),
+        drips(b"220-", b"x"),
+        drips(b"", b"220-Just a moment\r\n"),
+        drips(CONVERSATION),
+        drips(CONVERSATION + b"250-", b"x"),
+    ],
+    ids=["silent", "greeting", "lines", "message", "end"],
+)
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_mail_server_that_drips_is_given_up(
+    answer: Answer, encrypted: bool, server_tls: ssl.SSLContext, pki: SandboxPki
+) -> None:
+    with dripping_server(answer, tls=server_tls if encrypted else None) as server:
+        assert_gives_up(server, pki, use_ssl=encrypted)
+
+
+def test_a_mail_server_that_drips_after_starttls_is_given_up(server_tls: ssl.SSLContext, pki: SandboxPki) -> None:
+    def answer(connection: socket.socket) -> bool:
+        for reply in (b"220 Hello\r\n", b"250-Hello\r\n250 STARTTLS\r\n", b"220 Go on\r\n"):
+            connection.sendall(reply)
+            connection.recv(1024, socket.MSG_PEEK if reply.startswith(b"220 G") else 0)
+        with server_tls.wrap_socket(connection, server_side=True) as encrypted:
+            return drips(b"250-", b"x")(encrypted)
+
+    with dripping_server(answer) as server:
+        assert_gives_up(server, pki, seconds=5 * SOON, use_tls=True)
+
+
+def assert_gives_up(server: DrippingServer, pki: SandboxPki, seconds: float = SOON, **encryption: bool) -> None:
+    backend = EmailBackend(host="127.0.0.1", port=server.port, timeout=20, seconds=seconds, **encryption)
+    backend.ssl_context = ssl.create_default_context(cafile=pki.trust_anchors)
+    with pytest.raises(smtplib.SMTPServerDisconnected, match="timed out"):
+        backend.send_messages([DjangoMessage("Hei", "Hei", to=["kari@example.com"])])
+    server.assert_hung_up()
 
 
 @pytest.mark.usefixtures("store")

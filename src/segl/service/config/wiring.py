@@ -39,19 +39,17 @@ def give_keys(configuration: Configuration) -> None:
 
 
 def _configure(told: ContactRegister) -> None:
-    from segl.service.notifications import contact_register, remote
+    from segl.service.notifications import contact_register
     from segl.service.notifications.maskinporten import Maskinporten
 
-    http = remote.client()
     maskinporten = Maskinporten(
         token_endpoint=told.token_endpoint,
         issuer=told.issuer,
         client_id=told.client_id,
         scope=told.scope,
         key=checking.read_key(told.key),
-        http=http,
     )
-    register = contact_register.HttpContactRegister(told.url, maskinporten=maskinporten, http=http)
+    register = contact_register.HttpContactRegister(told.url, maskinporten=maskinporten)
     contact_register.configure(register)
 
 

@@ -5,7 +5,7 @@ from smtplib import SMTPDataError, SMTPRecipientsRefused
 
 from segl.core.errors import SeglError
 from segl.service.notifications import mail, sms
-from segl.service.notifications.remote import RemoteError
+from segl.service.remote import RemoteError
 from segl.service.store.models import Channel
 
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}

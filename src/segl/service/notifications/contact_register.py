@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 
-import httpx
-
-from segl.service.notifications import remote
+from segl.service import remote
 from segl.service.notifications.maskinporten import Maskinporten
-from segl.service.notifications.remote import RemoteError
+from segl.service.remote import RemoteError
 
 _WHOM = "The contact register"
 _TELEPHONE_NUMBER = re.compile(r"\+?[0-9 ().-]{3,30}")
@@ -44,7 +42,7 @@ class ContactRegister(Protocol):
 class HttpContactRegister:
     """The register's REST API, version 2, at `url`."""
 
-    def __init__(self, url: str, *, maskinporten: Maskinporten, http: httpx.Client) -> None:
+    def __init__(self, url: str, *, maskinporten: Maskinporten, http: remote.Http = remote.HTTP) -> None:
         self._url = f"{url.rstrip('/')}/rest/v2/personer"
         self._maskinporten = maskinporten
         self._http = http
@@ -54,8 +52,7 @@ class HttpContactRegister:
         asked = {"personidentifikatorer": [personal_identification_number]}
         headers = {"Authorization": f"Bearer {token}"}
         try:
-            with remote.posted(self._http, self._url, whom=_WHOM, json=asked, headers=headers) as answer:
-                told = remote.read_json(answer, whom=_WHOM)
+            told = self._http.fetch_json("POST", self._url, whom=_WHOM, json=asked, headers=headers)
         except RemoteError as error:
             if error.status in {HTTPStatus.UNAUTHORIZED, None}:  # without an answer, nobody knows what is wrong
                 self._maskinporten.forget(token)

@@ -7,13 +7,11 @@ from base64 import b64encode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
-import httpx
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from segl.core.keys import SigningKey
-from segl.service import clock
-from segl.service.notifications import remote
-from segl.service.notifications.remote import RemoteError
+from segl.service import clock, remote
+from segl.service.remote import RemoteError
 
 _WHOM = "The token server"
 _GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -32,7 +30,14 @@ class Maskinporten:
     """
 
     def __init__(
-        self, *, token_endpoint: str, issuer: str, client_id: str, scope: str, key: SigningKey, http: httpx.Client
+        self,
+        *,
+        token_endpoint: str,
+        issuer: str,
+        client_id: str,
+        scope: str,
+        key: SigningKey,
+        http: remote.Http = remote.HTTP,
     ) -> None:
         self._token_endpoint = token_endpoint
         self._issuer = issuer
@@ -65,9 +70,7 @@ class Maskinporten:
 
     def _fetch(self, now: datetime) -> tuple[str, timedelta]:
         sent = {"grant_type": _GRANT_TYPE, "assertion": self._grant(now)}
-        with remote.posted(self._http, self._token_endpoint, whom=_WHOM, data=sent) as answer:
-            told = remote.read_json(answer, whom=_WHOM)
-        match told:
+        match self._http.fetch_json("POST", self._token_endpoint, whom=_WHOM, data=sent):
             case {"access_token": str(token), "expires_in": int(seconds)} if (
                 _SENDABLE.fullmatch(token) and 0 < seconds <= _MOST_SECONDS
             ):

@@ -3,14 +3,11 @@
 SMS is an insecure channel: no title but the non-sensitive one, no identity number.
 """
 
-from functools import lru_cache
 from typing import Protocol
 
-import httpx
 from django.utils.module_loading import import_string
 
-from segl.service import configuration
-from segl.service.notifications import remote
+from segl.service import configuration, remote
 
 _WITH_LINK = """\
 {sender} ber deg om å signere {what_nb} ({sender} asks you to sign {what_en}): {link}
@@ -38,17 +35,14 @@ class HttpSmsGateway:
     A status of success means that it was taken; the answer's body is not looked at.
     """
 
+    def __init__(self, http: remote.Http = remote.HTTP) -> None:
+        self._http = http
+
     def send(self, to: str, text: str) -> None:
         told = configuration.current().sms
         message = {"to": to, "text": text, "from": told.sender}
         headers = {"Authorization": f"Bearer {told.token}"} if told.token else {}
-        with remote.posted(_http(), told.url, whom="The SMS gateway", json=message, headers=headers):
-            pass
-
-
-@lru_cache(maxsize=1)
-def _http() -> httpx.Client:
-    return remote.client()
+        self._http.deliver(told.url, whom="The SMS gateway", json=message, headers=headers)
 
 
 def send_first_notification(*, to: str, sender_name: str, nonsensitive_title: str, link: str, code: str | None) -> None:

@@ -1,12 +1,29 @@
-"""The SMTP back end: Django's, which also reaches addresses whose local part is not ASCII (RFC 6531)."""
+"""The SMTP back end: Django's, with one time limit for a whole conversation.
 
+It also reaches addresses whose local part is not ASCII (RFC 6531).
+"""
+
+import smtplib
+from collections.abc import Callable
 from email import message_from_bytes, policy
+from functools import partial
+from io import BufferedReader, RawIOBase
 from smtplib import SMTPNotSupportedError
+from socket import socket
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends import smtp
 
 from segl.core.errors import SeglError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+SECONDS = 60.0
+"""For all that the mail server says, from its greeting to its taking of the message."""
+_SHORTEST = 0.001  # 0 would be no time limit but another kind of socket
 
 
 class NotDeliverableError(SeglError):
@@ -14,7 +31,18 @@ class NotDeliverableError(SeglError):
 
 
 class EmailBackend(smtp.EmailBackend):
-    """Sends by SMTPUTF8 what needs it. Django writes such an address as an encoded word, which is nobody's address."""
+    """Sends by SMTPUTF8 what needs it. Django writes such an address as an encoded word, which is nobody's address.
+
+    Its `timeout` is for each piece that the mail server sends or takes, `seconds` for all that it sends.
+    """
+
+    def __init__(self, *arguments: Any, seconds: float = SECONDS, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._seconds = seconds
+
+    @property
+    def connection_class(self) -> Callable[..., smtplib.SMTP]:  # type: ignore[override]  # all that it is for
+        return partial(_TimedTls if self.use_ssl else _Timed, seconds=self._seconds)
 
     def _send(self, email_message: EmailMessage) -> bool:
         recipients = email_message.recipients()
@@ -30,3 +58,37 @@ class EmailBackend(smtp.EmailBackend):
                 "part before the @ is not ASCII: use a mail server that offers it."
             ) from error
         return True
+
+
+class _Timed(smtplib.SMTP):
+    """A conversation whose replies have all come after so many seconds. Those of smtplib may drip for ever."""
+
+    def __init__(self, *arguments: Any, seconds: float, **more: Any) -> None:
+        self._ends_at = monotonic() + seconds
+        super().__init__(*arguments, **more)
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock:  # new, or encrypted from now on
+            self.file = BufferedReader(_Replies(self.sock, self._ends_at))
+        return super().getreply()
+
+
+class _TimedTls(_Timed, smtplib.SMTP_SSL):
+    """The same, encrypted from the start."""
+
+
+class _Replies(RawIOBase):
+    """What the mail server says until then, each piece within the connection's own time limit."""
+
+    def __init__(self, connection: socket, ends_at: float) -> None:
+        self._connection = connection
+        self._ends_at = ends_at
+        self._longest = connection.gettimeout()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        left = max(self._ends_at - monotonic(), _SHORTEST)
+        self._connection.settimeout(left if self._longest is None else min(left, self._longest))
+        return self._connection.recv_into(buffer)

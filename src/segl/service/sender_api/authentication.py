@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from segl.core.certificates import TrustAnchors, load_der, organization_number
 from segl.core.errors import InvalidInput, UntrustedCertificate
 from segl.service import clock, configuration
+from segl.service.revocation import check_revocation
 from segl.service.sender_api.errors import RefusedError
-from segl.service.sender_api.revocation import check_revocation
 from segl.service.store.models import Organization
 
 _CHECKED_AGAIN_AFTER_SECONDS = 300
@@ -43,6 +43,7 @@ def caller(request: HttpRequest, sender_number: str) -> Caller:
     Raises:
         RefusedError: No certificate, none that is trusted or one that was revoked, an unknown or blocked
             organization, or a broker that is not authorized.
+        RevocationUnknownError: Nobody answered whether the certificate was revoked.
     """
     der = request.META["asgi.scope"].get("segl.peer_certificate")
     if not der:

@@ -23,6 +23,7 @@ from segl.core.protocol import ErrorMessage
 from segl.core.xml import NOT_XML
 from segl.service.http import request_ids
 from segl.service.jobs.errors import KeyReusedError, NoSuchJobError, NotAllowedError, NotDeletableError
+from segl.service.revocation import RevocationUnknownError
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ _WORDS: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
     (InvalidMessage, HTTPStatus.BAD_REQUEST, "SCHEMA_VALIDATION_ERROR"),
     (InvalidPackage, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
     (UntrustedCertificate, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
+    (RevocationUnknownError, HTTPStatus.FORBIDDEN, "NOT_AUTHORIZED"),
     (TooManyPages, HTTPStatus.BAD_REQUEST, "TOO_MANY_PAGES"),
     (InvalidDocument, HTTPStatus.BAD_REQUEST, "INVALID_DOCUMENT"),
     (KeyReusedError, HTTPStatus.UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),

@@ -14,10 +14,10 @@ from segl.service import configuration, rendering
 from segl.service.jobs import rules
 from segl.service.jobs.creating import AcceptedDocument, Idempotency
 from segl.service.jobs.errors import NotAllowedError
+from segl.service.revocation import check_revocation
 from segl.service.sender_api.authentication import Caller, trust
 from segl.service.sender_api.errors import RefusedError
 from segl.service.sender_api.inspection import inspect
-from segl.service.sender_api.revocation import check_revocation
 
 _PDF, _TEXT = "application/pdf", "text/plain"
 _LONGEST_KEY = 255
@@ -38,7 +38,7 @@ def open_package(caller: Caller, content: memoryview, *, received_at: datetime) 
     """The package, which the caller has signed just now.
 
     Raises:
-        InvalidPackage, UntrustedCertificate, RefusedError: It is not as it must be.
+        InvalidPackage, UntrustedCertificate, RevocationUnknownError, RefusedError: It is not as it must be.
     """
     package = asice.open_package(
         content,

@@ -4,7 +4,7 @@ import logging
 
 from segl.service.jobs import looking_up as jobs
 from segl.service.notifications import contact_register
-from segl.service.notifications.remote import RemoteError
+from segl.service.remote import RemoteError
 from segl.service.store.models import Lookup
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,8 @@ def create(caller: Caller, content_type: str, body: memoryview, *, received_at: 
     sender that lost the answer asks again and makes no second job.
 
     Raises:
-        RefusedError, InvalidInput, UntrustedCertificate, JobError: It is refused, and nothing of it is kept.
+        RefusedError, InvalidInput, UntrustedCertificate, RevocationUnknownError, JobError: It is refused, and nothing
+            of it is kept.
     """
     idempotency = packages.idempotency(key, body)
     if job := retried_job(sender=caller.sender, idempotency=idempotency):

@@ -1,24 +1,21 @@
 """Asks whether organization certificates were revoked: by OCSP, else by CRL; what is answered is kept for a while."""
 
 import logging
-import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from http import HTTPStatus
 from itertools import pairwise
 from threading import Lock
 from time import monotonic
 from typing import Any
 
-import httpx
 from cryptography import x509
 
 from segl.core import revocation
-from segl.core.errors import UntrustedCertificate
+from segl.core.errors import SeglError, UntrustedCertificate
 from segl.core.revocation import Good, NoAnswer, Revoked, Status
 from segl.service import clock, configuration
-from segl.service.sender_api.errors import RefusedError
+from segl.service.remote import Http, LateError, RemoteError
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +29,10 @@ _silent_until: dict[str, float] = {}
 """By address; of `monotonic`."""
 
 
+class RevocationUnknownError(SeglError):
+    """Nobody answered whether a certificate was revoked: it cannot be used until somebody does."""
+
+
 def check_revocation(chain: Sequence[x509.Certificate]) -> None:
     """Make sure that no certificate of a validated chain was revoked; whether it must be known is the policy's.
 
@@ -40,7 +41,7 @@ def check_revocation(chain: Sequence[x509.Certificate]) -> None:
 
     Raises:
         UntrustedCertificate: A certificate was revoked.
-        RefusedError: Nobody answered, and the policy is `hard-fail`.
+        RevocationUnknownError: Nobody answered, and the policy is `hard-fail`.
     """
     policy = configuration.current().revocation.policy
     if policy == "off":
@@ -50,9 +51,7 @@ def check_revocation(chain: Sequence[x509.Certificate]) -> None:
             case Revoked() as revoked:
                 raise UntrustedCertificate(_told(certificate, revoked))
             case NoAnswer(reason) if policy == "hard-fail":
-                raise RefusedError(
-                    HTTPStatus.FORBIDDEN,
-                    "NOT_AUTHORIZED",
+                raise RevocationUnknownError(
                     f"It could not be found out whether the certificate {certificate.subject.rfc4514_string()} was "
                     f"revoked ({reason}): try again in a minute.",
                 )
@@ -119,7 +118,7 @@ def _ask(certificate: x509.Certificate, issuer: x509.Certificate) -> Status:
         status = ask(url, certificate, issuer)
         if not isinstance(status, NoAnswer):
             return status
-        reasons.append(f"{url}: {status.reason}")
+        reasons.append(f"{url}: {status.reason.removesuffix('.')}")
     reason = "; ".join(reasons) or "it names no OCSP responder and no CRL at an HTTP address"
     logger.warning(
         "Nobody tells whether the certificate %x of %s was revoked; with the policy %s it is %s: %s",
@@ -137,53 +136,35 @@ def _ask_ocsp(url: str, certificate: x509.Certificate, issuer: x509.Certificate)
         answer = _fetch(
             "POST",
             url,
-            MOST_OCSP_BYTES,
+            most_bytes=MOST_OCSP_BYTES,
             content=revocation.ocsp_request(certificate, issuer),
             headers={"Content-Type": "application/ocsp-request"},
         )
-    except _NotFetchedError as error:
+    except RemoteError as error:
         return NoAnswer(str(error))
     return revocation.judge_ocsp(answer, certificate=certificate, issuer=issuer, at=clock.wall())
 
 
 def _ask_crl(url: str, certificate: x509.Certificate, issuer: x509.Certificate) -> Status:
     try:
-        crl = _fetch("GET", url, MOST_CRL_BYTES)
-    except _NotFetchedError as error:
+        crl = _fetch("GET", url, most_bytes=MOST_CRL_BYTES)
+    except RemoteError as error:
         return NoAnswer(str(error))
     return revocation.judge_crl(crl, certificate=certificate, issuer=issuer, at=clock.wall())
 
 
-class _NotFetchedError(Exception):
-    """Nothing came, or too much, or too late; the text is a clause."""
+def _fetch(method: str, url: str, **more: Any) -> bytes:
+    """The body of an answer.
 
-
-def _fetch(method: str, url: str, most_bytes: int, **sent: Any) -> bytes:
-    """The body of an answer that is whole, and small enough, before the time is up."""
-    timeout = configuration.current().revocation.timeout.total_seconds()
+    Raises:
+        RemoteError: Nothing came, or too much, or too late, now or just before.
+    """
     began = monotonic()
     if began < _silent_until.get(url, began):
-        raise _NotFetchedError("it let others wait in vain just now")
-    received = bytearray()
+        raise RemoteError("it let others wait in vain just now")
+    http = Http(configuration.current().revocation.timeout.total_seconds())
     try:
-        with _http().stream(method, url, timeout=timeout, **sent) as answer:
-            if answer.status_code != HTTPStatus.OK:
-                raise _NotFetchedError(f"HTTP status {answer.status_code}")
-            for chunk in answer.iter_raw():
-                received += chunk
-                if len(received) > most_bytes:
-                    raise _NotFetchedError(f"the answer has more than {most_bytes} bytes")
-                if monotonic() > began + timeout:
-                    raise httpx.ReadTimeout(f"the answer was not complete after {timeout:g} seconds")
-    except httpx.TimeoutException as error:
+        return http.fetch(method, url, whom="it", **more)
+    except LateError:
         _silent_until[url] = monotonic() + _SILENT_SECONDS
-        raise _NotFetchedError(str(error) or type(error).__name__) from error
-    except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
-        raise _NotFetchedError(str(error) or type(error).__name__) from error
-    return bytes(received)
-
-
-@lru_cache(maxsize=1)
-def _http() -> httpx.Client:
-    """Without redirects, compression and idle connections; through the proxy of the environment, if there is one."""
-    return httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), headers={"Accept-Encoding": "identity"})
+        raise
