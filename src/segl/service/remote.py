@@ -65,6 +65,8 @@ class Http:
 
         async def read() -> bytes:
             async with self._answered(method, url, whom, sent) as answer:
+                if (encoding := answer.headers.get("Content-Encoding", "identity")) != "identity":
+                    raise RemoteError(f"{whom} answered with the Content-Encoding {encoding}, which was not asked for.")
                 content = bytearray()
                 async for chunk in answer.aiter_bytes():
                     content += chunk
