@@ -1,6 +1,6 @@
 """What may follow what: the states of a portal job and of its signers, and the legal steps between them.
 
-Pure functions; the rules are those of the functional documentation ("A job": chained signing, ending actions).
+Pure functions, for rule 3 of ARCHITECTURE.md.
 """
 
 from collections.abc import Iterable

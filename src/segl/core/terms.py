@@ -1,4 +1,4 @@
-"""What a sender may ask for in a job, by its sector (functional documentation, Senders and Identity shown)."""
+"""What a sender may ask for in a job, by its sector (ARCHITECTURE.md, rule 2)."""
 
 from collections.abc import Iterator
 from datetime import timedelta

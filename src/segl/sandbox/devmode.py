@@ -1,7 +1,7 @@
 """Signs at once as somebody who would have signed in the browser: for tests of senders' programs, in a sandbox alone.
 
 `POST /web/portal/signature-jobs/{id}/devmodesign?signer={identity number}` on the API's host, over mutual TLS and with
-an empty body (`protocol.md`, Resources); only the job's sender, and brokers that act for it, may call it.
+an empty body (ARCHITECTURE.md, rule 7); only the job's sender, and brokers that act for it, may call it.
 """
 
 from http import HTTPStatus

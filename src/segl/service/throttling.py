@@ -1,7 +1,7 @@
 """How often a sender may call: so many calls a second, and no poll of an empty queue before the time it was told.
 
 Both count over all processes of the service: in the database when they share one, in memory when the service is
-embedded and so alone. They go by the wall clock (`protocol.md`, The status queue), and need not survive a kill.
+embedded and so alone. They go by the wall clock (ARCHITECTURE.md, rule 5), and need not survive a kill.
 """
 
 import hashlib

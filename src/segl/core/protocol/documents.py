@@ -9,7 +9,7 @@ from segl.core.protocol import _rules
 from segl.core.protocol._message import Reader, add
 
 MOST_DOCUMENT_BYTES = 10_485_760
-"""Of a job's documents together (`rules.md`, A job)."""
+"""Of a job's documents together (ARCHITECTURE.md, rule 1)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def notify(signers: Sequence[Signer], *, at: datetime, now: datetime) -> None:
 def first_channels(signer: Signer) -> Iterator[Channel]:
     """How a signer is told first: by e-mail, and by SMS when there is none or the time is too short for a reminder.
 
-    `rules.md`, Notifications to signers; none when nothing reaches the signer.
+    Rule 4 of ARCHITECTURE.md; none when nothing reaches the signer.
     """
     if signer.email:
         yield Channel.EMAIL

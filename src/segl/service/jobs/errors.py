@@ -25,7 +25,7 @@ class NoSuchJobError(JobError):
 
 
 class NotAllowedError(JobError):
-    """The organization may not ask for this (`rules.md`, Senders and A job); each rule has a `code` of its own."""
+    """The organization may not ask for this (ARCHITECTURE.md, rules 1 and 2); each rule has a `code` of its own."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
 """Signers whom the contact register tells how to reach: whom to look up, and what follows from the answer.
 
-Each is looked up when the job is created, and again before a first notification that comes later (`rules.md`,
-Notifications to signers).
+Each is looked up when the job is created, and again before a first notification that comes later
+(ARCHITECTURE.md, rule 4).
 """
 
 from dataclasses import dataclass, field

@@ -33,7 +33,7 @@ class Identity:
 def birth_date(personal_identification_number: str) -> date | None:
     """The date of birth a national identity number tells; none for numbers that hold no date.
 
-    D-numbers add 40 to the day; synthetic numbers add 40 or 80 to the month (`integrations.md`, Numbers).
+    D-numbers add 40 to the day; synthetic numbers add 40 or 80 to the month (ARCHITECTURE.md, rule 6).
     """
     month = int(personal_identification_number[2:4])
     real_month = f"{month % 40:02}"

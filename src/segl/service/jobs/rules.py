@@ -1,4 +1,4 @@
-"""What a sender may ask for, and what counts when it says nothing (functional documentation, Senders)."""
+"""What a sender may ask for, and what counts when it says nothing (ARCHITECTURE.md, rules 1 and 2)."""
 
 from collections.abc import Iterable
 
