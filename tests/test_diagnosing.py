@@ -21,6 +21,7 @@ from segl.core import asice
 from segl.core.asice import PackageFile
 from segl.core.keys import PrivateKey
 from segl.core.protocol import AuthenticationLevel, ManifestDocument, PortalManifest
+from segl.diagnosis.doctor import CHECKS
 from segl.sdk import (
     ContactInformation,
     Email,
@@ -30,7 +31,6 @@ from segl.sdk import (
     Signer,
     Sms,
 )
-from segl.sdk.doctor import CHECKS
 from tls_service import CUSTOMER, SERVICE, Authority, Service, pem_files, serving
 
 ROOT = Authority("Trusted Root")

@@ -30,10 +30,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from certificates import certificate, private_key, subject
 from connect_proxy import connect_proxy
 from segl.core.keys import PrivateKey
-from segl.sdk import ClientCertificate, Environment, InvalidInput, NoAnswerError, Proxy, Sender, Timeouts, doctor
-from segl.sdk.doctor import CHECKS, CertificateFiles, examine
+from segl.diagnosis import doctor
+from segl.diagnosis.doctor import CHECKS, CertificateFiles, examine
+from segl.diagnosis.findings import Finding, State
+from segl.sdk import ClientCertificate, Environment, InvalidInput, NoAnswerError, Proxy, Sender, Timeouts
 from segl.sdk.exchange import Request
-from segl.sdk.findings import Finding, State
 from tls_service import CUSTOMER, SERVICE, Authority, Service, listening, reply, serving
 from tls_service import pem_files as files
 
@@ -180,11 +181,12 @@ class SetUp:
 
 
 @pytest.fixture
-def set_up(service: Service, tmp_path: Path) -> Iterator[SetUp]:
-    environment = Environment(service.api_root, ROOT.pem(), SERVICE)
-    good = SetUp(tmp_path, service, environment, pem_files(issued(), tmp_path))
-    with good.stack:
-        yield good
+def set_up(tmp_path: Path) -> Iterator[SetUp]:
+    with serving(ROOT.organization(SERVICE), ROOT, tmp_path) as service:
+        environment = Environment(service.api_root, ROOT.pem(), SERVICE)
+        good = SetUp(tmp_path, service, environment, pem_files(issued(), tmp_path))
+        with good.stack:
+            yield good
 
 
 @pytest.fixture

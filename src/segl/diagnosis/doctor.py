@@ -26,6 +26,7 @@ from segl.core.certificates import (
 )
 from segl.core.errors import InvalidInput, UntrustedCertificate
 from segl.core.keys import PrivateKey
+from segl.diagnosis.findings import SKIPPED, Finding, State
 from segl.sdk.client import connection
 from segl.sdk.configuration import (
     ClientCertificate,
@@ -45,7 +46,6 @@ from segl.sdk.errors import (
     UntrustedServerError,
 )
 from segl.sdk.exchange import Request, Response, clock_lead, require
-from segl.sdk.findings import SKIPPED, Finding, State
 from segl.sdk.jobs import Sender
 from segl.sdk.tls import OrganizationContext, WrongOrganization
 from segl.sdk.transport import Outcome, do
