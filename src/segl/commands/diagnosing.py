@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from segl.core.sector import Sector
-from segl.terminal import (
+from segl.commands.terminal import (
     all_well,
     console,
     fail,
@@ -23,6 +22,7 @@ from segl.terminal import (
     safe,
     trusted,
 )
+from segl.core.sector import Sector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
