@@ -46,7 +46,7 @@ from segl.sdk.errors import (
     UntrustedServerError,
 )
 from segl.sdk.exchange import Request, Response, clock_lead, require
-from segl.sdk.jobs import Sender
+from segl.sdk.senders import Sender
 from segl.sdk.tls import OrganizationContext, WrongOrganization
 from segl.sdk.transport import Outcome, do
 

@@ -12,20 +12,20 @@ import httpx
 import segl
 from segl.core.certificates import organization_number
 from segl.core.type_checks import check_kind
-from segl.sdk.changes import (
+from segl.sdk.changes import JobResponse, JobStatusChange
+from segl.sdk.configuration import ClientConfiguration, Proxy
+from segl.sdk.download import AsyncDownload, Download
+from segl.sdk.jobs import Job
+from segl.sdk.operations import PortalOperations
+from segl.sdk.pacing import Pace
+from segl.sdk.references import (
     CancellationReference,
     ConfirmationReference,
     DeleteDocumentsReference,
-    JobResponse,
-    JobStatusChange,
     PadesReference,
     XadesReference,
 )
-from segl.sdk.configuration import ClientConfiguration, Proxy
-from segl.sdk.download import AsyncDownload, Download
-from segl.sdk.jobs import Job, Sender
-from segl.sdk.operations import PortalOperations
-from segl.sdk.pacing import Pace
+from segl.sdk.senders import Sender
 from segl.sdk.tls import client_context
 from segl.sdk.transport import run, run_async
 

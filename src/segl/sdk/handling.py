@@ -28,8 +28,8 @@ from segl.sdk.errors import (
 )
 from segl.sdk.exchange import PASSING, Operation, Request, Wait, backoff
 from segl.sdk.functions import check_callable, check_done, check_plain
-from segl.sdk.jobs import Sender
 from segl.sdk.operations import PortalOperations
+from segl.sdk.senders import Sender
 from segl.sdk.transport import do, do_async, resume
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from segl.core.errors import InvalidDocument, InvalidInput
@@ -18,20 +19,20 @@ from segl.core.protocol import (
     PortalStatusChange,
 )
 from segl.core.type_checks import check_kind
-from segl.sdk.changes import (
-    CancellationReference,
-    ConfirmationReference,
-    DeleteDocumentsReference,
-    JobResponse,
-    JobStatusChange,
-    PadesReference,
-    XadesReference,
-)
+from segl.sdk.changes import JobResponse, JobStatusChange
 from segl.sdk.errors import ForeignUrlError, JobNotCancellableError
 from segl.sdk.exchange import Operation, Request, Response, clock_lead, poll_time, require, sent, understand
 from segl.sdk.functions import check_done
-from segl.sdk.jobs import Job, Sender
+from segl.sdk.jobs import Job
 from segl.sdk.pacing import Pace
+from segl.sdk.references import (
+    CancellationReference,
+    ConfirmationReference,
+    DeleteDocumentsReference,
+    PadesReference,
+    XadesReference,
+)
+from segl.sdk.senders import Sender
 
 XML = "application/xml"
 BINARY = "application/octet-stream"
@@ -59,7 +60,7 @@ class PortalOperations:
     download_wait: float | None = None
     retries: int = 0
     keeps_idempotency_keys: bool = False
-    see_package: Callable[[Job, bytes], object] | None = None
+    see_package: Callable[[Any, bytes], object] | None = None
     pace: Pace | None = None
 
     def who_am_i(self, sender: Sender | None) -> Operation[str]:
