@@ -27,7 +27,6 @@ from segl.core.certificates import (
 from segl.core.errors import InvalidInput, UntrustedCertificate
 from segl.core.keys import PrivateKey
 from segl.diagnosis.findings import SKIPPED, Finding, State
-from segl.sdk.client import connection
 from segl.sdk.configuration import (
     ClientCertificate,
     ClientConfiguration,
@@ -37,6 +36,7 @@ from segl.sdk.configuration import (
     Timeouts,
     read_certificates,
 )
+from segl.sdk.connection import connection
 from segl.sdk.errors import (
     BrokerNotAuthorizedError,
     ClientCertificateError,

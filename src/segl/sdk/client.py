@@ -1,23 +1,20 @@
 """The portal clients: PortalClient, and AsyncPortalClient for asyncio, with the same calls."""
 
 import os
-import sys
 import threading
 from collections.abc import Awaitable, Callable
-from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import httpx
 
-import segl
 from segl.core.certificates import organization_number
 from segl.core.type_checks import check_kind
 from segl.sdk.changes import JobResponse, JobStatusChange
-from segl.sdk.configuration import ClientConfiguration, Proxy
+from segl.sdk.configuration import ClientConfiguration
+from segl.sdk.connection import connection, pace
 from segl.sdk.download import AsyncDownload, Download
 from segl.sdk.jobs import Job
 from segl.sdk.operations import PortalOperations
-from segl.sdk.pacing import Pace
 from segl.sdk.references import (
     CancellationReference,
     ConfirmationReference,
@@ -26,7 +23,6 @@ from segl.sdk.references import (
     XadesReference,
 )
 from segl.sdk.senders import Sender
-from segl.sdk.tls import client_context
 from segl.sdk.transport import run, run_async
 
 if TYPE_CHECKING:
@@ -199,38 +195,5 @@ def _operations(configuration: ClientConfiguration) -> PortalOperations:
         retries=configuration.retries,
         keeps_idempotency_keys=configuration.environment.keeps_idempotency_keys,
         see_package=configuration.see_package,
-        pace=_pace(configuration.environment.api_root, number, configuration.calls_per_second),
+        pace=pace(configuration.environment.api_root, number, configuration.calls_per_second),
     )
-
-
-@cache
-def _pace(api_root: str, organization_number: str | None, calls_per_second: float | None) -> Pace | None:
-    """One for all clients of an organization in this process, since the service counts by that."""
-    return None if calls_per_second is None else Pace(calls_per_second)
-
-
-def connection(configuration: ClientConfiguration) -> dict[str, Any]:
-    """What both httpx clients are made with; nothing is taken from the environment's variables."""
-    environment, timeouts, proxy = configuration.environment, configuration.timeouts, configuration.proxy
-    system = f"Python {sys.version.split()[0]}; {sys.platform}"
-    return {
-        "verify": client_context(
-            anchors=environment.anchors(),
-            organization_number=environment.organization_number,
-            key=configuration.certificate,
-        ),
-        "headers": {
-            "Accept-Encoding": "identity",
-            "User-Agent": f"segl-python/{segl.__version__} ({system}) {configuration.user_agent_suffix}".rstrip(),
-        },
-        "timeout": httpx.Timeout(timeouts.call, connect=timeouts.connect),
-        "limits": httpx.Limits(max_connections=configuration.connections),
-        "proxy": proxy and httpx.Proxy(proxy.url, auth=_credentials(proxy)),
-        "auth": configuration.auth,
-        "trust_env": False,
-        "follow_redirects": False,
-    }
-
-
-def _credentials(proxy: Proxy) -> tuple[str, str] | None:
-    return None if proxy.user is None or proxy.password is None else (proxy.user, proxy.password)
