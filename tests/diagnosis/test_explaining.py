@@ -36,7 +36,7 @@ from segl.sdk import (
     Job,
     Sender,
 )
-from segl.sdk.operations import PortalOperations
+from segl.sdk.portal.operations import PortalOperations
 
 ROOT = Authority.root()
 ISSUER = ROOT.intermediate()

@@ -20,8 +20,6 @@ from segl.core.protocol import (
     Signer,
     Sms,
 )
-from segl.sdk.changes import JobResponse, JobStatus, JobStatusChange, Signature
-from segl.sdk.client import AsyncPortalClient, PortalClient
 from segl.sdk.configuration import ClientCertificate, ClientConfiguration, Environment, Proxy, Timeouts
 from segl.sdk.documents import Document, FileType
 from segl.sdk.download import AsyncDownload, Download
@@ -39,8 +37,10 @@ from segl.sdk.errors import (
     UnexpectedResponseError,
     UntrustedServerError,
 )
-from segl.sdk.jobs import Job
 from segl.sdk.json import from_json, to_json
+from segl.sdk.portal.changes import JobResponse, JobStatus, JobStatusChange, Signature
+from segl.sdk.portal.client import AsyncPortalClient, PortalClient
+from segl.sdk.portal.jobs import Job
 from segl.sdk.references import (
     CancellationReference,
     ConfirmationReference,

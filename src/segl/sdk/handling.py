@@ -16,7 +16,6 @@ import httpx
 
 from segl.core.errors import InvalidInput
 from segl.core.type_checks import check_kind
-from segl.sdk.changes import JobStatusChange
 from segl.sdk.errors import (
     ClientCertificateError,
     ClientError,
@@ -28,7 +27,8 @@ from segl.sdk.errors import (
 )
 from segl.sdk.exchange import PASSING, Operation, Request, Wait, backoff
 from segl.sdk.functions import check_callable, check_done, check_plain
-from segl.sdk.operations import PortalOperations
+from segl.sdk.portal.changes import JobStatusChange
+from segl.sdk.portal.operations import PortalOperations
 from segl.sdk.senders import Sender
 from segl.sdk.transport import do, do_async, resume
 

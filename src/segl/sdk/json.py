@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from segl.core import protocol
 from segl.core.errors import InvalidInput
-from segl.sdk import changes, documents, jobs, references, senders
+from segl.sdk import documents, references, senders
+from segl.sdk.portal import changes, jobs
 
 T = TypeVar("T")
 

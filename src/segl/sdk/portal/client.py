@@ -9,12 +9,12 @@ import httpx
 
 from segl.core.certificates import organization_number
 from segl.core.type_checks import check_kind
-from segl.sdk.changes import JobResponse, JobStatusChange
 from segl.sdk.configuration import ClientConfiguration
 from segl.sdk.connection import connection, pace
 from segl.sdk.download import AsyncDownload, Download
-from segl.sdk.jobs import Job
-from segl.sdk.operations import PortalOperations
+from segl.sdk.portal.changes import JobResponse, JobStatusChange
+from segl.sdk.portal.jobs import Job
+from segl.sdk.portal.operations import PortalOperations
 from segl.sdk.references import (
     CancellationReference,
     ConfirmationReference,

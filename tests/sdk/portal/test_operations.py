@@ -51,10 +51,10 @@ from segl.sdk import (
     TooEagerPollingError,
     UnexpectedResponseError,
     XadesReference,
-    operations,
 )
 from segl.sdk.exchange import Operation, Request, Response, Wait
-from segl.sdk.operations import PortalOperations
+from segl.sdk.portal import operations
+from segl.sdk.portal.operations import PortalOperations
 
 ROOT = "https://api.example.org/api"
 POLL_TIME = "2026-11-24T13:00:00.500+01:00"

@@ -19,12 +19,12 @@ from segl.core.protocol import (
     PortalStatusChange,
 )
 from segl.core.type_checks import check_kind
-from segl.sdk.changes import JobResponse, JobStatusChange
 from segl.sdk.errors import ForeignUrlError, JobNotCancellableError
 from segl.sdk.exchange import Operation, Request, Response, clock_lead, poll_time, require, sent, understand
 from segl.sdk.functions import check_done
-from segl.sdk.jobs import Job
 from segl.sdk.pacing import Pace
+from segl.sdk.portal.changes import JobResponse, JobStatusChange
+from segl.sdk.portal.jobs import Job
 from segl.sdk.references import (
     CancellationReference,
     ConfirmationReference,
