@@ -21,7 +21,7 @@ test: $(VENV)/.test ## install what the tests need and run them all: TESTS="-k n
 interop: $(VENV)/.test ## drive the service with the official Java client (needs maven and default-jdk-headless)
 	$(PYTHON) -m pytest tests/interop $(TESTS)
 
-wheel: $(VENV)/.service ## build the wheel and run the SDK's tests on it, installed without extras
+wheel: $(VENV)/.service ## build the wheel and run the tests of SDK and diagnosis on it, installed without extras
 	scripts/test_wheel.sh $(TESTS)
 
 # mypy's Django plugin loads the settings.

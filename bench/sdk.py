@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from certificates import Authority as Issuer
 from segl.core.protocol import PortalJobResponse
 from segl.sdk import ContactInformation, Document, Email, FileType, Job, Sender, Signer
-from segl.sdk.operations import PortalOperations
+from segl.sdk.portal.operations import PortalOperations
 from tls_service import CUSTOMER, SERVICE, Authority, pem_files, reply, serving
 
 SIZES = {"22 KB": (22_000, 300), "10 MB": (10_000_000, 30)}

@@ -134,7 +134,7 @@ def sandbox() -> Iterator[Path]:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="segl-demo-", ignore_cleanup_errors=True) as folder:
         ready_file, log_file = Path(folder, "ready.json"), Path(folder, "log")
-        command = [sys.executable, "-m", "segl.cli", "sandbox", "--folder", folder, "--port", "0", "--web-port", "0"]
+        command = [sys.executable, "-m", "segl", "sandbox", "--folder", folder, "--port", "0", "--web-port", "0"]
         with log_file.open("wb") as log, child([*command, "--ready-file", str(ready_file)], log) as process:
             while not ready_file.exists():
                 if process.poll() is not None or time.monotonic() > started + SECONDS_TO_START:
@@ -248,7 +248,7 @@ def verify(results: Path, original: str, *, shown_as: Path) -> None:
     signed = ["signed.pdf", "xades-1.xml", "xades-2.xml"]
     arguments = ["verify", "--trust", "trust.pem", f"--document={original}", *signed]
     say(f"In {shown_as}: segl {shlex.join(arguments)}")
-    command = [sys.executable, "-m", "segl.cli", *arguments]
+    command = [sys.executable, "-m", "segl", *arguments]
     findings = subprocess.run([*command, "--json"], cwd=results, stdout=subprocess.PIPE, check=False)
     (results / "verification.json").write_bytes(findings.stdout)
     sys.stdout.flush()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the wheel, installs it with its own dependencies alone, as `pip install segl` does, and runs the SDK's tests
-# there. Arguments go to pytest.
+# Builds the wheel, installs it with its own dependencies alone, as `pip install segl` does, and runs there the tests of
+# what is to work with these: the SDK and the diagnosis. Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,4 +19,4 @@ assert "site-packages" in segl.__file__, f"not the wheel, but {segl.__file__}"
 assert pathlib.Path(segl.__file__).with_name("py.typed").exists(), "the wheel has no py.typed"
 assert importlib.util.find_spec("django") is None, "the wheel brings Django along"
 '
-"$python" -m pytest tests/sdk "$@"
+"$python" -m pytest tests/sdk tests/diagnosis "$@"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-SEGL = [sys.executable, "-m", "segl.cli"]
+SEGL = [sys.executable, "-m", "segl"]
 SECONDS_TO_START = 30
 
 

@@ -220,7 +220,7 @@ def test_packages_are_kept_as_the_guide_says(folder: Path) -> None:
         client.create(names["Job"](names["document"], [names["signer"]]))
 
     explained = subprocess.run(
-        [sys.executable, "-m", "segl.cli", "explain", "package.zip", "--sector", "public", "--json"],
+        [sys.executable, "-m", "segl", "explain", "package.zip", "--sector", "public", "--json"],
         capture_output=True,
         check=True,
     )

@@ -105,7 +105,7 @@ class Service:
         return self._mark.exists()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "segl.cli", "sandbox", "--folder", str(self._folder / "sandbox")]
+        command = [sys.executable, "-m", "segl", "sandbox", "--folder", str(self._folder / "sandbox")]
         command += ["--ready-file", str(self._ready), "--database", self.database, "--calls-per-second", "0"]
         self._ready.unlink(missing_ok=True)
         self._process = subprocess.Popen(command, env=self._environment, start_new_session=True)

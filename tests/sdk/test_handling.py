@@ -18,7 +18,7 @@ from certificates import Authority
 from segl.sdk import ClientError, InvalidInput, JobStatusChange, UnexpectedResponseError
 from segl.sdk.exchange import Response
 from segl.sdk.handling import Pause, handle, handle_async, handling
-from segl.sdk.operations import PortalOperations
+from segl.sdk.portal.operations import PortalOperations
 from status_queues import FAULTS, ROOT, SENDER, Queue, without_waiting
 
 Handler = Callable[[JobStatusChange], object]

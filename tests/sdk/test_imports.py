@@ -23,7 +23,8 @@ def test_the_sdk_loads_neither_the_service_nor_the_command_line() -> None:
         "pypdfium2",
         "segl.service",
         "segl.sandbox",
-        "segl.cli",
+        "segl.commands",
+        "segl.diagnosis",
     }
     assert heavy & loaded() == set()
 
@@ -37,7 +38,8 @@ def test_nothing_of_the_sdk_and_its_commands_needs_what_only_posix_has() -> None
     program = """
 import sys
 sys.modules.update(dict.fromkeys(("fcntl", "grp", "pwd", "resource", "termios", "tty"), None))
-import segl.cli, segl.diagnosing, segl.sandbox.pytest_plugin, segl.sdk.doctor, segl.sdk.explaining, segl.sdk.handling
+import segl.commands.main, segl.diagnosis.doctor, segl.diagnosis.explaining, segl.sandbox.pytest_plugin
+import segl.sdk.handling
 from segl.core.xml import parse_date_time
 parse_date_time("2026-01-31T12:00:00+01:00", without_offset="Europe/Oslo")
 try:

@@ -28,7 +28,9 @@ def test_the_program_uses_every_public_name() -> None:
         name
         for kind in map(sdk.__dict__.get, sdk.__all__)
         if inspect.isclass(kind)
-        for name, value in vars(kind).items()
+        for own_or_inherited in kind.__mro__
+        if own_or_inherited.__module__.startswith("segl.sdk.")
+        for name, value in vars(own_or_inherited).items()
         if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property | classmethod))
     }
 

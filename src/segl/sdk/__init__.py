@@ -20,19 +20,8 @@ from segl.core.protocol import (
     Signer,
     Sms,
 )
-from segl.sdk.changes import (
-    CancellationReference,
-    ConfirmationReference,
-    DeleteDocumentsReference,
-    JobResponse,
-    JobStatus,
-    JobStatusChange,
-    PadesReference,
-    Signature,
-    XadesReference,
-)
-from segl.sdk.client import AsyncPortalClient, PortalClient
 from segl.sdk.configuration import ClientCertificate, ClientConfiguration, Environment, Proxy, Timeouts
+from segl.sdk.documents import Document, FileType
 from segl.sdk.download import AsyncDownload, Download
 from segl.sdk.errors import (
     BrokerNotAuthorizedError,
@@ -48,8 +37,18 @@ from segl.sdk.errors import (
     UnexpectedResponseError,
     UntrustedServerError,
 )
-from segl.sdk.jobs import Document, FileType, Job, PollingQueue, Sender
 from segl.sdk.json import from_json, to_json
+from segl.sdk.portal.changes import JobResponse, JobStatus, JobStatusChange, Signature
+from segl.sdk.portal.client import AsyncPortalClient, PortalClient
+from segl.sdk.portal.jobs import Job
+from segl.sdk.references import (
+    CancellationReference,
+    ConfirmationReference,
+    DeleteDocumentsReference,
+    PadesReference,
+    XadesReference,
+)
+from segl.sdk.senders import PollingQueue, Sender
 
 __all__ = [
     "AsyncDownload",

@@ -17,7 +17,7 @@ from segl.core.errors import InvalidInput
 from segl.core.keys import PrivateKey
 from segl.core.type_checks import check_kind
 from segl.sdk.files import read_file
-from segl.sdk.jobs import Job, Sender, check_organization_number
+from segl.sdk.senders import Sender, check_organization_number
 
 Source = bytes | str | os.PathLike[str]
 """A file's path, or its content as bytes."""
@@ -166,7 +166,8 @@ class ClientConfiguration:
     user_agent_suffix:
         What stands behind the SDK's own name in the User-Agent.
     see_package:
-        Called with each job and its document package (a ZIP) before it is sent; an error from it ends the call.
+        Called with each job, of whichever client, and its document package (a ZIP) before it is sent; an error from it
+        ends the call.
     auth:
         Adds to each request what later versions of the API may want, such as an access token.
     """
@@ -181,7 +182,7 @@ class ClientConfiguration:
     calls_per_second: float | None = 8
     connections: int = 10
     user_agent_suffix: str = ""
-    see_package: Callable[[Job, bytes], object] | None = None
+    see_package: Callable[[Any, bytes], object] | None = None
     auth: httpx.Auth | None = None
 
     def __post_init__(self) -> None:

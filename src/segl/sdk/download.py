@@ -19,7 +19,7 @@ from segl.sdk.transport import stream, stream_async
 
 
 class Download:
-    """A result of a PortalClient."""
+    """A result, from a client."""
 
     def __init__(self, http: httpx.Client, operation: Callable[[], Operation[Response]]) -> None:
         self._http, self._operation = http, operation
@@ -43,7 +43,7 @@ class Download:
 
 
 class AsyncDownload:
-    """A result of an AsyncPortalClient."""
+    """A result, from a client for asyncio."""
 
     def __init__(self, http: httpx.AsyncClient, operation: Callable[[], Operation[Response]]) -> None:
         self._http, self._operation = http, operation

@@ -25,6 +25,8 @@ from segl.sdk.errors import (
 )
 from segl.sdk.pacing import Pace
 
+XML = "application/xml"
+BINARY = "application/octet-stream"
 POLL_TIME = "x-next-permitted-poll-time"
 PASSING = {408, 425, 500, 502, 503, 504}
 """Statuses that another attempt may change."""

@@ -10,13 +10,12 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 import httpx
 
 from segl.core.errors import InvalidInput
 from segl.core.type_checks import check_kind
-from segl.sdk.changes import JobStatusChange
 from segl.sdk.errors import (
     ClientCertificateError,
     ClientError,
@@ -28,14 +27,30 @@ from segl.sdk.errors import (
 )
 from segl.sdk.exchange import PASSING, Operation, Request, Wait, backoff
 from segl.sdk.functions import check_callable, check_done, check_plain
-from segl.sdk.jobs import Sender
-from segl.sdk.operations import PortalOperations
+from segl.sdk.references import ConfirmationReference
+from segl.sdk.senders import Sender
 from segl.sdk.transport import do, do_async, resume
 
 if TYPE_CHECKING:
     import asyncio
 
+
+class Change(Protocol):
+    """A status change of whichever flow; `told` is None when the queue was empty."""
+
+    @property
+    def told(self) -> object | None: ...
+    @property
+    def signature_job_id(self) -> int | None: ...
+    @property
+    def confirmation_reference(self) -> ConfirmationReference: ...
+    @property
+    def seconds_until_next_poll(self) -> float: ...
+
+
 T = TypeVar("T")
+Changed = TypeVar("Changed", bound=Change)
+Changed_co = TypeVar("Changed_co", bound=Change, covariant=True)
 logger = logging.getLogger("segl.sdk")
 
 _SHORTEST_WAIT = 1.0
@@ -48,10 +63,17 @@ _BLOCKED = 30.0
 """Seconds that a sender is blocked who called too often."""
 
 
-class Handle(NamedTuple):
+class Calls(Protocol[Changed_co]):
+    """The calls of a flow that has a queue of status changes."""
+
+    def get_status_change(self, sender: Sender | None) -> Operation[Changed_co]: ...
+    def confirm(self, reference: ConfirmationReference) -> Operation[None]: ...
+
+
+class Handle(NamedTuple, Generic[Changed]):
     """A step: have a change handled, and tell whether it was (true) or its handler failed."""
 
-    change: JobStatusChange
+    change: Changed
 
 
 class Pause(NamedTuple):
@@ -60,10 +82,11 @@ class Pause(NamedTuple):
     seconds: float
 
 
-Loop = Generator[Request | Wait | Handle | Pause, Any, None]
+Step = Request | Wait | Handle[Changed] | Pause
+Loop = Generator[Step[Changed], Any, None]
 
 
-def handling(calls: PortalOperations, sender: Sender | None) -> Loop:
+def handling(calls: Calls[Changed], sender: Sender | None) -> Loop[Changed]:
     """The loop as steps, without an end. It may be left at each `Pause`: no change is in hand then.
 
     Raises what waiting does not mend: the server is not the one meant, our certificate is not accepted, or the service
@@ -88,8 +111,8 @@ def handling(calls: PortalOperations, sender: Sender | None) -> Loop:
 
 
 def _handled(
-    calls: PortalOperations, change: JobStatusChange, failures: int
-) -> Generator[Request | Wait | Handle | Pause, Any, tuple[float, bool]]:
+    calls: Calls[Changed], change: Changed, failures: int
+) -> Generator[Step[Changed], Any, tuple[float, bool]]:
     """Have a change handled and confirm it. How long to wait afterwards, and whether it failed."""
     if change.told is None:
         return max(change.seconds_until_next_poll, _SHORTEST_WAIT), False
@@ -130,14 +153,14 @@ def _lasts(error: NoAnswerError | UnexpectedResponseError) -> bool:
 
 
 def handle(
-    http: httpx.Client, loop: Loop, handler: Callable[[JobStatusChange], object], stop: threading.Event | None
+    http: httpx.Client, loop: Loop[Changed], handler: Callable[[Changed], object], stop: threading.Event | None
 ) -> None:
     """Drive the loop until it is to stop, by the event or by a signal."""
     check_plain(handler, "The handler")
     stop, signalled = stop or threading.Event(), list[bool]()
     check_kind("stop", stop, threading.Event, write="a threading.Event")
     with _signals.telling(lambda: signalled.append(True)), closing(loop):
-        step: Request | Wait | Handle | Pause = Pause(0)
+        step: Step[Changed] = Pause(0)
         while True:
             match step:
                 case Handle(change):
@@ -152,8 +175,8 @@ def handle(
 
 async def handle_async(
     http: httpx.AsyncClient,
-    loop: Loop,
-    handler: Callable[[JobStatusChange], Awaitable[object]],
+    loop: Loop[Changed],
+    handler: Callable[[Changed], Awaitable[object]],
     stop: "asyncio.Event | None",
 ) -> None:
     """Drive the loop until it is to stop, by the event or by a signal."""
@@ -164,7 +187,7 @@ async def handle_async(
     check_kind("stop", stop, asyncio.Event, write="an asyncio.Event")
     running = asyncio.get_running_loop()
     with _signals.telling(lambda: running.call_soon_threadsafe(stop.set)), closing(loop):
-        step: Request | Wait | Handle | Pause = Pause(0)
+        step: Step[Changed] = Pause(0)
         while True:
             match step:
                 case Handle(change):
@@ -177,7 +200,7 @@ async def handle_async(
                     step = resume(loop, await do_async(http, step))
 
 
-def _succeeds(handler: Callable[[JobStatusChange], object], change: JobStatusChange) -> bool:
+def _succeeds(handler: Callable[[Changed], object], change: Changed) -> bool:
     try:
         result = handler(change)
     except Exception:  # whatever the program's handler raises: the loop goes on
@@ -187,7 +210,7 @@ def _succeeds(handler: Callable[[JobStatusChange], object], change: JobStatusCha
     return True
 
 
-async def _succeeds_async(handler: Callable[[JobStatusChange], Awaitable[object]], change: JobStatusChange) -> bool:
+async def _succeeds_async(handler: Callable[[Changed], Awaitable[object]], change: Changed) -> bool:
     try:
         result = handler(change)
         if inspect.isawaitable(result):

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from segl.core import protocol
 from segl.core.errors import InvalidInput
-from segl.sdk import changes, jobs
+from segl.sdk import documents, references, senders
+from segl.sdk.portal import changes, jobs
 
 T = TypeVar("T")
 
@@ -43,7 +44,8 @@ def _kinds(module: Any) -> dict[str, type]:
     return {name: value for name, value in found.items() if is_dataclass(value) or issubclass(value, StrEnum)}
 
 
-_VALUES = _kinds(protocol) | _kinds(changes) | _kinds(jobs)
+_MODULES = (protocol, documents, references, senders, jobs, changes)
+_VALUES = {name: kind for module in _MODULES for name, kind in _kinds(module).items()}
 
 # What JSON does not know: the type, its name there, how it is written and read.
 _OTHERS: tuple[tuple[type, str, Callable[[Any], object], Callable[[Any], object]], ...] = (

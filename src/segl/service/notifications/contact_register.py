@@ -1,4 +1,4 @@
-"""The common contact and reservation register (KRR): how a person may be told of something, version 2 of its REST API."""
+"""The common contact and reservation register (KRR): how to reach a person. Version 2 of its REST API."""
 
 import re
 from dataclasses import dataclass

@@ -29,7 +29,7 @@ from segl.core.certificates import (
 )
 from segl.core.errors import InvalidInput, UntrustedCertificate
 from segl.core.keys import PrivateKey
-from segl.sdk.client import connection
+from segl.diagnosis.findings import SKIPPED, Finding, State
 from segl.sdk.configuration import (
     ClientCertificate,
     ClientConfiguration,
@@ -39,6 +39,7 @@ from segl.sdk.configuration import (
     Timeouts,
     read_certificates,
 )
+from segl.sdk.connection import connection
 from segl.sdk.errors import (
     BrokerNotAuthorizedError,
     ClientCertificateError,
@@ -48,8 +49,7 @@ from segl.sdk.errors import (
     UntrustedServerError,
 )
 from segl.sdk.exchange import Request, Response, clock_lead, require
-from segl.sdk.findings import SKIPPED, Finding, State
-from segl.sdk.jobs import Sender
+from segl.sdk.senders import Sender
 from segl.sdk.tls import OrganizationContext, WrongOrganization
 from segl.sdk.transport import Outcome, do_async
 

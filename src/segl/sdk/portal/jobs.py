@@ -1,122 +1,14 @@
-"""What a program sends: senders, documents and jobs."""
+"""What a program sends: jobs."""
 
-import os
-import re
-import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from pathlib import Path
 
-from segl.core.errors import InvalidDocument, InvalidInput
+from segl.core.errors import InvalidInput
 from segl.core.protocol import LONGEST_AVAILABLE, AuthenticationLevel, IdentifierInSignedDocuments, Signer
-from segl.core.type_checks import check_kind, check_text
-from segl.sdk.files import read_file
-
-MAX_FILE_NAME = 100  # characters; the schema's limit for a document's href
-
-
-class FileType(StrEnum):
-    """What kind of file a document is; the value is its media type. A text is UTF-8."""
-
-    PDF = "application/pdf"
-    TXT = "text/plain"
-
-    @property
-    def suffix(self) -> str:
-        """How the names of such files end."""
-        return f".{self.name.lower()}"
-
-
-@dataclass(frozen=True, slots=True)
-class PollingQueue:
-    """A queue of status changes; the empty name is the default queue."""
-
-    name: str = ""
-
-    def __post_init__(self) -> None:
-        check_text("The polling queue's name", self.name, write="a text (str)")
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """The organization on whose behalf jobs are sent (9 digits), and the queue its status changes go to."""
-
-    organization_number: str
-    polling_queue: PollingQueue = field(default_factory=PollingQueue)
-
-    def __post_init__(self) -> None:
-        check_organization_number(self.organization_number)
-        check_kind("Sender.polling_queue", self.polling_queue, PollingQueue, write='PollingQueue("…")')
-
-
-def check_organization_number(number: str) -> None:
-    check_kind("An organization number", number, str, write='its 9 digits as a text, "…"')
-    if not (len(number) == 9 and number.isascii() and number.isdecimal()):
-        raise InvalidInput(f"An organization number is 9 digits; {number!r} is not.")
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A file to be signed and its `title` (1–80 characters).
-
-    `message` (at most 220 characters) tells the signers what they get; None, or "", where the job's description does.
-    `file` is a path, read when the job is sent, or the content itself as bytes.
-    """
-
-    title: str
-    message: str | None
-    file_type: FileType
-    file: str | os.PathLike[str] | bytes = field(repr=False)
-
-    def __post_init__(self) -> None:
-        check_kind("Document.title", self.title, str, write="a text (str)")
-        check_kind("Document.message", self.message, (str, type(None)), write="a text (str), or None")
-        check_kind("Document.file_type", self.file_type, FileType, write="FileType.PDF or FileType.TXT")
-        check_kind("Document.file", self.file, (str, os.PathLike, bytes), write="a path, or the content as bytes")
-        if isinstance(self.file, os.PathLike):  # as it is stored, so that both documents are equal
-            object.__setattr__(self, "file", os.fsdecode(self.file))
-
-    def read(self) -> bytes:
-        """The file's content; InvalidDocument when it cannot be read, or is empty or not what `file_type` says."""
-        content = self.file if isinstance(self.file, bytes) else read_file(self.file, InvalidDocument)
-        if not content:
-            raise InvalidDocument(f"{self.file_name}: The document is empty; give one with a content.")
-        for fault in content_faults(self.file_type, content):
-            raise InvalidDocument(f"{self.file_name}: {fault}")
-        return content
-
-    @property
-    def file_name(self) -> str:
-        """What signatures call the file: its own name or one from the title, at most 100 characters."""
-        return self.numbered_file_name(1)
-
-    def numbered_file_name(self, number: int) -> str:
-        """The name of the so-manyth file that would have this name; the first has no number."""
-        name = _plain(self.title) if isinstance(self.file, bytes) else Path(self.file).name
-        named = unicodedata.normalize("NFC", name)
-        # Backslash and colon part a path on some systems, so that packages with them are refused.
-        printable = "".join(c if c.isprintable() and c not in "\\:" else "_" for c in named)
-        suffix = self.file_type.suffix
-        stem = re.sub(rf"\{suffix}$", "", printable, flags=re.IGNORECASE)
-        ending = ("" if number == 1 else f"_{number}") + (printable[len(stem) :] or suffix)
-        return f"{stem[: MAX_FILE_NAME - len(ending)]}{ending}"
-
-
-def content_faults(file_type: FileType, content: bytes | memoryview) -> Iterator[str]:
-    """Says that a content is not of its type, as the service would."""
-    if file_type is FileType.PDF and b"%PDF-" not in bytes(content[:1024]):
-        yield f"The document is not a PDF; send one, or text as {FileType.TXT}."
-    if file_type is FileType.TXT:
-        try:
-            str(content, "utf-8")
-        except UnicodeDecodeError as error:
-            yield f"The text is not UTF-8 at byte {error.start}: save it as UTF-8 and send that."
-
-
-def _plain(title: str) -> str:
-    return re.sub(r"[^\w-]+", "_", title).strip("_") or "document"
+from segl.core.type_checks import check_kind
+from segl.sdk.documents import Document, file_names
+from segl.sdk.senders import Sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,14 +99,7 @@ class Job:
     @property
     def file_names(self) -> tuple[str, ...]:
         """What signatures call the files; all differ, however upper and lower case are told apart."""
-        names: dict[str, str] = {}
-        for document in self.documents:
-            number, name = 1, document.file_name
-            while name.casefold() in names:
-                number += 1
-                name = document.numbered_file_name(number)
-            names[name.casefold()] = name
-        return tuple(names.values())
+        return file_names(self.documents)
 
 
 def _check_told(number: int, signer: Signer) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from segl.commands.terminal import print_json, safe
 from segl.core.sector import Sector
-from segl.terminal import print_json, safe
 
 if TYPE_CHECKING:
     from segl.service.organizations import RegisteredOrganization

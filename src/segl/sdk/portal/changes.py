@@ -14,8 +14,15 @@ from segl.core.protocol import (
     SignatureStatus,
     Signer,
 )
-from segl.core.type_checks import check_kind, check_text
+from segl.core.type_checks import check_kind
 from segl.sdk.errors import NotAvailableError, seconds_until
+from segl.sdk.references import (
+    CancellationReference,
+    ConfirmationReference,
+    DeleteDocumentsReference,
+    PadesReference,
+    XadesReference,
+)
 
 
 class JobStatus(StrEnum):
@@ -25,44 +32,6 @@ class JobStatus(StrEnum):
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED_SUCCESSFULLY = "COMPLETED_SUCCESSFULLY"
     FAILED = "FAILED"
-
-
-@dataclass(frozen=True, slots=True)
-class _Reference:
-    url: str
-
-    def __post_init__(self) -> None:
-        check_text("A reference's URL", self.url, write="what the service gave, as a text (str)")
-
-
-class ConfirmationReference(_Reference):
-    """Where a status change is confirmed."""
-
-    __slots__ = ()
-
-
-class CancellationReference(_Reference):
-    """Where a job is cancelled."""
-
-    __slots__ = ()
-
-
-class DeleteDocumentsReference(_Reference):
-    """Where a job's documents are deleted."""
-
-    __slots__ = ()
-
-
-class XadesReference(_Reference):
-    """Where one signer's XAdES is found."""
-
-    __slots__ = ()
-
-
-class PadesReference(_Reference):
-    """Where a job's signed PDF is found."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

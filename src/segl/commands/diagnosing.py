@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from segl.core.sector import Sector
-from segl.terminal import (
+from segl.commands.terminal import (
     all_well,
     console,
     fail,
@@ -23,13 +22,14 @@ from segl.terminal import (
     safe,
     trusted,
 )
+from segl.core.sector import Sector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from segl.diagnosis.doctor import CertificateFiles
+    from segl.diagnosis.findings import Finding
     from segl.sdk import ClientCertificate, Environment, Proxy
-    from segl.sdk.doctor import CertificateFiles
-    from segl.sdk.findings import Finding
 
 PASSWORD, PROXY_PASSWORD = "SEGL_PASSWORD", "SEGL_PROXY_PASSWORD"
 _MOST_BYTES = 64 * 1024 * 1024  # several times what the service takes; more would only fill the memory
@@ -85,8 +85,8 @@ def doctor(
     Exits with 0 when all is well, 1 when something is wrong, 2 when it was called in a wrong way.
     """
     from segl.core.errors import SeglError
+    from segl.diagnosis.doctor import examine
     from segl.sdk import Sender
-    from segl.sdk.doctor import examine
 
     place = Place(environment, sandbox, api_root, trust_anchors, organization)
     try:
@@ -120,7 +120,7 @@ def explain(
     Exits with 0 when it breaks none, 1 when it breaks some, 2 when it could not be read.
     """
     from segl.core.errors import InvalidInput
-    from segl.sdk import explaining
+    from segl.diagnosis import explaining
 
     around = explaining.Surroundings(trusted(trust) if trust else None, _moment(at), sector, _page_counter())
     try:
@@ -235,7 +235,7 @@ class Mine:
 
     def files(self) -> "CertificateFiles | None":
         """The files with their password; None when the sandbox has them."""
-        from segl.sdk.doctor import CertificateFiles
+        from segl.diagnosis.doctor import CertificateFiles
 
         match self.pkcs12, self.certificate, self.private_key:
             case Path() as pkcs12, None, None:

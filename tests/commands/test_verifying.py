@@ -1,4 +1,4 @@
-"""The command `segl`: what it says and with which status it ends."""
+"""The command `segl verify`: what it says and with which status it ends."""
 
 import json
 import subprocess
@@ -11,9 +11,7 @@ import pikepdf
 import pytest
 from typer.testing import CliRunner, Result
 
-import segl
-from running_service import Operator, operator
-from segl.cli import app
+from segl.commands.main import app
 from segl.core import pades, xades
 from segl.core.evidence import Evidence
 from segl.core.xades import SignedDocument
@@ -80,10 +78,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "stranger.pem").write_bytes(Authority("Another Root").pem())
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def test_the_version_is_told() -> None:
-    assert (run("--version").output, run("--version").exit_code) == (f"segl {segl.__version__}\n", 0)
 
 
 def test_a_signed_pdf_and_a_xades_that_pass(folder: Path) -> None:
@@ -260,7 +254,7 @@ def test_a_strangers_file_cannot_steer_the_terminal(folder: Path) -> None:
 
 
 def test_the_sdk_alone_verifies_xades_and_says_what_a_pdf_takes(folder: Path) -> None:
-    program = "import sys; sys.modules['pyhanko'] = None; from segl.cli import main; main()"
+    program = "import sys; sys.modules['pyhanko'] = None; from segl.commands.main import main; main()"
     command = [sys.executable, "-c", program, "verify", "xades-1.xml", "signed.pdf"]
     command += ["--document", "contract.pdf", "--trust", "trust.pem"]
 
@@ -269,74 +263,3 @@ def test_the_sdk_alone_verifies_xades_and_says_what_a_pdf_takes(folder: Path) ->
     assert "To verify it takes pyhanko; install segl[service]." in ended.stdout
     assert "1 of 1 signature passed." in ended.stdout
     assert ended.returncode == 2
-
-
-@pytest.fixture
-def registering(tmp_path: Path) -> Operator:
-    """A service over SQLite, with its tables."""
-    operating = operator(tmp_path, "sqlite:///segl.sqlite3")
-    assert operating.done("migrate") == "The database is up to date.\n"
-    return operating
-
-
-def test_organizations_are_registered_blocked_and_given_brokers(registering: Operator) -> None:
-    done = registering.done
-    told = done("organization", "add", "123456789", "--name", "Nordvik kommune", "--sector", "public")
-    assert told == "The organization 123456789 may use the API.\n"
-    done("organization", "add", "318602352", "--name", "Formidler AS", "--sector", "private")
-    assert done("organization", "authorize-broker", "318602352", "123456789") == (
-        "The organization 318602352 may act for 123456789.\n"
-    )
-    assert done("organization", "rename", "123456789", "--name", "Nordvik by") == (
-        "The organization 123456789 has another name now.\n"
-    )
-    assert done("organization", "block", "318602352") == "The organization 318602352 is blocked.\n"
-    assert [line.split() for line in done("organization", "list").splitlines()] == [
-        ["123456789", "public", "Nordvik", "by"],
-        ["318602352", "private", "blocked", "Formidler", "AS"],
-    ]
-    first, second = json.loads(done("organization", "list", "--json"))
-    assert first == {
-        "number": "123456789",
-        "name": "Nordvik by",
-        "sector": "public",
-        "blocked_at": None,
-        "brokers": ["318602352"],
-        "broker_for": [],
-    }
-    assert second == json.loads(done("organization", "show", "318602352", "--json"))
-    assert datetime.fromisoformat(second["blocked_at"]) <= datetime.now(UTC)
-    shown = done("organization", "show", "318602352")
-    for line in ("318602352 Formidler AS", "Sector   private", "Blocked  since ", "Acts for 123456789"):
-        assert line in shown
-    done("organization", "unblock", "318602352")
-    assert "Blocked  no" in done("organization", "show", "318602352")
-    assert done("organization", "revoke-broker", "318602352", "123456789") == (
-        "The organization 318602352 may act for 123456789 no more.\n"
-    )
-
-
-def test_what_the_register_refuses_is_said(registering: Operator) -> None:
-    ended = registering.command("organization", "show", "123456789")
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == (
-        "segl: The organization 123456789 is not registered: add it with `segl organization add`.\n"
-    )
-
-
-def test_the_register_needs_a_database_that_is_up_to_date(registering: Operator) -> None:
-    ended = registering.command("organization", "list", SEGL_DATABASE="sqlite:///empty.sqlite3")
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert "run `segl migrate` first" in ended.stderr
-
-
-def test_the_configurations_organizations_are_entered_by_each_migration(registering: Operator) -> None:
-    """It wins over what was changed by hand, but for blocks."""
-    with registering.configuration.open("a") as file:
-        file.write('[[organizations]]\nnumber = "310248711"\nname = "Bryggen Bil AS"\nsector = "private"\n')
-    registering.done("organization", "add", "310248711", "--name", "Another name", "--sector", "public")
-    registering.done("organization", "block", "310248711")
-    registering.done("migrate")
-    told = json.loads(registering.done("organization", "show", "310248711", "--json"))
-    assert (told["name"], told["sector"]) == ("Bryggen Bil AS", "private")
-    assert told["blocked_at"] is not None

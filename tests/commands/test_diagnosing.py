@@ -15,12 +15,13 @@ from typer.testing import CliRunner, Result
 from certificates import certificate, private_key, subject
 from connect_proxy import connect_proxy
 from pdfs import encrypted, pdf
-from segl import diagnosing
-from segl.cli import app
+from segl.commands import diagnosing
+from segl.commands.main import app
 from segl.core import asice
 from segl.core.asice import PackageFile
 from segl.core.keys import PrivateKey
 from segl.core.protocol import AuthenticationLevel, ManifestDocument, PortalManifest
+from segl.diagnosis.doctor import CHECKS
 from segl.sdk import (
     ContactInformation,
     Email,
@@ -30,7 +31,6 @@ from segl.sdk import (
     Signer,
     Sms,
 )
-from segl.sdk.doctor import CHECKS
 from tls_service import CUSTOMER, SERVICE, Authority, Service, pem_files, serving
 
 ROOT = Authority("Trusted Root")
@@ -221,7 +221,7 @@ def test_wrong_use_of_the_doctor_is_said_clearly(folder: Path, arguments: list[s
 
 def test_the_doctor_works_with_the_sdk_alone(folder: Path, service: Service) -> None:
     heavy = "django", "pyhanko", "pikepdf", "typst", "pypdfium2", "obstore", "uvicorn"
-    program = f"import sys; sys.modules.update(dict.fromkeys({heavy})); from segl.cli import main; main()"
+    program = f"import sys; sys.modules.update(dict.fromkeys({heavy})); from segl.commands.main import main; main()"
 
     ended = subprocess.run(
         [sys.executable, "-c", program, "doctor", *at(service), *MINE], capture_output=True, text=True, check=False
@@ -231,7 +231,7 @@ def test_the_doctor_works_with_the_sdk_alone(folder: Path, service: Service) -> 
 
 
 SIGNED_AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
-CONTRACT = (Path(__file__).parents[1] / "demo" / "contract.pdf").read_bytes()
+CONTRACT = (Path(__file__).parents[2] / "demo" / "contract.pdf").read_bytes()
 
 
 @pytest.fixture
@@ -383,7 +383,7 @@ def test_a_file_far_too_large_is_not_read(folder: Path) -> None:
 
 def test_explain_works_with_the_sdk_alone(package: Path) -> None:
     heavy = "django", "pyhanko", "pikepdf", "typst", "pypdfium2", "obstore", "uvicorn"
-    program = f"import sys; sys.modules.update(dict.fromkeys({heavy})); from segl.cli import main; main()"
+    program = f"import sys; sys.modules.update(dict.fromkeys({heavy})); from segl.commands.main import main; main()"
 
     ended = subprocess.run(
         [sys.executable, "-c", program, "explain", "package.zip"], capture_output=True, text=True, check=False

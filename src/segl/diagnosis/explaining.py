@@ -35,8 +35,8 @@ from segl.core.protocol.common import wrong_sender
 from segl.core.sector import Sector
 from segl.core.terms import contact_of, refusals, too_many_pages
 from segl.core.xmldsig import XmlSignature
-from segl.sdk.findings import SKIPPED, Finding, State
-from segl.sdk.jobs import FileType, content_faults
+from segl.diagnosis.findings import SKIPPED, Finding, State
+from segl.sdk.documents import FileType, content_faults
 
 CHECKS = (
     "request",

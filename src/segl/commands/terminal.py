@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from segl.core.certificates import TrustAnchors
-    from segl.sdk.findings import Finding
+    from segl.diagnosis.findings import Finding
 
 WRONG_USAGE = 2
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "fault": ("✗", "red"), "skipped": ("–", "bright_black")}

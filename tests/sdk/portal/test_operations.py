@@ -51,10 +51,10 @@ from segl.sdk import (
     TooEagerPollingError,
     UnexpectedResponseError,
     XadesReference,
-    operations,
+    creating,
 )
 from segl.sdk.exchange import Operation, Request, Response, Wait
-from segl.sdk.operations import PortalOperations
+from segl.sdk.portal.operations import PortalOperations
 
 ROOT = "https://api.example.org/api"
 POLL_TIME = "2026-11-24T13:00:00.500+01:00"
@@ -331,7 +331,7 @@ def test_a_package_that_grew_old_on_its_way_is_signed_anew(
     """A refusal makes no job, so this is safe with and without Idempotency-Keys."""
     operation = replace(calls, retries=1).create(job)
     first = next(operation)
-    monkeypatch.setattr(operations, "_FRESH", timedelta())
+    monkeypatch.setattr(creating, "_FRESH", timedelta())
     second = operation.send(Response(400, {}, b""))
 
     assert isinstance(first, Request)
@@ -392,7 +392,7 @@ class TestIdempotentCreation:
     ) -> None:
         operation = patient.create(job)
         first = next(operation)
-        monkeypatch.setattr(operations, "_FRESH", timedelta())
+        monkeypatch.setattr(creating, "_FRESH", timedelta())
         second = operation.send(Response(400, {}, b""))
         assert isinstance(first, Request)
         assert isinstance(second, Request)

@@ -30,9 +30,10 @@ from certificates import certificate, private_key, subject
 from connect_proxy import connect_proxy
 from dripping_server import SLOW, SLOW_TLS, Answer
 from segl.core.keys import PrivateKey
-from segl.sdk import ClientCertificate, Environment, InvalidInput, Proxy, Sender, Timeouts, doctor
-from segl.sdk.doctor import CHECKS, CertificateFiles, examine
-from segl.sdk.findings import Finding, State
+from segl.diagnosis import doctor
+from segl.diagnosis.doctor import CHECKS, CertificateFiles, examine
+from segl.diagnosis.findings import Finding, State
+from segl.sdk import ClientCertificate, Environment, InvalidInput, Proxy, Sender, Timeouts
 from tls_service import CUSTOMER, SERVICE, Authority, Service, listening, reply, serving
 from tls_service import pem_files as files
 
@@ -179,11 +180,12 @@ class SetUp:
 
 
 @pytest.fixture
-def set_up(service: Service, tmp_path: Path) -> Iterator[SetUp]:
-    environment = Environment(service.api_root, ROOT.pem(), SERVICE)
-    good = SetUp(tmp_path, service, environment, pem_files(issued(), tmp_path))
-    with good.stack:
-        yield good
+def set_up(tmp_path: Path) -> Iterator[SetUp]:
+    with serving(ROOT.organization(SERVICE), ROOT, tmp_path) as service:
+        environment = Environment(service.api_root, ROOT.pem(), SERVICE)
+        good = SetUp(tmp_path, service, environment, pem_files(issued(), tmp_path))
+        with good.stack:
+            yield good
 
 
 @pytest.fixture

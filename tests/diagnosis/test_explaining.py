@@ -26,6 +26,8 @@ from segl.core.protocol import (
     Signer,
 )
 from segl.core.sector import Sector
+from segl.diagnosis.explaining import CHECKS, Explanation, Surroundings, explain
+from segl.diagnosis.findings import Finding, State
 from segl.sdk import (
     ClientCertificate,
     ContactInformation,
@@ -34,9 +36,7 @@ from segl.sdk import (
     Job,
     Sender,
 )
-from segl.sdk.explaining import CHECKS, Explanation, Surroundings, explain
-from segl.sdk.findings import Finding, State
-from segl.sdk.operations import PortalOperations
+from segl.sdk.portal.operations import PortalOperations
 
 ROOT = Authority.root()
 ISSUER = ROOT.intermediate()
