@@ -323,8 +323,8 @@ LISTEN = {"SEGL_API_PROXY_LISTEN": "127.0.0.1:1"}
         ("api", {"SEGL_MAIL_BACKEND": "pathlib.Path"}, "which has no method send_messages: write the dotted name of a"),
         (
             "web",
-            {"SEGL_SMS_GATEWAY": "segl.sandbox.outbox.Gone"},
-            "`sms.gateway` is 'segl.sandbox.outbox.Gone', which ",
+            {"SEGL_SMS_GATEWAY": "segl.sandbox.stand_ins.outbox.Gone"},
+            "`sms.gateway` is 'segl.sandbox.stand_ins.outbox.Gone', which ",
         ),
         ("web", {"SEGL_SMS_GATEWAY": "pathlib.Path"}, "which has no method send: write the dotted name of a class as"),
         ("worker", {"SEGL_DOCUMENTS": "/proc/segl"}, "Nothing can be written to the setting `documents`: "),

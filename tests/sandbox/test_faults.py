@@ -19,7 +19,7 @@ from configured import configured
 from segl.core.errors import InvalidInput
 from segl.sandbox.faults import Call, Fault, Faults
 from segl.sandbox.faults_client import FaultsClient
-from segl.sandbox.outbox import SmsGateway, sent_messages
+from segl.sandbox.stand_ins.outbox import SmsGateway, sent_messages
 
 URL = "/sandbox/faults"
 POLL = Call("123456789", "poll")
@@ -167,7 +167,7 @@ def test_faults_are_asked_for_listed_and_taken_back_by_http(faults: Faults) -> N
 def test_the_outbox_fails_as_smtp_does_while_the_mail_is_down(faults: Faults) -> None:
     faults.add(requested(fault="mail-down", times=1))
     mail = EmailMessage("Subject", "Text", "segl@example.com", ["ola@example.com"])
-    mail.connection = get_connection("segl.sandbox.outbox.EmailBackend")
+    mail.connection = get_connection("segl.sandbox.stand_ins.outbox.EmailBackend")
 
     with pytest.raises(SMTPException):
         mail.send()

@@ -217,7 +217,7 @@ def _write_configuration(
         'policy = "off"  # the throw-away certificates name nobody to ask: addresses change from start to start',
         "[mail]",
         'sender = "Segl sandbox <sandbox@example.com>"',
-        'backend = "segl.sandbox.outbox.EmailBackend"',
+        'backend = "segl.sandbox.stand_ins.outbox.EmailBackend"',
         "[contact_register]",
         f'url = "{_web_root(pages)}/contact-register"',
         f'token_endpoint = "{_web_root(pages)}/maskinporten/token"',
@@ -226,7 +226,7 @@ def _write_configuration(
         f"certificate = {_text(pki.server.certificate)}",
         f"private_key = {_text(pki.server.private_key)}",
         "[sms]",
-        'gateway = "segl.sandbox.outbox.SmsGateway"',
+        'gateway = "segl.sandbox.stand_ins.outbox.SmsGateway"',
     ]
     for files in pki.organizations:
         lines += [

@@ -27,7 +27,7 @@ from segl.service import configuration
 
 _LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
 _CHANNELS = {".eml": "email", ".sms": "sms"}
-_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATES = Path(__file__).parent / "templates" / "stand_ins"
 
 
 @dataclass(frozen=True, slots=True)
