@@ -8,7 +8,7 @@ from typing import Self, get_args
 import httpx
 
 from segl.core.errors import InvalidInput
-from segl.sandbox.faults import ApiFault, Calls, Fault, Kind
+from segl.sandbox.faults.pending import ApiFault, Calls, Fault, Kind
 
 
 class FaultsClient:

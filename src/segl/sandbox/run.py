@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from segl.core.errors import SeglError
-from segl.sandbox.faults import Faults
+from segl.sandbox.faults.pending import Faults
 from segl.sandbox.files import check_writable, write_atomically
 from segl.sandbox.pki import SERVER_NUMBER, SandboxPki, ensure_pki
 from segl.service.config import processes, wiring
@@ -299,7 +299,7 @@ def _serve(
     web: socket.socket,
     announce: Callable[[Mapping[str, Any]], None],
 ) -> None:
-    from segl.sandbox.faulty_api import WithFaults
+    from segl.sandbox.faults.api import WithFaults
     from segl.service.config.listeners import direct_api, pages
 
     def ready() -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from segl.sandbox.faults_page import faults, one_fault, unless
+from segl.sandbox.faults.page import faults, one_fault, unless
 from segl.sandbox.organizations import organizations
 from segl.sandbox.stand_ins import contact_register, maskinporten
 from segl.sandbox.stand_ins.outbox import outbox

@@ -21,7 +21,7 @@ from django.template import Context, Engine
 from django.template.base import Template
 from django.views.decorators.http import require_safe
 
-from segl.sandbox.faults import Faults
+from segl.sandbox.faults.pending import Faults
 from segl.sandbox.files import write_atomically
 from segl.service import configuration
 

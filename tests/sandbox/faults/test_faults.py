@@ -17,7 +17,7 @@ from django.test import Client, override_settings
 
 from configured import configured
 from segl.core.errors import InvalidInput
-from segl.sandbox.faults import Call, Fault, Faults
+from segl.sandbox.faults.pending import Call, Fault, Faults
 from segl.sandbox.faults_client import FaultsClient
 from segl.sandbox.stand_ins.outbox import SmsGateway, sent_messages
 
