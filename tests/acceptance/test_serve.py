@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from certificates import certificate
 from running_sandbox import ROOT
 from running_service import Operator, Process, free_ports, operator
-from segl.sandbox import people
-from segl.sandbox.people import Person
+from segl.sandbox.testing import people
+from segl.sandbox.testing.people import Person
 from segl.sdk import (
     ContactInformation,
     Document,
