@@ -7,7 +7,7 @@ import sys
 
 import httpx
 
-from segl.sandbox.people import Lost, Person, mail_to, sign
+from segl.sandbox.testing.people import Lost, Person, mail_to, sign
 
 
 def main(outbox: str, *people: str) -> int:

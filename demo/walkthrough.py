@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from segl.core.errors import SeglError
-from segl.sandbox.people import Lost, Person, mail_to, security_code
+from segl.sandbox.testing.people import Lost, Person, mail_to, security_code
 from segl.sdk import (
     ClientConfiguration,
     ContactInformation,

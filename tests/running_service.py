@@ -117,7 +117,7 @@ def operator(folder: Path, database: str, **settings: str) -> Operator:
             "private_key": str(pki.signer_ca.private_key),
         },
         "revocation": {"policy": "off"},  # the throw-away certificates name nobody who could be asked
-        "mail": {"sender": "Segl <segl@example.com>", "backend": "segl.sandbox.outbox.EmailBackend"},
+        "mail": {"sender": "Segl <segl@example.com>", "backend": "segl.sandbox.stand_ins.outbox.EmailBackend"},
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
     for name, table in tables.items():

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from segl.sandbox.people import Page, Person, reach, rejecting
+from segl.sandbox.testing.people import Page, Person, reach, rejecting
 
 
 def signing_page(person: Person, mail: Mapping[str, Any]) -> str:

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from running_sandbox import ROOT, Sandbox
-from segl.sandbox.contact_register import usual_email
 from segl.sandbox.faults_client import FaultsClient
+from segl.sandbox.stand_ins.contact_register import usual_email
 from segl.sdk import (
     ClientConfiguration,
     Document,

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from running_sandbox import ROOT, SEGL
-from segl.sandbox.people import Person, reject
+from segl.sandbox.testing.people import Person, reject
 
 DEMO = [sys.executable, str(ROOT / "demo" / "demo.py")]
 CONTRACT = ROOT / "demo" / "contract.pdf"

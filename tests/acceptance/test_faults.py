@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from running_sandbox import ROOT, Sandbox, move_clock, running_sandbox
-from segl.sandbox.faults import ApiFault
+from segl.sandbox.faults.pending import ApiFault
 from segl.sandbox.faults_client import FaultsClient
 from segl.sdk import (
     AsyncPortalClient,

@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from certificates import certificate
 from running_sandbox import ROOT
 from running_service import Operator, Process, free_ports, operator
-from segl.sandbox import people
-from segl.sandbox.people import Person
+from segl.sandbox.testing import people
+from segl.sandbox.testing.people import Person
 from segl.sdk import (
     ContactInformation,
     Document,
@@ -323,8 +323,8 @@ LISTEN = {"SEGL_API_PROXY_LISTEN": "127.0.0.1:1"}
         ("api", {"SEGL_MAIL_BACKEND": "pathlib.Path"}, "which has no method send_messages: write the dotted name of a"),
         (
             "web",
-            {"SEGL_SMS_GATEWAY": "segl.sandbox.outbox.Gone"},
-            "`sms.gateway` is 'segl.sandbox.outbox.Gone', which ",
+            {"SEGL_SMS_GATEWAY": "segl.sandbox.stand_ins.outbox.Gone"},
+            "`sms.gateway` is 'segl.sandbox.stand_ins.outbox.Gone', which ",
         ),
         ("web", {"SEGL_SMS_GATEWAY": "pathlib.Path"}, "which has no method send: write the dotted name of a class as"),
         ("worker", {"SEGL_DOCUMENTS": "/proc/segl"}, "Nothing can be written to the setting `documents`: "),

@@ -20,8 +20,8 @@ from segl.core import pades, xades
 from segl.core.certificates import TrustAnchors
 from segl.core.evidence import Evidence
 from segl.core.verification import DocumentState, SignatureReport, Verdict
-from segl.sandbox import people
-from segl.sandbox.people import Person
+from segl.sandbox.testing import people
+from segl.sandbox.testing.people import Person
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
 CONTRACT = {"title": "Contract", "content": (ROOT / "demo" / "contract.pdf").read_bytes()}

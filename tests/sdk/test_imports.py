@@ -38,7 +38,7 @@ def test_nothing_of_the_sdk_and_its_commands_needs_what_only_posix_has() -> None
     program = """
 import sys
 sys.modules.update(dict.fromkeys(("fcntl", "grp", "pwd", "resource", "termios", "tty"), None))
-import segl.commands.main, segl.diagnosis.doctor, segl.diagnosis.explaining, segl.sandbox.pytest_plugin
+import segl.commands.main, segl.diagnosis.doctor, segl.diagnosis.explaining, segl.sandbox.testing.pytest_plugin
 import segl.sdk.handling
 from segl.core.xml import parse_date_time
 parse_date_time("2026-01-31T12:00:00+01:00", without_offset="Europe/Oslo")

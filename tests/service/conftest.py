@@ -13,6 +13,7 @@ from segl.core.certificates import TrustAnchors
 from segl.core.keys import PrivateKey
 from segl.sandbox.pki import SandboxPki, ensure_pki
 from segl.service import configuration, due, sealing
+from segl.service.identity import provider
 from segl.service.sealing import Sealer
 from segl.service.store import documents
 
@@ -77,8 +78,9 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def no_sandbox() -> Iterator[None]:
+def no_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The service is not a sandbox."""
+    monkeypatch.setattr(provider, "_current", None)
     with configured(sandbox=False):
         assert not configuration.current().sandbox
         yield

@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from segl.sandbox import contact_register, maskinporten
-from segl.sandbox.faults_page import faults, one_fault, unless
+from segl.sandbox.faults.page import faults, one_fault, unless
 from segl.sandbox.organizations import organizations
-from segl.sandbox.outbox import outbox
+from segl.sandbox.stand_ins import contact_register, maskinporten
+from segl.sandbox.stand_ins.outbox import outbox
+from segl.sandbox.stand_ins.test_eid import test_eid
 from segl.service.config.web_urls import handler500
 from segl.service.config.web_urls import urlpatterns as pages
-from segl.service.identity.test_eid import test_eid
 
 __all__ = ["handler500", "urlpatterns"]
 

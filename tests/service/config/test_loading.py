@@ -97,8 +97,8 @@ def test_the_tables_of_a_file(file: Path) -> None:
 
 
 def test_text_messages_leave_over_http_or_through_a_class(file: Path) -> None:
-    assert load(file).sms == Sms("segl.sandbox.outbox.SmsGateway")
-    file.write_text(file.read_text().replace('gateway = "segl.sandbox.outbox.SmsGateway"', ""))
+    assert load(file).sms == Sms("segl.sandbox.stand_ins.outbox.SmsGateway")
+    file.write_text(file.read_text().replace('gateway = "segl.sandbox.stand_ins.outbox.SmsGateway"', ""))
     assert load(file).sms == Sms()
     (file.parent / "sms-token").write_text("hush\n")
     over_http = {

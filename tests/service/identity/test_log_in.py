@@ -43,37 +43,6 @@ def test_whoever_one_wants_to_be_is_logged_in(browser: Client) -> None:
     assert (identity.method, identity.level) == ("TestID", 4)
 
 
-def test_the_high_level_is_chosen_at_first(browser: Client) -> None:
-    page = browser.get(begin(browser)).content.decode()
-    assert 'name="level" value="4" checked' in page
-    assert 'name="level" value="3">' in page
-
-
-@pytest.mark.parametrize(
-    ("entered", "error"),
-    [
-        ({"identity_number": "1234567891"}, "Skriv et fødselsnummer med 11 sifre."),
-        ({"identity_number": "1234567891x"}, "Skriv et fødselsnummer med 11 sifre."),
-        ({"identity_number": "१२३४५६७८९१०"}, "Skriv et fødselsnummer med 11 sifre."),
-        ({"name": " "}, "Skriv et navn med høyst 100 tegn."),
-        ({"name": "K" * 101}, "Skriv et navn med høyst 100 tegn."),
-        ({"name": "Kari\x07"}, "Skriv et navn med høyst 100 tegn."),
-        ({"level": "5"}, "Velg et sikkerhetsnivå."),
-    ],
-)
-def test_what_is_wrong_is_said_beside_the_field(browser: Client, entered: dict[str, str], error: str) -> None:
-    answer = browser.post(begin(browser), WHO | entered)
-    assert answer.status_code == 422
-    assert answer.content.decode().count(error) == 2  # in the summary and beside the field
-    assert logged_in_as(browser) is None
-
-
-def test_no_identity_number_stands_in_an_address(browser: Client) -> None:
-    page = begin(browser)
-    location = browser.post(page, WHO).headers["Location"]
-    assert "12345678910" not in page + location
-
-
 def test_giving_up_is_told_and_leads_back(browser: Client) -> None:
     location = browser.post(begin(browser), {"abort": "1"}).headers["Location"]
     page = browser.get(location)
@@ -132,11 +101,6 @@ def test_logging_out_forgets_everything(browser: Client) -> None:
     assert "Du er logget ut" in browser.post("/log-out").content.decode()
     assert logged_in_as(browser) is None
     assert browser.get("/log-out").status_code == 405
-
-
-def test_a_page_without_a_log_in_says_so(browser: Client) -> None:
-    assert browser.get("/test-eid").status_code == 400
-    assert "Innloggingen har gått ut" in browser.get("/test-eid", {"request": "x"}).content.decode()
 
 
 def test_outside_a_sandbox_there_is_no_test_eid(browser: Client, no_sandbox: None) -> None:

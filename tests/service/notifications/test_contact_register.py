@@ -14,9 +14,9 @@ import pytest
 
 from builders import KARI, OLA
 from registers import RunningRegister, running_register
-from segl.sandbox.contact_register import usual_email
-from segl.sandbox.faults import Fault, Faults
+from segl.sandbox.faults.pending import Fault, Faults
 from segl.sandbox.pki import SandboxPki
+from segl.sandbox.stand_ins.contact_register import usual_email
 from segl.service import clock, configuration, remote
 from segl.service.notifications import contact_register
 from segl.service.notifications.contact_register import ContactDetails, HttpContactRegister

@@ -18,7 +18,7 @@ from configured import configured
 from segl.core.protocol import Availability, ContactInformation, Email, Notifications, PersonalIdentificationNumber
 from segl.core.protocol import Signer as AskedSigner
 from segl.core.protocol import Sms as SmsNumber
-from segl.sandbox.outbox import sent_messages
+from segl.sandbox.stand_ins.outbox import sent_messages
 from segl.service import clock, due
 from segl.service.configuration import Sms
 from segl.service.jobs.codes import enter_code, send_new_code
@@ -33,7 +33,7 @@ BOTH = AskedSigner(ContactInformation(Email("ola@example.com"), SmsNumber(NUMBER
 
 @pytest.fixture(autouse=True)
 def outbox(store: str, tmp_path: Path) -> Iterator[None]:
-    with configured(folder=tmp_path), override_settings(EMAIL_BACKEND="segl.sandbox.outbox.EmailBackend"):
+    with configured(folder=tmp_path), override_settings(EMAIL_BACKEND="segl.sandbox.stand_ins.outbox.EmailBackend"):
         yield
 
 

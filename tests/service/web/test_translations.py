@@ -13,7 +13,7 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).parents[3]
 SERVICE = ROOT / "src/segl/service"
-ROOMS = [SERVICE / "web", SERVICE / "signer_portal", SERVICE / "identity"]
+ROOMS = [SERVICE / "web", SERVICE / "signer_portal", ROOT / "src/segl/sandbox/stand_ins"]
 CATALOGUE = SERVICE / "web/locale/en/LC_MESSAGES/django.po"
 
 

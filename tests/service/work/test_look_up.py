@@ -13,7 +13,7 @@ from builders import KARI, create, status_of
 from registers import RunningRegister, running_register
 from segl.core.protocol import NotificationsUsingLookup, PersonalIdentificationNumber
 from segl.core.protocol import Signer as AskedSigner
-from segl.sandbox.faults import Fault, Faults
+from segl.sandbox.faults.pending import Fault, Faults
 from segl.sandbox.pki import SandboxPki
 from segl.service import clock, configuration, due
 from segl.service.notifications import contact_register

@@ -62,9 +62,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django.contrib.sessions",
     "segl.service.store",
-    "segl.service.identity",
     "segl.service.web",
     "segl.service.signer_portal",
+    *(["segl.sandbox.stand_ins"] if SEGL.sandbox else []),
 ]
 MIDDLEWARE = [
     "segl.service.config.listeners.ListenerMiddleware",

@@ -36,6 +36,8 @@ def give_keys(configuration: Configuration) -> None:
     )
     if configuration.contact_register:
         _configure(configuration.contact_register)
+    # The eID provider (`segl.service.identity.provider.configure`) belongs here as soon as production has one. In a
+    # sandbox, `segl.sandbox.stand_ins.apps` hands in the test eID.
 
 
 def _configure(told: ContactRegister) -> None:

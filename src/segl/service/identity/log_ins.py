@@ -10,14 +10,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
 
-from segl.service import configuration
-from segl.service.identity.provider import (
-    EidProvider,
-    LogInFailedError,
-    LogInRequest,
-    NoProviderError,
-)
-from segl.service.identity.test_eid import EidForTests
+from segl.service.identity import provider
+from segl.service.identity.provider import LogInFailedError, LogInRequest
 from segl.service.jobs.persons import Identity
 
 _UNDER_WAY = "log_in"
@@ -33,7 +27,7 @@ def begin(request: HttpRequest, *, level: int, return_url: str, then: str) -> st
         NoProviderError: None is configured.
     """
     asked = LogInRequest(level=level, state=secrets.token_urlsafe(24), return_url=return_url)
-    url = _provider().begin(asked)
+    url = provider.current().begin(asked)
     request.session[_UNDER_WAY] = {**asdict(asked), "then": then}
     return url
 
@@ -49,7 +43,7 @@ def finish(request: HttpRequest, answer: Mapping[str, str]) -> str:
     """
     under_way = _take(request, answer.get("state", ""))
     then = str(under_way.pop("then"))
-    identity = _provider().finish(LogInRequest(**under_way), answer)
+    identity = provider.current().finish(LogInRequest(**under_way), answer)
     request.session[_IDENTITY] = {**asdict(identity), "authenticated_at": identity.authenticated_at.isoformat()}
     request.session.cycle_key()
     rotate_token(request)
@@ -73,12 +67,6 @@ def log_out(request: HttpRequest) -> None:
     """Forget everything about this session."""
     request.session.flush()
     rotate_token(request)
-
-
-def _provider() -> EidProvider:
-    if configuration.current().sandbox:
-        return EidForTests()
-    raise NoProviderError("No eID provider is configured: nobody can log in.")
 
 
 def _take(request: HttpRequest, state: str) -> dict[str, Any]:

@@ -58,3 +58,23 @@ class EidProvider(Protocol):
             LogInFailedError: The answer cannot be trusted or is too old.
         """
         ...
+
+
+_current: EidProvider | None = None
+
+
+def configure(provider: EidProvider) -> None:
+    """Give this process its eID provider; called once at start."""
+    global _current  # noqa: PLW0603 - one provider in one place
+    _current = provider
+
+
+def current() -> EidProvider:
+    """The eID provider of this process.
+
+    Raises:
+        NoProviderError: None is configured.
+    """
+    if _current is None:
+        raise NoProviderError("No eID provider is configured: nobody can log in.")
+    return _current

@@ -1,4 +1,4 @@
-"""An eID for sandboxes: a page that believes whatever it is told. Its pages are routed in a sandbox alone.
+"""An eID for sandboxes: a page that believes whatever it is told.
 
 It stands apart from the service as a real provider does: the log-in goes out in the URL, and the identity comes back
 as a code in the URL, encrypted because a national identity number must not be read there.
@@ -40,13 +40,13 @@ class EidForTests:
 
     def begin(self, request: LogInRequest) -> str:
         """The URL of the page, which is told of the log-in."""
-        return f"{reverse('test-eid')}?{urlencode({'request': _sealed('request', asdict(request))})}"
+        return f"{reverse('test-eid')}?{urlencode({'request': _encrypted('request', asdict(request))})}"
 
     def finish(self, request: LogInRequest, answer: Mapping[str, str]) -> Identity:
         """The person that the page was told of."""
         if answer.get("error") == "access_denied":
             raise LogInAbortedError("The person gave up at the test eID.")
-        told = _opened("code", answer.get("code", ""), _CODE_SECONDS)
+        told = _decrypted("code", answer.get("code", ""), _CODE_SECONDS)
         if not hmac.compare_digest(told["state"], request.state):
             raise LogInFailedError("The test eID's code belongs to another log-in.")
         return Identity(
@@ -86,15 +86,15 @@ class _Form:
 def test_eid(request: HttpRequest) -> HttpResponse:
     """The page: asks who the person wants to be."""
     try:
-        asked = LogInRequest(**_opened("request", request.GET.get("request", ""), _REQUEST_SECONDS))
+        asked = LogInRequest(**_decrypted("request", request.GET.get("request", ""), _REQUEST_SECONDS))
     except LogInFailedError:
-        return render(request, "identity/test_eid_expired.html", status=400)
+        return render(request, "stand_ins/test_eid_expired.html", status=400)
     if request.method == "POST" and "abort" in request.POST:
         return _back(asked, error="access_denied")
     form = _Form.of(request.POST.dict()) if request.method == "POST" else _Form()
     if request.method == "GET" or form.errors:
         context = {"form": form, "levels": _LEVELS, "required_level": asked.level}
-        return render(request, "identity/test_eid.html", context, status=422 if form.errors else 200)
+        return render(request, "stand_ins/test_eid.html", context, status=422 if form.errors else 200)
     told = {
         "state": asked.state,
         "number": form.number,
@@ -102,25 +102,25 @@ def test_eid(request: HttpRequest) -> HttpResponse:
         "level": int(form.level),
         "reference": secrets.token_hex(16),
     }
-    return _back(asked, code=_sealed("code", told))
+    return _back(asked, code=_encrypted("code", told))
 
 
 def _back(asked: LogInRequest, **answer: str) -> HttpResponse:
     return HttpResponseRedirect(f"{asked.return_url}?{urlencode({'state': asked.state, **answer})}")
 
 
-def _box(purpose: str) -> Fernet:
+def _cipher(purpose: str) -> Fernet:
     key = hmac.new(settings.SECRET_KEY.encode(), f"test eID {purpose}".encode(), hashlib.sha256).digest()
     return Fernet(base64.urlsafe_b64encode(key))
 
 
-def _sealed(purpose: str, values: Mapping[str, Any]) -> str:
-    return _box(purpose).encrypt(json.dumps(values).encode()).decode()
+def _encrypted(purpose: str, values: Mapping[str, Any]) -> str:
+    return _cipher(purpose).encrypt(json.dumps(values).encode()).decode()
 
 
-def _opened(purpose: str, sealed: str, seconds: int) -> dict[str, Any]:
+def _decrypted(purpose: str, token: str, seconds: int) -> dict[str, Any]:
     try:
-        opened: dict[str, Any] = json.loads(_box(purpose).decrypt(sealed.encode(), ttl=seconds))
+        values: dict[str, Any] = json.loads(_cipher(purpose).decrypt(token.encode(), ttl=seconds))
     except InvalidToken as error:
         raise LogInFailedError(f"The test eID's {purpose} is broken or too old.") from error
-    return opened
+    return values

@@ -21,13 +21,13 @@ from django.template import Context, Engine
 from django.template.base import Template
 from django.views.decorators.http import require_safe
 
-from segl.sandbox.faults import Faults
+from segl.sandbox.faults.pending import Faults
 from segl.sandbox.files import write_atomically
 from segl.service import configuration
 
 _LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]]")
 _CHANNELS = {".eml": "email", ".sms": "sms"}
-_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATES = Path(__file__).parent / "templates" / "stand_ins"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from django.core import signing
 from django.test import Client
 
 from configured import configured
-from segl.sandbox.contact_register import usual_email
-from segl.sandbox.faults import Fault, Faults
-from segl.sandbox.maskinporten import _SALT, TOKEN_SECONDS
+from segl.sandbox.faults.pending import Fault, Faults
+from segl.sandbox.stand_ins.contact_register import usual_email
+from segl.sandbox.stand_ins.maskinporten import _SALT, TOKEN_SECONDS
 from segl.service import configuration
 
 KARI, OLA = "13097248022", "17054026641"

@@ -24,8 +24,8 @@ import httpx
 
 from segl.core.errors import InvalidInput, SeglError
 from segl.core.verification import SignatureReport, Verdict
-from segl.sandbox import people
 from segl.sandbox.starting import start
+from segl.sandbox.testing import people
 from segl.sdk import (
     AsyncPortalClient,
     ClientCertificate,

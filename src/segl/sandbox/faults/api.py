@@ -10,7 +10,7 @@ from typing import Any
 from django.http import HttpResponse
 
 from segl.core.organizations import NUMBER
-from segl.sandbox.faults import Call, Fault, Faults
+from segl.sandbox.faults.pending import Call, Fault, Faults
 from segl.service import clock, configuration
 from segl.service.config.listeners import answer_of
 from segl.service.http.bodies import RETRY_SECONDS, Application, Receive, Scope, Send, send_answer

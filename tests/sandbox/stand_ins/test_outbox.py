@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from configured import configured
-from segl.sandbox.outbox import outbox, sent_messages
+from segl.sandbox.stand_ins.outbox import outbox, sent_messages
 
 LINK = "http://127.0.0.1:8080/signering/abc-123?språk=nb"
 
@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def send(subject: str, text: str, to: str = "Åse Ås <aase@example.com>") -> None:
-    connection = get_connection("segl.sandbox.outbox.EmailBackend")
+    connection = get_connection("segl.sandbox.stand_ins.outbox.EmailBackend")
     EmailMessage(subject, text, "segl@example.com", [to], connection=connection).send()
 
 

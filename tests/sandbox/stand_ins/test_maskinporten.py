@@ -14,8 +14,8 @@ from django.test import Client
 from configured import configured
 from registers import SCOPE, registered
 from segl.core.keys import PrivateKey
-from segl.sandbox.maskinporten import GRANT_TYPE, is_valid
 from segl.sandbox.pki import SandboxPki, ensure_pki
+from segl.sandbox.stand_ins.maskinporten import GRANT_TYPE, is_valid
 from segl.service import clock
 from segl.service.notifications.maskinporten import Maskinporten, _part
 

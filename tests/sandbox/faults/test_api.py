@@ -9,8 +9,8 @@ import pytest
 
 from api_answers import assert_valid
 from segl.core.protocol import ErrorMessage
-from segl.sandbox.faults import Fault, Faults
-from segl.sandbox.faulty_api import WithFaults
+from segl.sandbox.faults.api import WithFaults
+from segl.sandbox.faults.pending import Fault, Faults
 from segl.service import configuration
 
 JOBS = "/api/123456789/portal/signature-jobs"

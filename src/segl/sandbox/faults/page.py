@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from segl.core.errors import InvalidInput
-from segl.sandbox.faults import Fault, Faults, OtherFault
+from segl.sandbox.faults.pending import Fault, Faults, OtherFault
 from segl.service import configuration
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from segl.sandbox.faults_client import FaultsClient
-    from segl.sandbox.testing import Organization, Sandbox, SandboxSigner, SentMessage
+    from segl.sandbox.testing.faults_client import FaultsClient
+    from segl.sandbox.testing.running import Organization, Sandbox, SandboxSigner, SentMessage
     from segl.sdk import PortalClient
 
 _FOLDER = pytest.StashKey[Path]()
@@ -63,7 +63,8 @@ def segl_sandbox(request: pytest.FixtureRequest) -> "Sandbox":
         if not (folder / "process").exists():
             process = start(folder / "sandbox", while_process=request.config.stash[_RUNNER])
             (folder / "process").write_text(str(process.pid))
-        from segl.sandbox.testing import SandboxNotRunningError, ready  # takes a while, in which the sandbox starts
+        # This takes a while, in which the sandbox starts.
+        from segl.sandbox.testing.running import SandboxNotRunningError, ready
 
         try:
             return ready(folder / "sandbox", process)
@@ -89,7 +90,7 @@ def segl_client(segl_organization: "Organization") -> "Iterator[PortalClient]":
 @pytest.fixture
 def segl_faults(segl_sandbox: "Sandbox", segl_organization: "Organization") -> "Iterator[FaultsClient]":
     """Asks the sandbox for faults, those of the API for the test's organization alone; all are taken back."""
-    from segl.sandbox.faults_client import FaultsClient
+    from segl.sandbox.testing.faults_client import FaultsClient
 
     with FaultsClient(segl_sandbox.ready["faults"], segl_organization.number) as faults:
         yield faults

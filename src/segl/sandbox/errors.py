@@ -1,0 +1,7 @@
+"""Why a sandbox does not start."""
+
+from segl.core.errors import SeglError
+
+
+class SandboxError(SeglError):
+    """The sandbox cannot start; the message says why and what to do."""

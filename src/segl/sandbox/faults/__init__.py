@@ -1,0 +1,1 @@
+"""What is to go wrong in a sandbox because a test asked for it."""
