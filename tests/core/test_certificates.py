@@ -133,7 +133,7 @@ def _expired() -> PrivateKey:
         (_without_signing, "its key usage allows no signatures"),
         (_future, "is not valid before 2026-11-25"),
         (_expired, "expired 2026-11-23"),
-        (lambda: ISSUER.key, "is a CA's"),
+        (lambda: ISSUER.key, "is a CA certificate"),
     ],
 )
 def test_certificates_that_are_not_trusted_are_refused_with_the_reason(

@@ -298,7 +298,7 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
         "key-usage",
         "extended key usage lacks clientAuth",
     ),
-    "a CA's": (lambda it: it.show(ca=True), "key-usage", "is a CA's, .* Use an organization certificate"),
+    "a CA's": (lambda it: it.show(ca=True), "key-usage", "is a CA certificate, .* Use an organization certificate"),
     "expired": (lambda it: it.show(dates=(YEAR[0], YESTERDAY)), "validity", r"expired \d{4}-.*; use a new one"),
     "not yet": (lambda it: it.show(dates=(TOMORROW, YEAR[1])), "validity", "is not valid before .*; the time is"),
     "from elsewhere": (lambda it: it.show(by=STRANGER), "chain", "does not lead to .* but to CN=Another Root"),

@@ -117,7 +117,7 @@ class TrustAnchors(NamedTuple):
         return cls(roots, tuple(each for each in certificates if each.issuer != each.subject))
 
     def with_intermediates(self, *pem: bytes) -> Self:
-        """These, and the intermediates in PEM files. A root that stands there too is no anchor for that."""
+        """These, and the intermediates in PEM files. A root among them does not become an anchor."""
         found = [each for data in pem for each in load_pem(data) if each.issuer != each.subject]
         return self._replace(intermediates=(*self.intermediates, *found))
 
@@ -131,7 +131,7 @@ class TrustAnchors(NamedTuple):
     ) -> tuple[x509.Certificate, ...]:
         """The chain from `certificate` up to an anchor, valid at that time (RFC 5280; revocation apart).
 
-        `extra` are certificates that came with it; `advice` is what to tell when there is no chain. Raises
+        `extra` are certificates that came with it; `advice` ends the error message if there is no chain. Raises
         `UntrustedCertificate`.
         """
         check_validity(certificate, at)
@@ -179,7 +179,7 @@ class TrustAnchors(NamedTuple):
 
 def _must_be_ca(policy: verification.Policy, certificate: x509.Certificate, extension: x509.BasicConstraints) -> None:
     if not extension.ca:
-        raise ValueError(f"{certificate.subject.rfc4514_string()} is no CA certificate")
+        raise ValueError(f"{certificate.subject.rfc4514_string()} is not a CA certificate")
 
 
 def _may_issue(policy: verification.Policy, certificate: x509.Certificate, extension: x509.KeyUsage | None) -> None:
@@ -201,7 +201,7 @@ def check_validity(certificate: x509.Certificate, at: datetime) -> None:
     """Make sure that a certificate is valid at a time.
 
     Raises:
-        UntrustedCertificate: It is not, or not any more.
+        UntrustedCertificate: It is not valid yet, or no longer.
     """
     subject = certificate.subject.rfc4514_string()
     if at < certificate.not_valid_before_utc:
@@ -225,7 +225,9 @@ def check_signing_use(certificate: x509.Certificate) -> None:
     for extension in certificate.extensions:
         match extension.value:
             case x509.BasicConstraints(ca=True):
-                raise UntrustedCertificate(f"The certificate {subject} is a CA's, which signs certificates only.")
+                raise UntrustedCertificate(
+                    f"The certificate {subject} is a CA certificate, which signs certificates only."
+                )
             case x509.KeyUsage(digital_signature=False, content_commitment=False):
                 raise UntrustedCertificate(
                     f"The certificate {subject} may not sign: its key usage allows no signatures."
@@ -239,12 +241,14 @@ def _check_issuing_use(certificate: x509.Certificate) -> None:
     except (x509.ExtensionNotFound, ValueError):
         is_ca = False
     if not is_ca:
-        raise UntrustedCertificate(f"The certificate {subject} is no CA's and may issue none: use a CA's.")
+        raise UntrustedCertificate(
+            f"The certificate {subject} is not a CA certificate and may not issue others: use a CA certificate."
+        )
     for extension in certificate.extensions:
         match extension.value:
             case x509.KeyUsage(key_cert_sign=False):
                 raise UntrustedCertificate(
-                    f"The certificate {subject} may issue none: its key usage lacks keyCertSign. Use a CA's."
+                    f"The certificate {subject} may not issue others: its key usage lacks keyCertSign."
                 )
 
 
@@ -261,7 +265,7 @@ def check_commitment(certificate: x509.Certificate) -> None:
             case x509.KeyUsage(content_commitment=False):
                 raise UntrustedCertificate(
                     f"The certificate {certificate.subject.rfc4514_string()} is for authentication only: its key "
-                    "usage lacks nonRepudiation, so it binds nobody to what it signs."
+                    "usage lacks nonRepudiation, so it is not meant for signatures that bind."
                 )
 
 

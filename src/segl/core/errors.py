@@ -11,7 +11,7 @@
     │   └── InvalidSignature      a signature that cannot even be read as one
     └── UntrustedCertificate      chain, validity, revocation, key usage or organization number
 
-The text of an error is a sentence for the person who can mend it: what is wrong with what, and what to do.
+The text of an error is for the person who can fix it: what is wrong with what, and what to do.
 """
 
 

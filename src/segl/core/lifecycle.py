@@ -11,7 +11,7 @@ from segl.core.statuses import JobStatus, SignerStatus
 
 
 class IllegalStepError(SeglError):
-    """The step is not possible in the state the job is in; `status` is what stands in its way."""
+    """The step is not possible in the state the job is in; `status` is what prevents it."""
 
     def __init__(self, message: str, status: SignerStatus) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class JobState:
 
     @property
     def status(self) -> JobStatus:
-        """The job's status before its sealed PDF stands; with it, it is COMPLETED_SUCCESSFULLY."""
+        """The job's status until its sealed PDF exists, which makes it COMPLETED_SUCCESSFULLY."""
         going_on = {SignerStatus.WAITING, SignerStatus.SIGNED}
         if all(each.status in going_on for each in self.signers):
             return JobStatus.IN_PROGRESS
@@ -48,7 +48,7 @@ class JobState:
 
     @property
     def turn(self) -> frozenset[int]:
-        """The numbers of the signers whose turn it is: the waiting ones of the lowest order that has any."""
+        """The numbers of the signers whose turn it is: those who wait, of the lowest order that has any."""
         if self.status is not JobStatus.IN_PROGRESS:
             return frozenset()
         waiting = [each for each in self.signers if each.status is SignerStatus.WAITING]

@@ -16,7 +16,7 @@ def as_file(content: bytes | memoryview) -> BinaryIO:
 
 
 class ViewFile(io.RawIOBase):
-    """A file to read, whose content is a view; nothing is copied but what is read."""
+    """A file to read, whose content is a view; only what is read is copied."""
 
     def __init__(self, content: bytes | memoryview) -> None:
         self._content = memoryview(content)

@@ -55,7 +55,7 @@ def _delimiters(boundary: bytes, body: memoryview) -> Iterator[tuple[int, int]]:
     for found in re.finditer(re.escape(b"--" + boundary), body):
         start, position = found.span()
         closing = bytes(body[position : position + 2]) == b"--"
-        # What merely looks like a delimiter is content: they stand on lines of their own.
+        # What merely looks like a delimiter is content: delimiters are on separate lines.
         begins_line = start == 0 or bytes(body[max(start - 2, 0) : start]) == b"\r\n"
         if begins_line and (closing or _ends_line(body, position)):
             yield max(start - 2, 0), position

@@ -1,7 +1,7 @@
 """Whether a certificate was revoked: what OCSP responders (RFC 6960) and CRLs (RFC 5280) say, judged without a network.
 
 An answer counts when it is fresh, covers the certificate, and is signed by the certificate's issuer or, for OCSP, by a
-responder that this issuer authorized. Anything else is no answer, and says why.
+responder that this issuer authorized. Anything else counts as no answer, with the reason.
 """
 
 from collections.abc import Callable, Iterator
@@ -54,7 +54,7 @@ Status = Good | Revoked | NoAnswer
 
 
 class _UnusableError(Exception):
-    """This is no answer, for a reason that is a clause."""
+    """Nothing usable was answered; `reason` is a clause."""
 
 
 def ocsp_urls(certificate: x509.Certificate) -> tuple[str, ...]:

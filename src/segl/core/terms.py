@@ -60,14 +60,14 @@ def refusals(sector: Sector, manifest: PortalManifest) -> Iterator[Refusal]:
         yield from _mobile_number(number, signer)
 
 
-def told_refusals(number: int, signer: Signer) -> Iterator[Refusal]:
-    """Each rule of how a signer is told that is broken, whichever sector the sender is of."""
+def notification_refusals(number: int, signer: Signer) -> Iterator[Refusal]:
+    """Each rule about notifying a signer that is broken whatever the sender's sector."""
     yield from _lookup(Sector.PUBLIC, number, signer)
     yield from _mobile_number(number, signer)
 
 
 def contact_of(signer: Signer) -> Notifications | None:
-    """Where the signer is told; None for one who is looked up."""
+    """Where the signer is notified; None for one who is looked up."""
     given = signer.identifier if isinstance(signer.identifier, ContactInformation) else signer.notifications
     return given if isinstance(given, Notifications) else None
 
@@ -175,8 +175,8 @@ def _lookup(sector: Sector, number: int, signer: Signer) -> Iterator[Refusal]:
 
 
 def _mobile_number(number: int, signer: Signer) -> Iterator[Refusal]:
-    told = contact_of(signer)
-    if told and told.sms and not is_mobile_number(told.sms.number):
+    contact = contact_of(signer)
+    if contact and contact.sms and not is_mobile_number(contact.sms.number):
         yield Refusal(
             "MOBILE_NUMBER_NOT_USABLE",
             f"The mobile number of signer {number} has no digits: give one like 99999999, or leave sms out.",

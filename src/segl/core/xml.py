@@ -95,8 +95,8 @@ _DATE_TIME = (
 def parse_date_time(text: str, *, without_offset: str | None = None) -> datetime:
     """An aware date-time from an xs:dateTime (years 1 to 9999, to the microsecond).
 
-    A text without an offset is taken to be in the time zone of the name `without_offset` and told in UTC, or refused
-    when there is none.
+    A text without an offset is read in the time zone named `without_offset` and returned in UTC, or refused if none is
+    named.
     Raises `ValueError` with half a sentence.
     """
     match = re.fullmatch(_DATE_TIME, text.strip(" \t\r\n"), re.ASCII)

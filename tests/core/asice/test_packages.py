@@ -193,7 +193,7 @@ NO_TRANSFORMS = '<Transforms><Transform Algorithm="http://www.w3.org/TR/1999/REC
 REFUSED = {
     "document changed": (_with({"vedlegg.txt": b"nei"}), "The file vedlegg.txt was changed"),
     "manifest changed": (_with({"manifest.xml": b"<other/>"}), "The file manifest.xml was changed"),
-    "document missing": (_with({"vedlegg.txt": None}), "refers to 'vedlegg.txt', which is no file"),
+    "document missing": (_with({"vedlegg.txt": None}), "refers to 'vedlegg.txt', which is not a separate file"),
     "document added": (_with({"extra.pdf": b"x"}), "The file extra.pdf is not signed"),
     "file added in META-INF": (_with({"META-INF/x": b"x"}), "The file META-INF/x is not signed"),
     "manifest missing": (_with({"manifest.xml": None}), "has no manifest.xml"),
@@ -278,7 +278,7 @@ def test_comments_are_no_part_of_what_is_signed() -> None:
 def test_a_document_signed_twice_is_refused() -> None:
     files = {"a b.pdf": b"x", "manifest.xml": MANIFEST}
     twice = signatures(JAVA, {**files, "a%20b.pdf": b"x"}, KEY)
-    with pytest.raises(InvalidPackage, match="no file of its own"):
+    with pytest.raises(InvalidPackage, match="not a separate file"):
         _open(zipped({**files, "META-INF/signatures.xml": twice}))
 
 

@@ -348,7 +348,7 @@ def test_what_is_hidden_in_the_room_beside_the_seal_fails_it(
     room = sealed.rindex(b"0" * 1000)
     report = report_of(sealed[:room] + hidden + sealed[room + len(hidden) :], authority.trust())
     assert (report.verdict, report.intact) == (Verdict.FAILED, False)
-    assert "The room that was left for the seal holds something else too, which nobody signed." in report.reasons
+    assert "The gap left for the seal also holds something else, which was not signed." in report.reasons
 
 
 def test_whatever_bit_is_turned_nothing_passes(signed_and_sealed: bytes, authority: Authority) -> None:

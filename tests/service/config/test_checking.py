@@ -129,7 +129,7 @@ def test_what_is_right_passes(production: Production, pki: SandboxPki) -> None:
         (
             "signer-ca",
             [issued("Signer CA", "Root", ca=True, issuing=False)],
-            "may issue none: its key usage lacks keyCert",
+            "may not issue others: its key usage lacks keyCert",
         ),
         ("signer-ca", [issued("Signer CA", "Root", ca=True, hours=-1)], "The certificate CN=Signer CA expired"),
         ("signer-ca", [issued("Signer CA", "Other", ca=True)], "CN=Signer CA, issued by CN=Other, does not chain to"),

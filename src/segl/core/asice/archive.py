@@ -149,7 +149,7 @@ def _members(data: memoryview, limits: Limits) -> tuple[list[_Member], int]:
 
 
 def _central_header(data: memoryview, position: int, end: int) -> tuple[_Member, int]:
-    """The member that the header at `position` tells of, and where the next one begins."""
+    """The member that the header at `position` describes, and where the next header begins."""
     if position + _CENTRAL.size > end:
         _broken("its directory is cut off")
     signature, _, flags, method, time, crc, packed, size, name_length, extra, comment, disk, offset = (
@@ -208,14 +208,14 @@ def _start(data: memoryview, member: _Member) -> int:
         _broken(f"{member.name} is cut off")
     signature, _, flags, method, time, crc, packed, size, name_length, extra = _LOCAL.unpack_from(data, member.offset)
     name_at = member.offset + _LOCAL.size
-    told = (crc, packed, size)
+    stated = (crc, packed, size)
     facts = (member.crc, member.packed, member.size)
-    follows = flags & _DESCRIPTOR and all(value in (0, fact) for value, fact in zip(told, facts, strict=True))
+    follows = flags & _DESCRIPTOR and all(value in (0, fact) for value, fact in zip(stated, facts, strict=True))
     if (
         signature != b"PK\x03\x04"
         or (flags, method, time) != (member.flags, member.method, member.time)
         or data[name_at : name_at + name_length] != member.raw_name
-        or not (told == facts or follows)
+        or not (stated == facts or follows)
     ):
         _broken(f"the two headers of {member.name} say different things")
     if flags & _ENCRYPTED:

@@ -91,7 +91,7 @@ def missing(files: Mapping[str, memoryview]) -> Iterator[str]:
 
 
 def signature_of(files: Mapping[str, memoryview]) -> XmlSignature:
-    """The one signature, whether it holds or not. Raises `InvalidPackage` when it is none that we accept."""
+    """The one signature, valid or not. Raises `InvalidPackage` if it is not of a form that we accept."""
     try:
         root = parse(files[SIGNATURES], keep_pis=True)
         if root.tag != f"{{{ASIC}}}XAdESSignatures" or [each.tag for each in root] != [f"{{{xmldsig.DS}}}Signature"]:
@@ -102,7 +102,7 @@ def signature_of(files: Mapping[str, memoryview]) -> XmlSignature:
 
 
 def signature_faults(signature: XmlSignature) -> Iterator[str]:
-    """Says why it does not hold for what stands in its XML."""
+    """Yields why the signature does not hold for its own XML."""
     for fault in signature.faults:
         yield f"The signature in {SIGNATURES} does not hold. {fault}"
 
@@ -113,7 +113,7 @@ def uncovered(files: Mapping[str, memoryview], references: Sequence[Reference]) 
     for reference in references:
         name = _file_name(reference.uri, files)
         if name not in unsigned:
-            yield f"The signature refers to {reference.uri!r}, which is no file of its own in the package."
+            yield f"The signature refers to {reference.uri!r}, which is not a separate file in the package."
             continue
         if not reference.matches(files[name]):
             yield f"The file {name} was changed after the package was signed."
@@ -123,7 +123,7 @@ def uncovered(files: Mapping[str, memoryview], references: Sequence[Reference]) 
 
 
 def _file_name(uri: str, files: Mapping[str, memoryview]) -> str | None:
-    """The file a URI names: as it stands (.NET), percent-encoded, or form-encoded (Java)."""
+    """The file a URI names: as it is (.NET), percent-encoded, or form-encoded (Java)."""
     return next((name for name in (uri, unquote(uri), unquote_plus(uri)) if name in files), None)
 
 

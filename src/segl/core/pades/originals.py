@@ -17,7 +17,7 @@ from pikepdf.sanitize import Sanitizer
 from segl.core.errors import InvalidDocument
 from segl.core.memory_file import as_file
 
-DAMAGED = "The PDF is damaged or incomplete; save it anew in the program that made it."
+DAMAGED = "The PDF is damaged or incomplete; save it again in the program that made it."
 MOST_CONTENT = 128 * 1024 * 1024
 """Bytes that the pages' content of one document may unpack to."""
 LARGEST_RATIO = 1032
@@ -87,7 +87,7 @@ def _opened(content: bytes | memoryview) -> Pdf:
 
 
 def _mend_content(page: Page) -> None:
-    """Leave out of a page's content what is none, as readers do."""
+    """Drop entries of a page's content that are not streams, as readers do."""
     content = page.obj.get(Name.Contents)
     if isinstance(content, Array):
         page.obj.Contents = Array([each for each in content if isinstance(each, Stream)])
@@ -118,7 +118,7 @@ def _content(page: Page) -> list[Object]:
 
 
 def _unpacked_size(stream: Object) -> int:
-    """The size of a deflated stream, or of one packed otherwise as it stands; not counted far beyond the limit."""
+    """The size of a deflated stream, or the packed size with another filter; not counted far beyond the limit."""
     filters, packed = stream.get(Name.Filter), stream.read_raw_bytes()
     names = list(filters) if isinstance(filters, Array) else [filters]
     if names[:1] not in ([Name.FlateDecode], [Name.Fl]):

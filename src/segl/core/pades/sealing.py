@@ -66,7 +66,7 @@ def _metadata(reason: str | None) -> PdfSignatureMetadata:
 
 
 class _HeldKeySigner(Signer):
-    """Signs with a `SigningKey`. pyHanko's own signer would parse the private key anew for each signature."""
+    """Signs with a `SigningKey`. pyHanko's own signer would parse the private key again for each signature."""
 
     def __init__(self, key: SigningKey) -> None:
         super().__init__(signing_cert=_asn1(key.certificate))

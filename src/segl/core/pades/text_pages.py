@@ -38,7 +38,7 @@ def _kept(line: str) -> str:
 
 
 def _check_shown(pdf: bytes) -> None:
-    """Refuse a text with characters that the font lacks, in whose place the page has glyph 0, a box."""
+    """Refuse a text with characters that the font lacks, which the page would show as a box (glyph 0)."""
     with pikepdf.open(BytesIO(pdf)) as document:
         for page in document.pages:
             for shown in pikepdf.parse_content_stream(page, "Tj TJ"):

@@ -64,7 +64,7 @@ def verify(
         at: the time at which the certificates must be valid.
 
     Raises:
-        InvalidSignature: it is no PDF that we can read, or it is not signed.
+        InvalidSignature: It is not a PDF that we can read, or it is not signed.
     """
     try:
         reader = PdfFileReader(BytesIO(pdf))
@@ -101,7 +101,7 @@ def _seal_report(seal: EmbeddedPdfSignature, trust: TrustAnchors, at: datetime) 
 
 
 def _faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
-    """What is wrong with the bytes, whoever signed them."""
+    """What is wrong with the bytes, regardless of who signed them."""
     subfilter, digest = seal.sig_object.get("/SubFilter"), seal.md_algorithm
     if subfilter not in SUBFILTERS:
         yield f"The seal is of the kind {subfilter}, which is not a PDF signature that can be verified."
@@ -124,7 +124,7 @@ def _signature_faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
     if not valid:
         yield "The seal was not made with the key of its certificate."
     if not _is_alone_in_its_room(seal):
-        yield "The room that was left for the seal holds something else too, which nobody signed."
+        yield "The gap left for the seal also holds something else, which was not signed."
 
 
 def _is_alone_in_its_room(seal: EmbeddedPdfSignature) -> bool:
@@ -157,7 +157,7 @@ def _coverage_faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
 
 
 def _ends_with_what_was_read(seal: EmbeddedPdfSignature) -> bool:
-    """Whether every reader finds the revisions that this one found: none is hidden, nothing stands behind the last."""
+    """Whether every reader finds the revisions that this one found: none is hidden, nothing follows the last."""
     revisions = seal.reader.xrefs
     _, _, start, length = seal.byte_range
     seal.reader.stream.seek(start + length)

@@ -40,7 +40,7 @@ class Message(ABC):
 
     @classmethod
     def with_faults(cls, data: bytes | memoryview) -> tuple[Self | None, tuple[str, ...]]:
-        """The message and every rule that it breaks, as far as it can be read: to be told of, never to be acted on."""
+        """The message and every rule that it breaks, as far as it can be read: for reports, never to be acted on."""
         with _rules.listing() as faults:
             try:
                 return cls.from_xml(data), tuple(faults)

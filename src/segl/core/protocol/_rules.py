@@ -28,7 +28,7 @@ _listed = _Listed()
 
 @contextmanager
 def listing() -> Iterator[list[str]]:
-    """In the block, a value that breaks a rule is listed and kept instead of refused, so that all can be told."""
+    """In the block, values that break a rule are kept and listed instead of refused, so that all faults are known."""
     faults: list[str] = []
     before, _listed.faults = _listed.faults, faults
     try:

@@ -95,7 +95,7 @@ class SignatureStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PortalSignature:
-    """Where one signer stands, and since when. `identifier` is None for one that is not known today."""
+    """One signer's status, and since when. `identifier` is None for a kind that is not known today."""
 
     status: SignatureStatus | str
     since: datetime

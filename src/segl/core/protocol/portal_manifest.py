@@ -30,9 +30,9 @@ LONGEST_AVAILABLE = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who is to sign, how they are told, and in which order (0 to 9: lower signs first, equal in parallel).
+    """Who is to sign, how they are notified, and in which order (0 to 9: lower signs first, equal in parallel).
 
-    One identified by `ContactInformation` is told there and has no notifications; all others must have them.
+    One identified by `ContactInformation` is notified there and has no notifications; all others must have them.
     """
 
     identifier: PersonalIdentificationNumber | ContactInformation
@@ -46,7 +46,9 @@ class Signer:
         _check_kinds(self)
         by_contact = isinstance(self.identifier, ContactInformation)
         if by_contact and self.notifications is not None:
-            raise InvalidMessage("A signer identified by contact information is told there; leave notifications out.")
+            raise InvalidMessage(
+                "A signer identified by contact information is notified there; leave notifications out."
+            )
         if not by_contact and self.notifications is None:
             raise InvalidMessage("A signer with an identity number needs notifications or notifications-using-lookup.")
         _rules.between("signer order", self.order, 0, 9)

@@ -1,4 +1,4 @@
-"""Who signs, how they are told, and the words the API has for the choices of a job."""
+"""Who signs, how they are notified, and the API's words for the choices of a job."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -76,7 +76,7 @@ class Sms:
 
 @dataclass(frozen=True, slots=True)
 class Notifications:
-    """Where a signer is told: an e-mail address, a mobile number or both."""
+    """Where a signer is notified: an e-mail address, a mobile number or both."""
 
     element: ClassVar[str] = "notifications"
 
@@ -91,7 +91,7 @@ class Notifications:
 
 
 class ContactInformation(Notifications):
-    """A signer identified by e-mail address, mobile number or both, which is also where they are told."""
+    """A signer identified by e-mail address, mobile number or both, which is also where they are notified."""
 
     __slots__ = ()
     element = "identified-by-contact-information"

@@ -39,7 +39,7 @@ def verify(
         name: the file or attachment's name, for the reports.
 
     Raises:
-        InvalidSignature: it is no signature that we can read.
+        InvalidSignature: It is not a signature that we can read.
     """
     try:
         root = parse(xml, max_bytes=_MAX_BYTES, keep_pis=True)
@@ -120,7 +120,7 @@ def _documents(references: Sequence[Reference], given: Mapping[str, bytes] | Non
 def _document(reference: Reference, given: Mapping[str, bytes] | None, used: Collection[str | None]) -> DocumentReport:
     """A file that was renamed is still the document that was signed: the bytes decide, then the name.
 
-    Of equal ones, each stands for one reference.
+    Of equal ones, each counts for one reference.
     """
     name, digest = unquote(reference.uri), reference.digest.hex()
     if given is None:

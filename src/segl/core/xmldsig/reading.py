@@ -62,13 +62,13 @@ class XmlSignature:
     parts: Mapping[str, bytes]
     """What is signed inside the XML, by Id, as canonical XML."""
     faults: tuple[str, ...]
-    """Why the signature does not hold for what stands in the XML; empty when it does."""
+    """Why the signature does not hold for its own XML; empty if it does."""
 
 
 def read(signature: etree._Element) -> XmlSignature:
-    """Reads and checks a ds:Signature. Raises `InvalidSignature` when it is none that we accept.
+    """Reads and checks a ds:Signature. Raises `InvalidSignature` if it is not of a form that we accept.
 
-    Where it stands in its document matters only for namespaces and for Ids, which must be unique there. The document
+    Its place in the document matters only for namespaces and for Ids, which must be unique there. The document
     must have been parsed with its processing instructions, which are part of what is signed.
     """
     _check_no_instructions(signature)

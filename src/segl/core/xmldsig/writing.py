@@ -54,7 +54,7 @@ def sign(
     signing_time: datetime,
     profile: Profile,
 ) -> None:
-    """Fills the empty ds:Signature `signature`, wherever it stands.
+    """Fills the empty ds:Signature `signature`, wherever it is in its document.
 
     It signs `files`, `objects` (ds:Object elements with an Id and XML content, which become part of it) and
     the XAdES properties.

@@ -104,9 +104,9 @@ class Job:
 
 def _check_told(number: int, signer: Signer) -> None:
     """Whether the signer can be told of the job, as far as that shows here."""
-    from segl.core.terms import contact_of, told_refusals  # a program that sends no jobs does without
+    from segl.core.terms import contact_of, notification_refusals  # a program that sends no jobs does without
 
-    for refusal in told_refusals(number, signer):
+    for refusal in notification_refusals(number, signer):
         raise InvalidInput(refusal.sentence)
     contact = contact_of(signer)
     if contact and contact.email and not contact.email.address.strip():
