@@ -18,6 +18,7 @@ from segl.service.jobs import sealing as jobs
 from segl.service.jobs.create import cancel_job, document_of
 from segl.service.sealing import Sealer
 from segl.service.store import documents
+from segl.service.store.documents import DocumentDamagedError
 from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signing
 from segl.service.work.perform import perform, sign_now
 from segl.service.work.verify import UnverifiedResultError, verify_results
@@ -128,7 +129,7 @@ class TestVerification:
 
     def refuses(self, job: Job, sealed: bytes, words: str) -> None:
         task = jobs.begin_seal(Sealing.objects.get(job=job))
-        with pytest.raises((UnverifiedResultError, InvalidSignature), match=words):
+        with pytest.raises((UnverifiedResultError, InvalidSignature, DocumentDamagedError), match=words):
             verify_results(task, documents.put(task.key, sealed), at=clock.now())
 
     def assembled(self, job: Job, xades_files: dict[str, bytes]) -> bytes:
@@ -170,6 +171,18 @@ class TestVerification:
         made = bytearray(sealer.seal(self.assembled(ready, self.xades(ready)), sealed_at=clock.now()))
         made[len(b"%PDF-1.7\n%")] ^= 1  # in a comment: nothing else would notice
         self.refuses(ready, bytes(made), "of job .* is TOTAL-FAILED")
+
+    def test_another_original_than_the_signed_one_is_refused(self, ready: Job, sealer: Sealer) -> None:
+        made = sealer.seal(self.assembled(ready, self.xades(ready)), sealed_at=clock.now())
+        other = documents.put(jobs.begin_seal(Sealing.objects.get(job=ready)).key, pdf("En annen avtale"))
+        original = Document.objects.filter(job=ready, kind=DocumentKind.ORIGINAL)
+        original.update(blob=other.blob, sha256=other.sha256)
+        self.refuses(ready, made, "of job .* is TOTAL-FAILED")
+
+    def test_an_original_that_was_lost_is_refused(self, ready: Job, sealer: Sealer) -> None:
+        made = sealer.seal(self.assembled(ready, self.xades(ready)), sealed_at=clock.now())
+        Document.objects.filter(job=ready, kind=DocumentKind.ORIGINAL).update(sha256=secrets.token_bytes(32))
+        self.refuses(ready, made, "SHA-256")
 
     def test_a_job_whose_original_was_lost_is_not_completed(self, ready: Job) -> None:
         Document.objects.filter(job=ready, kind=DocumentKind.ORIGINAL).update(sha256=secrets.token_bytes(32))
