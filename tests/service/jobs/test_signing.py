@@ -1,5 +1,6 @@
 """Signers agree, reject and are signed for; whoever comes late, twice or uninvited changes nothing."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from builders import (
     KARI,
     OLA,
+    accepted,
     agreed,
     agreement,
     blob_names,
@@ -15,23 +17,26 @@ from builders import (
     everything,
     identity,
     in_threads,
+    manifest,
     organization,
     person,
     signed,
     status_of,
     version_of,
 )
-from segl.core.protocol import AuthenticationLevel, Availability
+from segl.core.protocol import AuthenticationLevel, Availability, PortalJobRequest
 from segl.service import clock, due
 from segl.service.due import LeaseLostError
-from segl.service.jobs.create import cancel_job, document_of
+from segl.service.jobs.create import cancel_job, create_job, document_of
 from segl.service.jobs.errors import JobError, LevelTooLowError, NoSuchJobError, NotOpenError, NotTheSignerError
 from segl.service.jobs.signing import (
     agree,
     begin_signature,
     check_open,
     complete_signature,
+    originals,
     reject,
+    shown,
     signer_of,
     signers_of_person,
 )
@@ -62,6 +67,19 @@ def xades(signing: Signing) -> StoredBlob:
     return documents.put(task.key, b"<xades/>")
 
 
+def job_of_texts(*typeset: bytes) -> Job:
+    """A job of so many plain texts, typeset as these PDFs."""
+    asked, sender = manifest(titles=["A"] * len(typeset)), organization()
+    return create_job(
+        sender=sender,
+        broker=sender,
+        request=PortalJobRequest(),
+        manifest=asked,
+        manifest_xml=asked.to_xml(),
+        documents=[replace(each, typeset=pdf) for each, pdf in zip(accepted(asked), typeset, strict=True)],
+    )
+
+
 class TestFind:
     def test_a_person_finds_the_jobs_whose_turn_has_come_newest_first(self) -> None:
         first, second = create(person(KARI)), create(person(KARI, order=0), person(OLA, order=1))
@@ -72,6 +90,11 @@ class TestFind:
     def test_a_number_that_stands_for_nobody_finds_nothing(self) -> None:
         create(contact())
         assert signers_of_person(personal_identification_number="") == []
+
+    def test_each_text_is_shown_as_the_pdf_it_was_typeset_as(self) -> None:
+        jobs = job_of_texts(b"A1", b"B1"), job_of_texts(b"A2", b"B2")
+        found = [[documents.read(shown(original=each)) for each in originals(job=job)] for job in jobs]
+        assert found == [[b"A1", b"B1"], [b"A2", b"B2"]]
 
     @pytest.mark.parametrize(("job_id", "number"), [(0, 1), (None, 0), (None, 2), (2**40, 1), (None, 2**40)])
     def test_a_signer_that_never_was_is_unknown(self, job_id: int | None, number: int) -> None:
