@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -112,6 +113,19 @@ def create(
         manifest=asked,
         manifest_xml=asked.to_xml(),
         documents=accepted(asked, *contents),
+    )
+
+
+def create_texts(*typeset: bytes) -> Job:
+    """A job for Kari of so many plain texts, which were typeset as these PDFs."""
+    asked, sender = manifest(titles=["Tekst"] * len(typeset)), organization()
+    return create_job(
+        sender=sender,
+        broker=sender,
+        request=PortalJobRequest(),
+        manifest=asked,
+        manifest_xml=asked.to_xml(),
+        documents=[replace(each, typeset=pdf) for each, pdf in zip(accepted(asked), typeset, strict=True)],
     )
 
 

@@ -1,6 +1,5 @@
 """Signers agree, reject and are signed for; whoever comes late, twice or uninvited changes nothing."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,26 +7,25 @@ import pytest
 from builders import (
     KARI,
     OLA,
-    accepted,
     agreed,
     agreement,
     blob_names,
     contact,
     create,
+    create_texts,
     everything,
     identity,
     in_threads,
-    manifest,
     organization,
     person,
     signed,
     status_of,
     version_of,
 )
-from segl.core.protocol import AuthenticationLevel, Availability, PortalJobRequest
+from segl.core.protocol import AuthenticationLevel, Availability
 from segl.service import clock, due
 from segl.service.due import LeaseLostError
-from segl.service.jobs.create import cancel_job, create_job, document_of
+from segl.service.jobs.create import cancel_job, document_of
 from segl.service.jobs.errors import JobError, LevelTooLowError, NoSuchJobError, NotOpenError, NotTheSignerError
 from segl.service.jobs.signing import (
     agree,
@@ -67,19 +65,6 @@ def xades(signing: Signing) -> StoredBlob:
     return documents.put(task.key, b"<xades/>")
 
 
-def job_of_texts(*typeset: bytes) -> Job:
-    """A job of so many plain texts, typeset as these PDFs."""
-    asked, sender = manifest(titles=["A"] * len(typeset)), organization()
-    return create_job(
-        sender=sender,
-        broker=sender,
-        request=PortalJobRequest(),
-        manifest=asked,
-        manifest_xml=asked.to_xml(),
-        documents=[replace(each, typeset=pdf) for each, pdf in zip(accepted(asked), typeset, strict=True)],
-    )
-
-
 class TestFind:
     def test_a_person_finds_the_jobs_whose_turn_has_come_newest_first(self) -> None:
         first, second = create(person(KARI)), create(person(KARI, order=0), person(OLA, order=1))
@@ -92,7 +77,7 @@ class TestFind:
         assert signers_of_person(personal_identification_number="") == []
 
     def test_each_text_is_shown_as_the_pdf_it_was_typeset_as(self) -> None:
-        jobs = job_of_texts(b"A1", b"B1"), job_of_texts(b"A2", b"B2")
+        jobs = create_texts(b"A1", b"B1"), create_texts(b"A2", b"B2")
         found = [[documents.read(shown(original=each)) for each in originals(job=job)] for job in jobs]
         assert found == [[b"A1", b"B1"], [b"A2", b"B2"]]
 
@@ -131,8 +116,15 @@ class TestAgree:
             "192.0.2.7",
             "Firefox",
         )
+        assert told.login_reference == "login-1"
         assert (told.authenticated_at, told.agreed_at) == (identity().authenticated_at, signing.agreed_at)
         assert [each.name for each in task.documents] == ["0001_dokument.pdf", "0002_dokument.pdf"]
+
+    def test_the_evidence_of_one_addressed_by_contact_information_holds_no_number(self) -> None:
+        task = begin_signature(agreed(create(contact()), who=identity(KARI)))
+        assert task is not None
+        assert task.evidence.signer_identity == "13.09.1972"
+        assert KARI not in repr(task.evidence)
 
     def test_nobody_agrees_twice(self) -> None:
         job = create()
@@ -166,6 +158,16 @@ class TestAgree:
         job = create(availability=Availability(available_seconds=3600))
         clock.move(timedelta(hours=1))
         is_refused(job, "expired")
+
+    def test_the_time_to_sign_begins_with_the_activation_and_ends_before_the_deadline(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        signer = signer_of(job_id=create().pk, number=1)
+        monkeypatch.setattr(clock, "now", lambda: signer.activated_at)
+        check_open(signer)
+        monkeypatch.setattr(clock, "now", lambda: signer.deadline)
+        with pytest.raises(NotOpenError, match="deadline"):
+            check_open(signer)
 
     def test_each_group_has_the_whole_time_from_its_own_activation(self) -> None:
         job = create(person(KARI, order=0), person(OLA, order=1), availability=Availability(available_seconds=3600))
