@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -116,16 +115,26 @@ def create(
     )
 
 
-def create_texts(*typeset: bytes) -> Job:
-    """A job for Kari of so many plain texts, which were typeset as these PDFs."""
-    asked, sender = manifest(titles=["Tekst"] * len(typeset)), organization()
+def create_of(*documents: AcceptedDocument) -> Job:
+    """A job for Kari of these documents."""
+    asked, sender = manifest(titles=[each.title for each in documents]), organization()
     return create_job(
         sender=sender,
         broker=sender,
         request=PortalJobRequest(),
         manifest=asked,
         manifest_xml=asked.to_xml(),
-        documents=[replace(each, typeset=pdf) for each, pdf in zip(accepted(asked), typeset, strict=True)],
+        documents=documents,
+    )
+
+
+def create_texts(*typeset: bytes) -> Job:
+    """A job for Kari of so many plain texts, which were typeset as these PDFs."""
+    return create_of(
+        *(
+            AcceptedDocument("Tekst", f"{number:04}_tekst.txt", "text/plain", b"tekst", pages=1, typeset=pdf)
+            for number, pdf in enumerate(typeset, 1)
+        )
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from django.db import DataError
+from django.db import DataError, IntegrityError
 
 from builders import (
     KARI,
@@ -15,6 +15,7 @@ from builders import (
     blob_names,
     contact,
     create,
+    create_of,
     everything,
     identity,
     in_threads,
@@ -40,7 +41,7 @@ from segl.core.protocol import Signer as AskedSigner
 from segl.core.sector import Sector
 from segl.service import clock
 from segl.service.jobs import changes
-from segl.service.jobs.create import cancel_job, document_of, job_of
+from segl.service.jobs.create import AcceptedDocument, cancel_job, document_of, job_of
 from segl.service.jobs.errors import NoSuchJobError, NotAllowedError
 from segl.service.jobs.signing import reject, signers_of_person
 from segl.service.store import documents
@@ -175,6 +176,17 @@ def test_what_is_refused_leaves_nothing_behind(refused: str) -> None:
     assert everything() == before
 
 
+def test_too_many_pages_together_leave_nothing_behind() -> None:
+    organization()
+    before = everything()
+    with pytest.raises(NotAllowedError, match="2001 pages"):
+        create_of(
+            AcceptedDocument("A", "a.pdf", "application/pdf", PDF, pages=1000),
+            AcceptedDocument("B", "b.pdf", "application/pdf", PDF, pages=1001),
+        )
+    assert everything() == before
+
+
 def test_documents_of_exactly_the_limit_are_accepted() -> None:
     create(contents=[bytes(MOST_DOCUMENT_BYTES)])
 
@@ -197,8 +209,11 @@ def test_a_store_that_fails_leaves_nothing_behind(written: int, monkeypatch: pyt
     assert everything() == before
 
 
+@pytest.mark.parametrize("error", [DataError, IntegrityError])
 @pytest.mark.parametrize("part", ["_add_job", "_add_signers", "_add_documents", "notify"])
-def test_a_database_that_fails_leaves_nothing_behind(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_fails_leaves_nothing_behind(
+    part: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from segl.service.jobs import create as room
 
     organization()
@@ -208,10 +223,10 @@ def test_a_database_that_fails_leaves_nothing_behind(part: str, monkeypatch: pyt
 
     def fail(*arguments: Any, **options: Any) -> None:
         real(*arguments, **options)
-        raise DataError("the database is away")
+        raise error("the database is away")
 
     monkeypatch.setattr(owner, part, fail)
-    with pytest.raises(DataError):
+    with pytest.raises(error):
         create()
     assert everything() == before
 

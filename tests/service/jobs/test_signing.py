@@ -22,7 +22,7 @@ from builders import (
     status_of,
     version_of,
 )
-from segl.core.protocol import AuthenticationLevel, Availability
+from segl.core.protocol import AuthenticationLevel, Availability, SignatureType
 from segl.service import clock, due
 from segl.service.due import LeaseLostError
 from segl.service.jobs.create import cancel_job, document_of
@@ -119,6 +119,14 @@ class TestAgree:
         assert told.login_reference == "login-1"
         assert (told.authenticated_at, told.agreed_at) == (identity().authenticated_at, signing.agreed_at)
         assert [each.name for each in task.documents] == ["0001_dokument.pdf", "0002_dokument.pdf"]
+
+    def test_the_evidence_holds_the_level_and_the_type_of_the_signature(self) -> None:
+        advanced = SignatureType.ADVANCED_SIGNATURE
+        job = create(person(KARI, signature_type=advanced), required_authentication=AuthenticationLevel.THREE)
+        task = begin_signature(agreed(job, who=identity(level=3)))
+        assert task is not None
+        assert (task.evidence.authentication_level, task.evidence.signature_type) == (3, advanced)
+        assert task.signature_type == advanced
 
     def test_the_evidence_of_one_addressed_by_contact_information_holds_no_number(self) -> None:
         task = begin_signature(agreed(create(contact()), who=identity(KARI)))
@@ -236,6 +244,11 @@ class TestReject:
         assert version_of(job) == 1
         assert not Notification.objects.exclude(due_at=None).exists()
 
+    def test_the_signers_of_other_jobs_are_still_notified(self) -> None:
+        job, other = create(), create()
+        reject(job_id=job.pk, number=1, identity=identity())
+        assert [each.signer.job for each in due.claim(Notification, limit=9)] == [other]
+
     def test_nobody_rejects_twice(self) -> None:
         job = create()
         reject(job_id=job.pk, number=1, identity=identity())
@@ -287,6 +300,25 @@ class TestComplete:
         assert documents.read(document) == b"<xades-1/>"
         assert version_of(job) == 1
         assert not Sealing.objects.exists()
+
+    def test_each_signer_has_signed_at_a_time_of_its_own(self) -> None:
+        job = create(person(KARI), person(OLA))
+        times = [clock.now()]
+        for number, who in enumerate([KARI, OLA], 1):
+            clock.move(DAY)
+            signed(job, number, identity(who))
+            times.append(clock.now())
+        first, second = Signer.objects.filter(job=job).order_by("number").values_list("status_since", flat=True)
+        assert times[0] + DAY <= first <= times[1]
+        assert times[1] + DAY <= second <= times[2]
+
+    def test_the_others_of_a_group_are_neither_notified_again_nor_given_more_time(self) -> None:
+        job = create(person(KARI), person(OLA))
+        before = signer_of(job_id=job.pk, number=2).deadline
+        clock.move(DAY)
+        signed(job)
+        assert signer_of(job_id=job.pk, number=2).deadline == before
+        assert Notification.objects.filter(signer__number=2).count() == 1
 
     def test_the_last_signature_makes_the_job_due_for_sealing(self, woken: list[str]) -> None:
         job = create()
