@@ -115,6 +115,29 @@ def create(
     )
 
 
+def create_of(*documents: AcceptedDocument) -> Job:
+    """A job for Kari of these documents."""
+    asked, sender = manifest(titles=[each.title for each in documents]), organization()
+    return create_job(
+        sender=sender,
+        broker=sender,
+        request=PortalJobRequest(),
+        manifest=asked,
+        manifest_xml=asked.to_xml(),
+        documents=documents,
+    )
+
+
+def create_texts(*typeset: bytes) -> Job:
+    """A job for Kari of so many plain texts, which were typeset as these PDFs."""
+    return create_of(
+        *(
+            AcceptedDocument("Tekst", f"{number:04}_tekst.txt", "text/plain", b"tekst", pages=1, typeset=pdf)
+            for number, pdf in enumerate(typeset, 1)
+        )
+    )
+
+
 def identity(number: str = KARI, *, level: int = 4, name: str = "Kari Nordmann") -> Identity:
     """A log-in with the test eID."""
     return Identity(

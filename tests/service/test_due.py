@@ -70,6 +70,12 @@ def test_rows_fall_due_by_the_business_clock() -> None:
     assert len(claim(Notification)) == 1
 
 
+def test_a_row_is_due_from_its_very_time_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = due_rows(1, at=NOW)
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    assert keys(claim(Notification)) == made
+
+
 def test_a_claim_can_be_restricted_to_columns_with_a_value() -> None:
     first, second = due_rows(2)
     other = due_rows(1)[0]
@@ -117,6 +123,22 @@ def test_a_lease_is_kept_as_long_as_the_block_runs() -> None:
         assert claim(Notification) == []
     time.sleep(0.2)
     assert len(claim(Notification)) == 1
+
+
+def test_nobody_keeps_a_lease_after_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    due_rows(1)
+    claimed = claim(Notification)[0]
+    asked, left = threading.Event(), threading.Event()
+
+    def extend(_row: Notification, _lease: timedelta) -> None:
+        asked.set()
+        left.wait()
+
+    monkeypatch.setattr(due, "extend", extend)
+    with due.kept(claimed, SHORT):
+        assert asked.wait(10)
+        left.set()
+    assert "lease" not in {each.name for each in threading.enumerate()}
 
 
 def test_keeping_a_lease_goes_on_after_a_moment_without_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,9 +265,9 @@ def test_a_row_is_parked_after_the_last_try_and_stays_so() -> None:
 def test_parked_rows_are_tried_anew_once_they_are_released(woken: list[str]) -> None:
     one, other = due_rows(2)
     for _ in range(due.MAX_ATTEMPTS):
+        clock.move(due.LONGEST_DELAY)
         for claimed in claim(Notification, limit=2):
             retry(claimed, "It never works.")
-        clock.move(due.LONGEST_DELAY)
     waiting = due_rows(1)
     Notification.objects.filter(pk=other).update(due_at=None)  # The job has ended.
     assert [each.pk for each in due.parked(Notification)] == [one]

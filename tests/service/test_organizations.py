@@ -59,6 +59,11 @@ def test_what_no_organization_can_be_is_refused(register: None, wrong: dict[str,
     assert organizations() == before
 
 
+def test_a_name_may_be_of_200_characters(register: None) -> None:
+    rename_organization(number=FIRST, name="x" * 200)
+    assert organization(FIRST).name == "x" * 200
+
+
 def test_a_sandbox_takes_numbers_that_nobody_has(database: str) -> None:
     add_organization(number="123456789", name="Nordvik kommune", sector="public")
     assert organization("123456789").name == "Nordvik kommune"

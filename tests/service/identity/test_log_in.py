@@ -1,5 +1,6 @@
 """Log-in with the test eID: what it asks for, what comes back, and that an answer fits one session and one log-in."""
 
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -82,10 +83,33 @@ def test_a_code_that_the_test_eid_did_not_make_is_refused(browser: Client, code:
     assert browser.get("/log-in/return", {"state": own["state"][0], "code": code}).status_code == 400
 
 
+def test_what_the_test_eid_was_asked_is_no_code(browser: Client) -> None:
+    page = begin(browser)
+    [asked] = parse_qs(urlsplit(page).query)["request"]
+    own = parse_qs(urlsplit(browser.post(page, WHO).headers["Location"]).query)
+    assert browser.get("/log-in/return", {"state": own["state"][0], "code": asked}).status_code == 400
+
+
+def test_a_code_is_good_for_a_minute(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    location = browser.post(begin(browser), WHO).headers["Location"]
+    late = time.time() + 61
+    monkeypatch.setattr(time, "time", lambda: late)
+    assert browser.get(location).status_code == 400
+    assert logged_in_as(browser) is None
+
+
+def test_the_page_is_good_for_half_an_hour(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = begin(browser)
+    late = time.time() + 30 * 60 + 1
+    monkeypatch.setattr(time, "time", lambda: late)
+    assert "Innloggingen har gått ut" in browser.get(page).content.decode()
+
+
 @pytest.mark.parametrize("state", ["", "guessed", "æøå"])
 def test_an_answer_without_the_sessions_secret_is_refused(browser: Client, state: str) -> None:
-    begin(browser)
-    assert browser.get("/log-in/return", {"state": state, "code": "x"}).status_code == 400
+    own = parse_qs(urlsplit(browser.post(begin(browser), WHO).headers["Location"]).query)
+    assert browser.get("/log-in/return", {"state": state, "code": own["code"][0]}).status_code == 400
+    assert logged_in_as(browser) is None
 
 
 def test_the_session_gets_a_new_key_at_log_in(browser: Client) -> None:
@@ -93,6 +117,15 @@ def test_the_session_gets_a_new_key_at_log_in(browser: Client) -> None:
     before = browser.cookies["segl_session"].value
     browser.get(location)
     assert browser.cookies["segl_session"].value != before
+
+
+def test_forms_get_a_new_token_at_log_in_and_out(browser: Client) -> None:
+    browser.get("/log-in")
+    before = browser.cookies["segl_csrf"].value
+    browser.get(browser.post(begin(browser), WHO).headers["Location"])
+    within = browser.cookies["segl_csrf"].value
+    browser.post("/log-out")
+    assert len({before, within, browser.cookies["segl_csrf"].value}) == 3
 
 
 def test_logging_out_forgets_everything(browser: Client) -> None:

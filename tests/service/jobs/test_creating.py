@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from django.db import DataError
+from django.db import DataError, IntegrityError
 
 from builders import (
     KARI,
@@ -14,6 +14,7 @@ from builders import (
     agreed,
     contact,
     create,
+    create_of,
     everything,
     identity,
     in_threads,
@@ -41,6 +42,7 @@ from segl.core.sector import Sector
 from segl.service import clock
 from segl.service.jobs import changes
 from segl.service.jobs.cancelling import cancel_job
+from segl.service.jobs.creating import AcceptedDocument
 from segl.service.jobs.errors import NoSuchJobError, NotAllowedError
 from segl.service.jobs.finding import document_of, job_of, signers_of_person
 from segl.service.jobs.signing import reject
@@ -176,6 +178,17 @@ def test_what_is_refused_leaves_nothing_behind(refused: str) -> None:
     assert everything() == before
 
 
+def test_too_many_pages_together_leave_nothing_behind() -> None:
+    organization()
+    before = everything()
+    with pytest.raises(NotAllowedError, match="2001 pages"):
+        create_of(
+            AcceptedDocument("A", "a.pdf", "application/pdf", PDF, pages=1000),
+            AcceptedDocument("B", "b.pdf", "application/pdf", PDF, pages=1001),
+        )
+    assert everything() == before
+
+
 def test_documents_of_exactly_the_limit_are_accepted() -> None:
     create(contents=[bytes(MOST_DOCUMENT_BYTES)])
 
@@ -198,8 +211,11 @@ def test_a_store_that_fails_leaves_nothing_behind(written: int, monkeypatch: pyt
     assert everything() == before
 
 
+@pytest.mark.parametrize("error", [DataError, IntegrityError])
 @pytest.mark.parametrize("part", ["_add_job", "_add_signers", "_add_documents", "notify"])
-def test_a_database_that_fails_leaves_nothing_behind(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_fails_leaves_nothing_behind(
+    part: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from segl.service.jobs import creating as room
 
     organization()
@@ -209,10 +225,10 @@ def test_a_database_that_fails_leaves_nothing_behind(part: str, monkeypatch: pyt
 
     def fail(*arguments: Any, **options: Any) -> None:
         real(*arguments, **options)
-        raise DataError("the database is away")
+        raise error("the database is away")
 
     monkeypatch.setattr(owner, part, fail)
-    with pytest.raises(DataError):
+    with pytest.raises(error):
         create()
     assert everything() == before
 

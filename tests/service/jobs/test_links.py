@@ -1,8 +1,10 @@
 """Links and security codes: a link alone opens nothing, and guessing ends the job."""
 
+import secrets
 from datetime import timedelta
 
 import pytest
+from django.test import override_settings
 
 from builders import (
     contact,
@@ -17,6 +19,7 @@ from builders import (
     version_of,
 )
 from segl.service import clock
+from segl.service.jobs import changes
 from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.codes import MOST_CODES_PER_HOUR, MOST_WRONG_CODES, enter_code, send_new_code
 from segl.service.jobs.errors import NoSuchLinkError, NotOpenError, WrongCodeError
@@ -163,6 +166,19 @@ def test_guessing_at_a_signed_document_ends_too_but_what_was_signed_stays(job: J
         enter_code(token=link.token, code=link.code)
 
 
+def test_a_code_is_kept_as_a_digest_that_differs_from_link_to_link(
+    signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "randbelow", lambda _: 7)
+    assert [new_link(signer).code, new_link(signer).code] == ["000007", "000007"]
+    assert Link.objects.values("code_digest").distinct().count() == 2
+
+
+def test_a_code_is_checked_with_the_services_secret(link: NewLink) -> None:
+    with override_settings(SECRET_KEY="another"), pytest.raises(WrongCodeError):
+        enter_code(token=link.token, code=link.code)
+
+
 def test_one_signers_link_opens_nothing_of_another(store: str) -> None:
     job = create(contact("a@example.com"), contact("b@example.com"))
     first, second = Signer.objects.filter(job=job).order_by("number")
@@ -215,4 +231,18 @@ class TestNewCode:
         link = sent_link(Signer.objects.get(job=other))
         cancel_job(sender=organization(), job_id=other.pk)
         with pytest.raises(NotOpenError):
+            send_new_code(token=link.token)
+
+    def test_none_is_sent_when_the_job_ends_while_the_link_is_looked_up(
+        self, link: NewLink, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lock = changes.lock
+
+        def cancelled_before(job_id: int) -> Job:
+            monkeypatch.setattr(changes, "lock", lock)
+            cancel_job(sender=organization(), job_id=job_id)
+            return lock(job_id)
+
+        monkeypatch.setattr(changes, "lock", cancelled_before)
+        with pytest.raises(NotOpenError, match="no more codes"):
             send_new_code(token=link.token)

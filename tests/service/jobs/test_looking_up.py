@@ -37,6 +37,7 @@ pytestmark = pytest.mark.usefixtures("store")
 
 A_DAY = timedelta(days=1)
 MOBILE = "+4799999999"
+BOTH = {"email": "k@example.com", "mobile": MOBILE}
 RESERVED, MISSING = "RESERVED", "CONTACT_INFORMATION_MISSING"
 
 
@@ -97,10 +98,10 @@ def test_a_signer_of_a_job_for_later_is_looked_up_at_once_too(woken: list[str]) 
 @pytest.mark.parametrize(
     ("sms", "found", "seconds", "expected"),
     [
-        (False, {"email": "k@example.com", "mobile": MOBILE}, 60, [(1, "email", "k@example.com")]),
-        (True, {"email": "k@example.com", "mobile": MOBILE}, 60, [(1, "email", "k@example.com"), (1, "sms", MOBILE)]),
+        (False, BOTH, 60, [(1, "email", "k@example.com")]),
+        (True, BOTH, 86_400, [(1, "email", "k@example.com"), (1, "sms", MOBILE)]),
         # As with everyone who has both: when there is time for a reminder, the text message is one.
-        (True, {"email": "k@example.com", "mobile": MOBILE}, 90_000, [(1, "email", "k@example.com")]),
+        (True, BOTH, 86_401, [(1, "email", "k@example.com")]),
         (True, {"email": "k@example.com", "mobile": ""}, 60, [(1, "email", "k@example.com")]),
         (True, {"email": "", "mobile": MOBILE}, 90_000, [(1, "sms", MOBILE)]),
         (True, {"email": "no address", "mobile": MOBILE}, 60, [(1, "sms", MOBILE)]),
@@ -138,6 +139,13 @@ def test_one_of_a_later_group_ends_the_job_too_and_who_has_signed_stays_so() -> 
     signed(job)
     answer(job, 3, is_reserved=True)
     assert status_of(job) == ("FAILED", ["SIGNED", "NOT_APPLICABLE", RESERVED])
+
+
+def test_other_jobs_are_looked_up_after_one_has_ended() -> None:
+    job, other = create(looked_up()), create(looked_up())
+    answer(job, is_reserved=True)
+    answer(other)
+    assert planned(other) == [(1, "email", "kari@example.com")]
 
 
 def test_a_job_that_ended_asks_about_nobody() -> None:
@@ -230,6 +238,16 @@ class TestLater:
         complete_lookup(row, is_reserved=False, email="k@example.com", mobile="")
         assert [each for each in planned(job) if each[0] == 2] == [(2, "email", "k@example.com")]
         assert due.claim(Lookup) == []
+
+
+def test_nobody_is_told_of_a_job_that_ended_while_the_register_was_away() -> None:
+    job = create(looked_up(), availability=Availability(activation_time=clock.now() + A_DAY))
+    answer(job)
+    clock.move(A_DAY)
+    row = claimed(job)
+    cancel_job(sender=organization(), job_id=job.pk)
+    postpone_lookup(row, "The contact register did not answer.")
+    assert planned(job) == []
 
 
 def test_without_an_answer_the_signer_waits_for_one_however_long_it_takes() -> None:

@@ -5,7 +5,7 @@ import pytest
 from builders import KARI, OLA, contact, create, everything, identity, person, sealed, signed, status_of, version_of
 from segl.core.pades import FrontPageSigner
 from segl.core.protocol import SignatureType
-from segl.service import due
+from segl.service import clock, due
 from segl.service.due import LeaseLostError
 from segl.service.jobs.finding import document_of
 from segl.service.jobs.sealing import begin_seal, complete_seal
@@ -41,10 +41,12 @@ def test_everything_that_goes_into_the_sealed_document_is_there() -> None:
 
 def test_the_job_is_completed_and_the_sender_told() -> None:
     job = all_signed()
-    version = version_of(job)
+    version, before = version_of(job), clock.now()
     sealed(job)
     assert status_of(job) == ("COMPLETED_SUCCESSFULLY", ["SIGNED", "SIGNED"])
-    assert Job.objects.get(pk=job.pk).completed_at is not None
+    completed_at = Job.objects.get(pk=job.pk).completed_at
+    assert completed_at is not None
+    assert before <= completed_at <= clock.now()
     assert version_of(job) == version + 1
     document = document_of(job=job, kind=DocumentKind.PADES)
     assert document is not None

@@ -11,6 +11,7 @@ from builders import (
     agreement,
     contact,
     create,
+    create_texts,
     everything,
     identity,
     in_threads,
@@ -21,12 +22,12 @@ from builders import (
     stored_names,
     version_of,
 )
-from segl.core.protocol import AuthenticationLevel, Availability
+from segl.core.protocol import AuthenticationLevel, Availability, SignatureType
 from segl.service import clock, due
 from segl.service.due import LeaseLostError
 from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.errors import JobError, LevelTooLowError, NoSuchJobError, NotOpenError, NotTheSignerError
-from segl.service.jobs.finding import document_of, signer_of, signers_of_person
+from segl.service.jobs.finding import document_of, originals, shown, signer_of, signers_of_person
 from segl.service.jobs.signing import agree, begin_signature, check_open, complete_signature, reject
 from segl.service.store import documents
 from segl.service.store.documents import StoredDocument
@@ -66,6 +67,11 @@ class TestFind:
         create(contact())
         assert signers_of_person(personal_identification_number="") == []
 
+    def test_each_text_is_shown_as_the_pdf_it_was_typeset_as(self) -> None:
+        jobs = create_texts(b"A1", b"B1"), create_texts(b"A2", b"B2")
+        found = [[documents.read(shown(original=each)) for each in originals(job=job)] for job in jobs]
+        assert found == [[b"A1", b"B1"], [b"A2", b"B2"]]
+
     @pytest.mark.parametrize(("job_id", "number"), [(0, 1), (None, 0), (None, 2), (2**40, 1), (None, 2**40)])
     def test_a_signer_that_never_was_is_unknown(self, job_id: int | None, number: int) -> None:
         job = create()
@@ -101,8 +107,23 @@ class TestAgree:
             "192.0.2.7",
             "Firefox",
         )
+        assert told.login_reference == "login-1"
         assert (told.authenticated_at, told.agreed_at) == (identity().authenticated_at, signing.agreed_at)
         assert [each.name for each in task.documents] == ["0001_dokument.pdf", "0002_dokument.pdf"]
+
+    def test_the_evidence_holds_the_level_and_the_type_of_the_signature(self) -> None:
+        advanced = SignatureType.ADVANCED_SIGNATURE
+        job = create(person(KARI, signature_type=advanced), required_authentication=AuthenticationLevel.THREE)
+        task = begin_signature(agreed(job, who=identity(level=3)))
+        assert task is not None
+        assert (task.evidence.authentication_level, task.evidence.signature_type) == (3, advanced)
+        assert task.signature_type == advanced
+
+    def test_the_evidence_of_one_addressed_by_contact_information_holds_no_number(self) -> None:
+        task = begin_signature(agreed(create(contact()), who=identity(KARI)))
+        assert task is not None
+        assert task.evidence.signer_identity == "13.09.1972"
+        assert KARI not in repr(task.evidence)
 
     def test_nobody_agrees_twice(self) -> None:
         job = create()
@@ -136,6 +157,16 @@ class TestAgree:
         job = create(availability=Availability(available_seconds=3600))
         clock.move(timedelta(hours=1))
         is_refused(job, "expired")
+
+    def test_the_time_to_sign_begins_with_the_activation_and_ends_before_the_deadline(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        signer = signer_of(job_id=create().pk, number=1)
+        monkeypatch.setattr(clock, "now", lambda: signer.activated_at)
+        check_open(signer)
+        monkeypatch.setattr(clock, "now", lambda: signer.deadline)
+        with pytest.raises(NotOpenError, match="deadline"):
+            check_open(signer)
 
     def test_each_group_has_the_whole_time_from_its_own_activation(self) -> None:
         job = create(person(KARI, order=0), person(OLA, order=1), availability=Availability(available_seconds=3600))
@@ -204,6 +235,11 @@ class TestReject:
         assert version_of(job) == 1
         assert not Notification.objects.exclude(due_at=None).exists()
 
+    def test_the_signers_of_other_jobs_are_still_notified(self) -> None:
+        job, other = create(), create()
+        reject(job_id=job.pk, number=1, identity=identity())
+        assert [each.signer.job for each in due.claim(Notification, limit=9)] == [other]
+
     def test_nobody_rejects_twice(self) -> None:
         job = create()
         reject(job_id=job.pk, number=1, identity=identity())
@@ -256,6 +292,25 @@ class TestComplete:
         assert version_of(job) == 1
         assert not Sealing.objects.exists()
 
+    def test_each_signer_has_signed_at_a_time_of_its_own(self) -> None:
+        job = create(person(KARI), person(OLA))
+        times = [clock.now()]
+        for number, who in enumerate([KARI, OLA], 1):
+            clock.move(DAY)
+            signed(job, number, identity(who))
+            times.append(clock.now())
+        first, second = Signer.objects.filter(job=job).order_by("number").values_list("status_since", flat=True)
+        assert times[0] + DAY <= first <= times[1]
+        assert times[1] + DAY <= second <= times[2]
+
+    def test_the_others_of_a_group_are_neither_notified_again_nor_given_more_time(self) -> None:
+        job = create(person(KARI), person(OLA))
+        before = signer_of(job_id=job.pk, number=2).deadline
+        clock.move(DAY)
+        signed(job)
+        assert signer_of(job_id=job.pk, number=2).deadline == before
+        assert Notification.objects.filter(signer__number=2).count() == 1
+
     def test_the_last_signature_makes_the_job_due_for_sealing(self, woken: list[str]) -> None:
         job = create()
         woken.clear()
@@ -276,7 +331,7 @@ class TestComplete:
         late = agreed(job)
         due.release_all(Signing)
         current = due.claim(Signing)[0]
-        made, before = xades(late), stored_names()
+        made, stored = xades(late), stored_names()
         before = everything()
         with pytest.raises(LeaseLostError):
             complete_signature(late, made)
@@ -284,7 +339,7 @@ class TestComplete:
         assert complete_signature(current, xades(current)) is True
         with pytest.raises(LeaseLostError):
             complete_signature(late, made)
-        assert len(stored_names() - before) == 1
+        assert len(stored_names() - stored) == 1
         assert version_of(job) == 1
 
     def test_a_signature_completes_once(self) -> None:

@@ -66,6 +66,12 @@ def test_a_change_tells_the_jobs_current_status() -> None:
     assert (change.xades_numbers, change.has_pades) == ({1}, False)
 
 
+def test_a_change_tells_whose_signatures_are_there() -> None:
+    job = create(person(KARI), person(OLA))
+    signed(job, 2, identity(OLA))
+    assert delivered().xades_numbers == {2}
+
+
 def test_the_last_signature_is_told_when_the_sealed_document_stands() -> None:
     job = create()
     signed(job)

@@ -1,15 +1,18 @@
 """Who calls: the organization of the certificate, for itself or for one that authorized it."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from api_answers import error
-from certificates import Authority
+from certificates import NOW, Authority, subject
+from configured import configured
 from segl.service import clock
 from segl.service.organizations import block_organization, unblock_organization
+from segl.service.sender_api import authentication
 from segl.service.store.models import Organization
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
@@ -66,6 +69,21 @@ def test_a_certificate_that_cannot_be_read_is_refused(api: Any) -> None:
         assert "cannot be read" in message
 
 
+def test_a_certificate_without_an_organization_number_is_refused(
+    api: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Authority.root()
+    anchors = tmp_path / "root.pem"
+    anchors.write_bytes(root.key.certificate.public_bytes(Encoding.PEM))
+    monkeypatch.setattr(clock, "wall", lambda: NOW)
+    with configured(trust_anchors=(anchors,), intermediates=()):
+        authentication.trust.cache_clear()
+        nobody = root.issue(subject("Virksomhet AS")).certificate
+        status, code, message = error(type(api)(nobody).get(f"/api/{PUBLIC}"))
+    assert (status, code) == (403, "NOT_AUTHORIZED")
+    assert "holds no organization number" in message
+
+
 def test_an_organization_that_is_not_registered_is_refused(apis: Apis) -> None:
     Organization.objects.filter(pk=PRIVATE).delete()
     status, code, message = error(apis[PRIVATE].get(f"/api/{PRIVATE}"))
@@ -78,6 +96,11 @@ def test_a_certificate_is_checked_again_after_a_while(apis: Apis, monkeypatch: p
     later = clock.wall() + timedelta(days=365 * 30)
     monkeypatch.setattr(clock, "wall", lambda: later)
     assert error(apis[PUBLIC].get(f"/api/{PUBLIC}"))[:2] == (403, "NOT_AUTHORIZED")
+
+
+def test_a_certificate_is_checked_by_the_wall_clock(apis: Apis) -> None:
+    clock.move(timedelta(days=365 * 30))
+    assert apis[PUBLIC].get(f"/api/{PUBLIC}").status_code == 200
 
 
 def test_a_broker_that_lost_its_authorization_is_refused_at_once(apis: Apis) -> None:

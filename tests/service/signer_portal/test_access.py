@@ -96,6 +96,33 @@ def test_link_and_code_open_one_signers_pages_under_a_clean_address(browser: Bro
     assert browser.get(f"/s/{link.token}").headers["Location"] == address(job, OLA_SIGNS)
 
 
+def test_a_link_and_code_open_nothing_of_another_signer(browser: Browser, store: str) -> None:
+    job = create(contact("a@example.com"), contact("b@example.com"))
+    browser.enter(sent_link(job.signers.get(number=1)))
+    assert browser.get(address(job, 1)).status_code == 200
+    for url in pages_of(job, 2):
+        assert browser.get(url).status_code == 403
+
+
+def test_forms_get_a_new_token_with_the_right_code(browser: Browser, job: Job) -> None:
+    link = sent_link(job.signers.get(number=OLA_SIGNS))
+    browser.get(f"/s/{link.token}")
+    before = browser.cookies["segl_csrf"].value
+    browser.enter(link)
+    assert browser.cookies["segl_csrf"].value != before
+
+
+def test_who_came_by_link_and_code_can_log_out(browser: Browser, job: Job) -> None:
+    assert 'action="/log-out"' in text(browser.enter(sent_link(job.signers.get(number=OLA_SIGNS))))
+
+
+def test_a_session_lasts_from_each_page_on_but_not_from_its_pictures(browser: Browser, job: Job) -> None:
+    browser.log_in()
+    assert "segl_session" in browser.get("/").cookies
+    assert "segl_session" in browser.get(address(job)).cookies
+    assert "segl_session" not in browser.get(f"{address(job)}/documents/1/pages/1.jpg?w=480").cookies
+
+
 def test_a_right_code_forgets_who_used_the_browser_before(browser: Browser, job: Job) -> None:
     browser.log_in()
     page = browser.enter(sent_link(job.signers.get(number=OLA_SIGNS)))

@@ -127,7 +127,7 @@ def test_a_changed_bit_is_refused(document_folder: Path, key: JobKey, position: 
 def test_a_document_that_was_cut_off_is_refused(document_folder: Path, key: JobKey, length: int) -> None:
     stored = documents.put(key, secrets.token_bytes(2 * CHUNK + 100))
     rewrite(document_folder, stored, raw(document_folder, stored)[:length])
-    with pytest.raises(DocumentDamagedError):
+    with pytest.raises(DocumentDamagedError, match="changed or cut off"):
         documents.read_back(key, stored)
 
 
@@ -139,19 +139,28 @@ def test_a_document_with_bytes_added_is_refused(document_folder: Path, key: JobK
         documents.read_back(key, stored)
 
 
+def test_a_blob_and_its_name_are_on_the_disk_when_put_returns(
+    document_folder: Path, key: JobKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: written.append(Path(f"/proc/self/fd/{descriptor}").resolve()))
+    stored = documents.put(key, b"content")
+    assert written == [document_folder / stored.name, document_folder]
+
+
 def test_swapped_chunks_are_refused(document_folder: Path, key: JobKey) -> None:
     stored = documents.put(key, secrets.token_bytes(3 * CHUNK))
     size = CHUNK + 16
     sealed = raw(document_folder, stored)
     rewrite(document_folder, stored, sealed[size : 2 * size] + sealed[:size] + sealed[2 * size :])
-    with pytest.raises(DocumentDamagedError):
+    with pytest.raises(DocumentDamagedError, match="changed or cut off"):
         documents.read_back(key, stored)
 
 
 def test_exchanged_documents_of_one_job_are_refused(document_folder: Path, key: JobKey) -> None:
     one, two = documents.put(key, b"I pay you 100"), documents.put(key, b"You pay me 100")
     rewrite(document_folder, one, raw(document_folder, two))
-    with pytest.raises(DocumentDamagedError):
+    with pytest.raises(DocumentDamagedError, match="changed or cut off"):
         documents.read_back(key, one)
 
 
@@ -205,7 +214,7 @@ def test_a_document_streams_in_bounded_chunks(store: str) -> None:
     document = Document.objects.get(job=job, kind=DocumentKind.ORIGINAL)
     chunks = list(documents.stream(document))
     assert b"".join(chunks) == content == documents.read(document)
-    assert max(map(len, chunks)) <= CHUNK
+    assert {len(each) for each in chunks} == {CHUNK}
 
 
 def test_a_sweep_removes_old_documents_without_a_row_only(store: str, document_folder: Path) -> None:

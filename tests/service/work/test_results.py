@@ -7,7 +7,19 @@ import pytest
 from cryptography import x509
 from lxml import etree
 
-from builders import KARI, OLA, agreed, agreement, contact, create, identity, person, status_of, stored_names
+from builders import (
+    KARI,
+    OLA,
+    agreed,
+    agreement,
+    contact,
+    create,
+    create_texts,
+    identity,
+    person,
+    status_of,
+    stored_names,
+)
 from pdfs import pdf
 from segl.core import pades, xades
 from segl.core.errors import InvalidSignature
@@ -19,6 +31,7 @@ from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.finding import document_of
 from segl.service.sealing import Sealer
 from segl.service.store import documents
+from segl.service.store.documents import DocumentDamagedError
 from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signing
 from segl.service.work.perform import perform, sign_now
 from segl.service.work.verify import UnverifiedResultError, verify_results
@@ -67,6 +80,21 @@ def test_a_job_is_signed_sealed_and_verified(database: str, sealer: Sealer) -> N
 
 
 @pytest.mark.usefixtures("sqlite")
+class TestSeal:
+    def test_a_plain_text_is_sealed_as_what_it_was_typeset_as(self) -> None:
+        job = create_texts(pdf("En avtale"))
+        assert sign(job)
+        front, page = rendering.read_pages(content(job, DocumentKind.PADES))
+        assert "TEST – uten rettsvirkning" in front.text
+        assert page.text.startswith("En avtale")
+
+    def test_outside_a_sandbox_nothing_says_that_it_is_a_test(self, no_sandbox: None) -> None:
+        job = create(person(KARI), contents=[pdf("En avtale")])
+        assert sign(job)
+        assert not [each for each in rendering.read_pages(content(job, DocumentKind.PADES)) if "TEST" in each.text]
+
+
+@pytest.mark.usefixtures("sqlite")
 class TestSignature:
     def test_an_advanced_one_is_made_with_a_certificate_of_the_signers_own(self) -> None:
         job = create(person(KARI, signature_type=ADVANCED), person(OLA))
@@ -104,7 +132,24 @@ class TestSignature:
         assert stored_names() == before
         assert status_of(job) == ("FAILED", ["CANCELLED"])
 
-    def test_one_of_a_worker_that_lost_its_lease_leaves_nothing_behind(self) -> None:
+    def test_one_of_a_worker_that_lost_its_lease_leaves_nothing_behind(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from segl.service.work import sign as room
+
+        late = agreed(create(person(KARI), person(OLA)))
+        blobs = stored_names()
+        real = documents.put
+
+        def put_and_lose(*arguments: object) -> object:
+            stored = real(*arguments)  # type: ignore[arg-type]
+            due.release_all(Signing)
+            due.claim(Signing)
+            return stored
+
+        monkeypatch.setattr(room.documents, "put", put_and_lose)
+        assert not perform(late)
+        assert stored_names() == blobs
+
+    def test_it_is_not_begun_when_another_worker_has_made_it(self) -> None:
         late = agreed(create(person(KARI), person(OLA)))
         due.release_all(Signing)
         current = due.claim(Signing)[0]
@@ -124,12 +169,19 @@ def ready(sqlite: None) -> Job:
     return job
 
 
+def test_a_signer_has_no_job_sealed_but_the_own(ready: Job) -> None:
+    own = create(person(KARI), contents=[pdf("Avtale")])
+    assert sign(own)
+    assert status_of(own) == ("COMPLETED_SUCCESSFULLY", ["SIGNED"])
+    assert status_of(ready) == ("IN_PROGRESS", ["SIGNED", "SIGNED"])
+
+
 class TestVerification:
     """Nothing completes a job but what was read back and verified."""
 
     def refuses(self, job: Job, sealed: bytes, words: str) -> None:
         task = jobs.begin_seal(Sealing.objects.get(job=job))
-        with pytest.raises((UnverifiedResultError, InvalidSignature), match=words):
+        with pytest.raises((UnverifiedResultError, InvalidSignature, DocumentDamagedError), match=words):
             verify_results(task, documents.put(task.key, sealed), at=clock.now())
 
     def assembled(self, job: Job, xades_files: dict[str, bytes]) -> bytes:
@@ -167,16 +219,42 @@ class TestVerification:
         made = sealer.seal(self.assembled(ready, files), sealed_at=clock.now())
         self.refuses(ready, made, "xades-2.xml in the sealed PDF .* is another signature")
 
+    def test_the_xades_of_the_same_signer_in_another_job_is_refused(self, ready: Job, sealer: Sealer) -> None:
+        other = create(person(KARI), contents=[*originals(ready).values()])
+        assert sign(other)
+        files = self.xades(ready) | {"xades-1.xml": content(other, DocumentKind.XADES)}
+        made = sealer.seal(self.assembled(ready, files), sealed_at=clock.now())
+        self.refuses(ready, made, "xades-1.xml in the sealed PDF .* is another signature")
+
     def test_a_document_changed_after_the_seal_is_refused(self, ready: Job, sealer: Sealer) -> None:
         made = bytearray(sealer.seal(self.assembled(ready, self.xades(ready)), sealed_at=clock.now()))
         made[len(b"%PDF-1.7\n%")] ^= 1  # in a comment: nothing else would notice
         self.refuses(ready, bytes(made), "of job .* is TOTAL-FAILED")
+
+    def test_another_original_than_the_signed_one_is_refused(self, ready: Job, sealer: Sealer) -> None:
+        made = sealer.seal(self.assembled(ready, self.xades(ready)), sealed_at=clock.now())
+        other = documents.put(jobs.begin_seal(Sealing.objects.get(job=ready)).key, pdf("En annen avtale"))
+        original = Document.objects.filter(job=ready, kind=DocumentKind.ORIGINAL)
+        original.update(stored_name=other.name, sha256=other.sha256)
+        self.refuses(ready, made, "of job .* is TOTAL-FAILED")
+
+    def test_an_original_that_was_lost_is_refused(self, ready: Job, sealer: Sealer) -> None:
+        made = sealer.seal(self.assembled(ready, self.xades(ready)), sealed_at=clock.now())
+        Document.objects.filter(job=ready, kind=DocumentKind.ORIGINAL).update(sha256=secrets.token_bytes(32))
+        self.refuses(ready, made, "SHA-256")
 
     def test_a_job_whose_original_was_lost_is_not_completed(self, ready: Job) -> None:
         Document.objects.filter(job=ready, kind=DocumentKind.ORIGINAL).update(sha256=secrets.token_bytes(32))
         assert not perform(due.claim(Sealing)[0])
         assert status_of(ready) == ("IN_PROGRESS", ["SIGNED", "SIGNED"])
         assert "SHA-256" in Sealing.objects.get().last_error
+
+    def test_a_job_whose_seal_does_not_verify_is_not_completed(
+        self, ready: Job, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Sealer, "seal", lambda _self, assembled, **_: assembled)
+        assert not perform(due.claim(Sealing)[0])
+        assert status_of(ready) == ("IN_PROGRESS", ["SIGNED", "SIGNED"])
 
     def test_what_is_in_order_completes_the_job(self, ready: Job) -> None:
         assert perform(due.claim(Sealing)[0])
