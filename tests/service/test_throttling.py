@@ -56,7 +56,7 @@ def test_ten_calls_a_second_are_permitted_and_the_eleventh_blocks_for_thirty_sec
     time.pass_by(seconds=29.9)
     assert calls(counting, 1) == [True]
     time.pass_by(seconds=0.1)
-    assert calls(counting, 10) == [False] * 10
+    assert calls(counting, 11) == [False] * 10 + [True]
 
 
 def test_calls_over_the_turn_of_a_second_count_together(counting: Throttle, time: Time) -> None:
@@ -70,6 +70,12 @@ def test_ten_calls_a_second_may_go_on_for_ever(counting: Throttle, time: Time) -
     for _ in range(50):
         assert calls(counting, 1) == [False]
         time.pass_by(seconds=0.1)
+
+
+def test_who_has_not_called_for_a_while_may_not_call_more(counting: Throttle, time: Time) -> None:
+    calls(counting, 1)
+    time.pass_by(minutes=1)
+    assert calls(counting, 11) == [False] * 10 + [True]
 
 
 @pytest.mark.parametrize("permitted", [3, 300])
@@ -91,6 +97,12 @@ def test_machines_whose_clocks_differ_count_alike(
 def test_a_sender_is_blocked_alone(counting: Throttle, time: Time) -> None:
     assert calls(counting, 11)[-1]
     assert calls(counting, 1, OTHER) == [False]
+
+
+def test_a_sweep_ends_no_block(counting: Throttle, time: Time) -> None:
+    calls(counting, 11)
+    throttling.sweep()
+    assert calls(counting, 1) == [True]
 
 
 def test_calls_from_many_threads_are_all_counted(counting: Throttle, time: Time) -> None:
