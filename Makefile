@@ -7,10 +7,10 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test interop wheel check lint docs locks clean
+.PHONY: help demo test interop wheel check lint docs messages locks clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.service ## run the main job on a PDF: PDF=file OUT=folder (demo-result) AUTO=1 (sign by itself)
 	@$(PYTHON) demo/demo.py $(if $(PDF),--pdf="$$PDF") $(if $(OUT),--out="$$OUT") $(if $(filter-out 0 no,$(AUTO)),--auto)
@@ -36,6 +36,9 @@ docs: $(VENV)/.check ## build the guide as pages in build/docs; a link that lead
 	$(VENV)/bin/mkdocs build --quiet --strict --site-dir build/docs
 
 check: lint test ## lint, then test
+
+messages: $(VENV)/.test ## compile the translations of the pages' texts, after a change of a .po file
+	$(VENV)/bin/pybabel --quiet compile --domain=django --directory=src/segl/service/web/locale
 
 locks: ## write the hashed locks anew: UPGRADE=1 takes the newest versions
 	scripts/lock.sh $(if $(UPGRADE),--upgrade)
