@@ -24,12 +24,11 @@ interop: $(VENV)/.test ## drive the service with the official Java client (needs
 wheel: $(VENV)/.service ## build the wheel and run the tests of SDK and diagnosis on it, installed without extras
 	scripts/test_wheel.sh $(TESTS)
 
-# mypy's Django plugin loads the settings.
-lint: export SEGL_CONFIG := tests/configuration/segl.toml
+# The same commands are in .pre-commit-config.yaml. mypy's Django plugin loads the settings.
 lint: $(VENV)/.check docs ## look at the code and the guide: ruff, mypy --strict, import-linter, mkdocs
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
+	env SEGL_CONFIG=tests/configuration/segl.toml $(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
 docs: $(VENV)/.check ## build the guide as pages in build/docs; a link that leads nowhere fails it
