@@ -7,7 +7,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test interop wheel check lint docs messages locks clean
+.PHONY: help demo test interop wheel newest oldest check lint docs messages locks clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,11 @@ interop: $(VENV)/.test ## drive the service with the official Java client (needs
 
 wheel: $(VENV)/.service ## build the wheel and run the tests of SDK and diagnosis on it, installed without extras
 	scripts/test_wheel.sh $(TESTS)
+
+newest: ## run the tests with the newest dependencies that pyproject.toml allows, in an environment without locks
+oldest: ## the same with the oldest ones
+newest oldest:
+	scripts/test_versions.sh $@ $(TESTS)
 
 # The same commands are in .pre-commit-config.yaml. mypy's Django plugin loads the settings.
 lint: $(VENV)/.check docs ## look at the code and the guide: ruff, mypy --strict, import-linter, mkdocs
