@@ -7,10 +7,10 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test interop wheel check lint docs locks clean
+.PHONY: help demo test interop wheel newest oldest check lint docs messages locks clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.service ## run the main job on a PDF: PDF=file OUT=folder (demo-result) AUTO=1 (sign by itself)
 	@$(PYTHON) demo/demo.py $(if $(PDF),--pdf="$$PDF") $(if $(OUT),--out="$$OUT") $(if $(filter-out 0 no,$(AUTO)),--auto)
@@ -24,18 +24,25 @@ interop: $(VENV)/.test ## drive the service with the official Java client (needs
 wheel: $(VENV)/.service ## build the wheel and run the tests of SDK and diagnosis on it, installed without extras
 	scripts/test_wheel.sh $(TESTS)
 
-# mypy's Django plugin loads the settings.
-lint: export SEGL_CONFIG := tests/configuration/segl.toml
+newest: ## run the tests with the newest dependencies that pyproject.toml allows, in an environment without locks
+oldest: ## the same with the oldest ones
+newest oldest:
+	scripts/test_versions.sh $@ $(TESTS)
+
+# The same commands are in .pre-commit-config.yaml. mypy's Django plugin loads the settings.
 lint: $(VENV)/.check docs ## look at the code and the guide: ruff, mypy --strict, import-linter, mkdocs
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
+	env SEGL_CONFIG=tests/configuration/segl.toml $(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
 docs: $(VENV)/.check ## build the guide as pages in build/docs; a link that leads nowhere fails it
 	$(VENV)/bin/mkdocs build --quiet --strict --site-dir build/docs
 
 check: lint test ## lint, then test
+
+messages: $(VENV)/.test ## compile the translations of the pages' texts, after a change of a .po file
+	$(VENV)/bin/pybabel --quiet compile --domain=django --directory=src/segl/service/web/locale
 
 locks: ## write the hashed locks anew: UPGRADE=1 takes the newest versions
 	scripts/lock.sh $(if $(UPGRADE),--upgrade)

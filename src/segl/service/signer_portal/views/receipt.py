@@ -64,7 +64,8 @@ def receipt(request: HttpRequest, signer: Signer) -> HttpResponse:
 @for_the_signer
 def signed_pdf(request: HttpRequest, signer: Signer) -> HttpResponse:
     """The sealed PDF with everybody's signature."""
-    return _result(signer, DocumentKind.PADES, 1, f"{signer.job.title} – {_('signert')}.pdf")
+    signed = _("signert")
+    return _result(signer, DocumentKind.PADES, 1, f"{signer.job.title} – {signed}.pdf")
 
 
 @require_safe
