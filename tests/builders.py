@@ -19,7 +19,7 @@ from segl.core.protocol import (
     PortalManifest,
     Sms,
 )
-from segl.core.protocol import Signer as AskedSigner
+from segl.core.protocol import Signer as RequestedSigner
 from segl.core.sector import Sector
 from segl.service import due
 from segl.service.jobs.creating import AcceptedDocument, create_job
@@ -60,18 +60,18 @@ def organization(
     return made
 
 
-def person(number: str = KARI, *, email: str = "kari@example.com", sms: str | None = None, **more: Any) -> AskedSigner:
+def person(number: str = KARI, *, email: str = "kari@example.com", sms: str | None = None, **more: Any) -> RequestedSigner:
     """A signer addressed by national identity number."""
     notifications = Notifications(Email(email), Sms(sms) if sms else None)
-    return AskedSigner(PersonalIdentificationNumber(number), notifications, **more)
+    return RequestedSigner(PersonalIdentificationNumber(number), notifications, **more)
 
 
-def contact(email: str = "ola@example.com", **more: Any) -> AskedSigner:
+def contact(email: str = "ola@example.com", **more: Any) -> RequestedSigner:
     """A signer addressed by e-mail alone."""
-    return AskedSigner(ContactInformation(Email(email)), **more)
+    return RequestedSigner(ContactInformation(Email(email)), **more)
 
 
-def manifest(*signers: AskedSigner, titles: Sequence[str] = ("Avtale",), **more: Any) -> PortalManifest:
+def manifest(*signers: RequestedSigner, titles: Sequence[str] = ("Avtale",), **more: Any) -> PortalManifest:
     """A manifest of these signers (one person by default) and a PDF per title."""
     return PortalManifest(
         signers=signers or (person(),),
@@ -95,7 +95,7 @@ def accepted(asked: PortalManifest, *contents: bytes) -> list[AcceptedDocument]:
 
 
 def create(
-    *signers: AskedSigner,
+    *signers: RequestedSigner,
     sender: Organization | None = None,
     reference: str | None = None,
     polling_queue: str | None = None,

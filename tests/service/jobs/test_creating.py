@@ -37,7 +37,7 @@ from segl.core.protocol import (
     PersonalIdentificationNumber,
     SignatureType,
 )
-from segl.core.protocol import Signer as AskedSigner
+from segl.core.protocol import Signer as RequestedSigner
 from segl.core.sector import Sector
 from segl.service import clock
 from segl.service.jobs import changes
@@ -339,6 +339,6 @@ class TestCancel:
 
 
 def test_one_who_is_to_be_looked_up_is_sent_nothing_yet_and_finds_the_job() -> None:
-    job = create(AskedSigner(PersonalIdentificationNumber(KARI), NotificationsUsingLookup(sms=True)))
+    job = create(RequestedSigner(PersonalIdentificationNumber(KARI), NotificationsUsingLookup(sms=True)))
     assert not Notification.objects.exists()
     assert [each.job for each in signers_of_person(personal_identification_number=KARI)] == [job]
