@@ -1,4 +1,4 @@
-"""Jobs and all that belongs to them, made with the use cases themselves; needs Django and the fixture `database`."""
+"""Jobs and all that belongs to them, made with the use cases; needs Django and the fixture `database`."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from segl.core.protocol import (
     PortalManifest,
     Sms,
 )
-from segl.core.protocol import Signer as AskedSigner
+from segl.core.protocol import Signer as RequestedSigner
 from segl.core.sector import Sector
 from segl.service import due
 from segl.service.jobs.creating import AcceptedDocument, create_job
@@ -45,7 +45,7 @@ from segl.service.store.transactions import write
 KARI = "13097248022"
 OLA = "17054026641"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-PDF = b"%PDF-1.7 as good as any for who does not open it"
+PDF = b"%PDF-1.7 as good as any if it is not opened"
 
 
 def organization(
@@ -60,18 +60,20 @@ def organization(
     return made
 
 
-def person(number: str = KARI, *, email: str = "kari@example.com", sms: str | None = None, **more: Any) -> AskedSigner:
+def person(
+    number: str = KARI, *, email: str = "kari@example.com", sms: str | None = None, **more: Any
+) -> RequestedSigner:
     """A signer addressed by national identity number."""
     notifications = Notifications(Email(email), Sms(sms) if sms else None)
-    return AskedSigner(PersonalIdentificationNumber(number), notifications, **more)
+    return RequestedSigner(PersonalIdentificationNumber(number), notifications, **more)
 
 
-def contact(email: str = "ola@example.com", **more: Any) -> AskedSigner:
+def contact(email: str = "ola@example.com", **more: Any) -> RequestedSigner:
     """A signer addressed by e-mail alone."""
-    return AskedSigner(ContactInformation(Email(email)), **more)
+    return RequestedSigner(ContactInformation(Email(email)), **more)
 
 
-def manifest(*signers: AskedSigner, titles: Sequence[str] = ("Avtale",), **more: Any) -> PortalManifest:
+def manifest(*signers: RequestedSigner, titles: Sequence[str] = ("Avtale",), **more: Any) -> PortalManifest:
     """A manifest of these signers (one person by default) and a PDF per title."""
     return PortalManifest(
         signers=signers or (person(),),
@@ -85,17 +87,17 @@ def manifest(*signers: AskedSigner, titles: Sequence[str] = ("Avtale",), **more:
     )
 
 
-def accepted(asked: PortalManifest, *contents: bytes) -> list[AcceptedDocument]:
-    """The documents of a manifest, as the edge hands them on after its checks."""
-    given = contents or (PDF,) * len(asked.documents)
+def accepted(wanted: PortalManifest, *contents: bytes) -> list[AcceptedDocument]:
+    """The documents of a manifest, as the edge passes them on after its checks."""
+    given = contents or (PDF,) * len(wanted.documents)
     return [
         AcceptedDocument(each.title, each.href, each.media_type, content, pages=1)
-        for each, content in zip(asked.documents, given, strict=True)
+        for each, content in zip(wanted.documents, given, strict=True)
     ]
 
 
 def create(
-    *signers: AskedSigner,
+    *signers: RequestedSigner,
     sender: Organization | None = None,
     reference: str | None = None,
     polling_queue: str | None = None,
@@ -104,32 +106,32 @@ def create(
 ) -> Job:
     """A job that was accepted."""
     sender = sender or organization()
-    asked = manifest(*signers, sender=sender.number, **more)
+    wanted = manifest(*signers, sender=sender.number, **more)
     return create_job(
         sender=sender,
         broker=sender,
         request=PortalJobRequest(reference, polling_queue),
-        manifest=asked,
-        manifest_xml=asked.to_xml(),
-        documents=accepted(asked, *contents),
+        manifest=wanted,
+        manifest_xml=wanted.to_xml(),
+        documents=accepted(wanted, *contents),
     )
 
 
 def create_of(*documents: AcceptedDocument) -> Job:
     """A job for Kari of these documents."""
-    asked, sender = manifest(titles=[each.title for each in documents]), organization()
+    wanted, sender = manifest(titles=[each.title for each in documents]), organization()
     return create_job(
         sender=sender,
         broker=sender,
         request=PortalJobRequest(),
-        manifest=asked,
-        manifest_xml=asked.to_xml(),
+        manifest=wanted,
+        manifest_xml=wanted.to_xml(),
         documents=documents,
     )
 
 
 def create_texts(*typeset: bytes) -> Job:
-    """A job for Kari of so many plain texts, which were typeset as these PDFs."""
+    """A job for Kari of plain texts, one for each of these PDFs that they were typeset as."""
     return create_of(
         *(
             AcceptedDocument("Tekst", f"{number:04}_tekst.txt", "text/plain", b"tekst", pages=1, typeset=pdf)
@@ -161,7 +163,7 @@ def agreed(job: Job, number: int = 1, who: Identity | None = None) -> Signing:
 
 
 def signed(job: Job, number: int = 1, who: Identity | None = None) -> bool:
-    """A signer agrees and a signature (some bytes) is recorded; whether it counted."""
+    """Let a signer agree and record a signature (some bytes); return whether it counted."""
     signing = agreed(job, number, who)
     task = begin_signature(signing)
     assert task is not None
@@ -169,24 +171,24 @@ def signed(job: Job, number: int = 1, who: Identity | None = None) -> bool:
 
 
 def sealed(job: Job) -> None:
-    """The job is completed with a sealed PDF (some bytes)."""
+    """Complete the job with a sealed PDF (some bytes)."""
     sealing = due.claim(Sealing, job=job.pk)[0]
     task = begin_seal(sealing)
     complete_seal(sealing, stored.put(task.key, b"%PDF sealed"))
 
 
 def sent_link(signer: Signer) -> NewLink:
-    """The link and code of the oldest message to a signer that is due, which is sent now."""
+    """Send the oldest due message to a signer; return its link and code."""
     notification = due.claim(Notification, signer=signer.pk)[0]
-    letter = begin_notification(notification)
-    assert letter is not None
-    assert letter.link is not None
+    message = begin_notification(notification)
+    assert message is not None
+    assert message.link is not None
     complete_notification(notification)
-    return letter.link
+    return message.link
 
 
 def due_rows(count: int, *, at: datetime = NOW - timedelta(days=365), apart: timedelta = timedelta()) -> list[int]:
-    """So many due rows without a meaning of their own; the first one is due at `at`. Returns their keys in order."""
+    """Add `count` due rows that mean nothing, the first due at `at`; return their keys in order."""
     key = stored.new_key().wrapped
     with write():
         sender = organization()
@@ -209,14 +211,14 @@ def due_rows(count: int, *, at: datetime = NOW - timedelta(days=365), apart: tim
 
 
 def everything() -> dict[str, Any]:
-    """All rows but those that count calls, and all stored documents: equal before and after what changes nothing."""
+    """All rows except those that count calls, and all stored documents: they are equal if nothing has changed."""
     kept = [model for model in apps.get_models() if model not in {CallPace, PollTime}]
     rows = {model.__name__: sorted(model.objects.values_list()) for model in kept}  # type: ignore[attr-defined]  # any model's manager
     return rows | {"contents": stored_names()}
 
 
 def stored_names() -> set[str]:
-    """The names of all stored stored."""
+    """The names of all stored documents."""
     return {each["path"] for page in obstore.list(stored._store()) for each in page}
 
 
@@ -227,13 +229,13 @@ def status_of(job: Job) -> tuple[str, list[str]]:
 
 
 def version_of(job: Job) -> int:
-    """How often the sender's queue was told of a job."""
+    """How many status changes of a job were published to the sender's queue."""
     change = StatusChange.objects.filter(job=job).first()
     return change.version if change else 0
 
 
 def in_threads(*actions: Callable[[], Any]) -> list[Any]:
-    """Do all at once, each with a database connection of its own; answers what each returned or raised."""
+    """Run all at once, each with its own database connection; return what each returned or raised."""
     start = threading.Barrier(len(actions))
     outcomes: list[Any] = [None] * len(actions)
 
@@ -241,7 +243,7 @@ def in_threads(*actions: Callable[[], Any]) -> list[Any]:
         start.wait(10)
         try:
             outcomes[number] = actions[number]()
-        except Exception as error:  # an outcome as any other
+        except Exception as error:  # an outcome like any other
             outcomes[number] = error
         finally:
             connections.close_all()

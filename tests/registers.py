@@ -25,17 +25,17 @@ SCOPE = "krr:global/kontaktinformasjon.read"
 
 @dataclass
 class RunningRegister:
-    """What answers at `root`, the client that may ask it, and the URLs that client has asked."""
+    """The register at `root`, its registered client, and the URLs that client has requested."""
 
     root: str
     registered: ContactRegister
     asked: list[str] = field(default_factory=list)
 
-    def edit(self, **told: Any) -> None:
-        httpx.post(f"{self.root}/contact-register", json=told, trust_env=False).raise_for_status()
+    def edit(self, **changes: Any) -> None:
+        httpx.post(f"{self.root}/contact-register", json=changes, trust_env=False).raise_for_status()
 
     def client(self) -> HttpContactRegister:
-        """A client that knows no token yet."""
+        """A client that has no token yet."""
         http = remote.Http(client=self._recording_client)
         key = PrivateKey.from_pem(
             self.registered.key.certificate.read_bytes(), self.registered.key.private_key.read_bytes()
@@ -72,7 +72,7 @@ def registered(root: str, key: KeyFiles) -> ContactRegister:
 
 @contextmanager
 def running_register(folder: Path, pki: SandboxPki) -> Iterator[RunningRegister]:
-    """A register whose people lie in `folder`."""
+    """A register whose people are in `folder`."""
 
     class Server(ThreadingMixIn, WSGIServer):
         daemon_threads = True

@@ -1,4 +1,4 @@
-"""What issuers say about their certificates, right and wrong (OCSP answers, CRLs), and a server that says it."""
+"""OCSP answers and CRLs, right and wrong, and a server that sends them."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ REVOKED_TEXT = "2026-11-22 12:00:00 UTC"
 
 
 def asks_at(*, responder: str | None = None, crl: str | None = None) -> list[x509.ExtensionType]:
-    """The extensions that name where to ask; an LDAP address beside each, as real certificates have it."""
+    """The extensions that name where to ask; with an LDAP address too, as in real certificates."""
     extensions: list[x509.ExtensionType] = []
     if responder:
         extensions.append(
@@ -46,7 +46,7 @@ def point(
 
 
 def scope(url: str | None = None, **more: bool) -> x509.IssuingDistributionPoint:
-    """Which of its issuer's certificates a CRL is about."""
+    """Which of its issuer's certificates a CRL covers."""
     return x509.IssuingDistributionPoint(
         full_name=[_url(url)] if url else None,
         relative_name=None,
@@ -75,7 +75,7 @@ def ocsp_answer(
     algorithm: hashes.HashAlgorithm | None = None,
     signature_algorithm: hashes.HashAlgorithm | None = None,
 ) -> bytes:
-    """An answer about a certificate, signed by its issuer or by the signer, whose certificate comes with it."""
+    """An answer about a certificate, signed by its issuer or by `signer`, whose certificate comes with it."""
     revoked = status is ocsp.OCSPCertStatus.REVOKED
     builder = (
         ocsp.OCSPResponseBuilder()
@@ -143,9 +143,9 @@ def sends(body: bytes, status: int = 200, **headers: str) -> Answer:
 
 @dataclass
 class RevocationServer:
-    """Answers at `/ocsp/<name>` and `/crl/<name>` as `answers` says by path, and writes down who asked.
+    """Answers at `/ocsp/<name>` and `/crl/<name>` as `answers` says by path, and records the paths of requests.
 
-    `faults` are what a strict responder would not have understood.
+    `faults` are mistakes in requests that a strict responder would reject.
     """
 
     port: int = 0
@@ -153,14 +153,14 @@ class RevocationServer:
     asked: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     expected: dict[str, tuple[x509.Certificate, x509.Certificate]] = field(default_factory=dict)
-    """By path of a responder: the certificate (and its issuer) that is to be asked about."""
+    """By path of a responder: the certificate, and its issuer, that requests must be about."""
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         self.asked.append(handler.path)
-        if handler.headers["Accept-Encoding"] != "identity":  # what is counted while it comes is what counts
+        if handler.headers["Accept-Encoding"] != "identity":  # the size limit counts bytes as they come
             self.faults.append(f"{handler.path} may be compressed")
         if handler.path.startswith("/ocsp/"):
             self._check_question(handler)
@@ -170,9 +170,9 @@ class RevocationServer:
 
     def _check_question(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
-        told = (handler.command, handler.headers["Content-Type"])
-        if told != ("POST", "application/ocsp-request"):
-            self.faults.append(f"an OCSP request as {told}")
+        received = (handler.command, handler.headers["Content-Type"])
+        if received != ("POST", "application/ocsp-request"):
+            self.faults.append(f"an OCSP request as {received}")
         question = ocsp.load_der_ocsp_request(body)
         certificate, issuer = self.expected[handler.path]
         right = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA1()).build()
@@ -182,7 +182,7 @@ class RevocationServer:
 
 @contextmanager
 def revocation_server() -> Iterator[RevocationServer]:
-    """A server on loopback; in the end it must have understood every question."""
+    """A server on loopback; at the end no request may have been wrong."""
     served = RevocationServer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -197,7 +197,7 @@ def revocation_server() -> Iterator[RevocationServer]:
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, request: object, client_address: object) -> None:
-            """Who hangs up in the middle of an answer is what some tests want."""
+            """Some tests make clients hang up in the middle of an answer."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         served.port = server.server_port
@@ -213,7 +213,7 @@ def revocation_server() -> Iterator[RevocationServer]:
 
 @dataclass
 class Sender:
-    """An organization's key whose chain asks the server at these paths; both say at first that all is well."""
+    """An organization's key whose chain names paths of the server, which at first answers that all is well."""
 
     server: RevocationServer
     root: Authority
@@ -236,7 +236,7 @@ class Sender:
         return (self.key.certificate, self.issuer.key.certificate, self.root.key.certificate)
 
     def asked(self) -> list[str]:
-        """Who was asked since the last call."""
+        """The paths requested since the last call."""
         asked = list(self.server.asked)
         self.server.asked.clear()
         return asked

@@ -9,13 +9,13 @@ from segl.sandbox.testing.people import Page, Person, reach, rejecting
 
 
 def signing_page(person: Person, mail: Mapping[str, Any]) -> str:
-    """The words on the page on which the person is asked to sign."""
+    """The text of the page that asks the person to sign."""
     with _browser() as browser:
         return _words(reach(browser, person, mail, rejecting))
 
 
 def page_at_level_3(person: Person, mail: Mapping[str, Any]) -> str:
-    """The words on the page of the first job listed, for a person who logged in with an eID of level 3."""
+    """The text of the page of the first job listed, for a person who logged in with an eID of level 3."""
     with _browser() as browser:
         page = reach(browser, person, mail, lambda page: page.field("Fødselsnummer"))
         number = page.field("Fødselsnummer")

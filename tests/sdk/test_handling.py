@@ -223,7 +223,7 @@ def test_a_handler_that_would_do_nothing_is_refused_before_the_first_poll(
 
     with pytest.raises(InvalidInput, match="give a plain function"):
         _sync(calls)(queue, handler)
-    assert queue.told == []
+    assert queue.delivered == []
 
 
 @pytest.mark.parametrize("handler", [None, 5])
@@ -236,7 +236,7 @@ def test_what_is_no_function_is_refused_before_the_first_poll(run: Loop, calls: 
     for loop in (lambda: _sync(calls)(queue, handler), lambda: asyncio.run(run_async())):
         with pytest.raises(InvalidInput, match="give a function"):
             loop()
-    assert queue.told == []
+    assert queue.delivered == []
 
 
 def test_the_event_has_to_be_of_the_loops_kind(calls: PortalOperations) -> None:
@@ -255,7 +255,7 @@ def test_a_change_whose_handler_did_nothing_is_not_confirmed(calls: PortalOperat
 
     with without_waiting(), pytest.raises(InvalidInput, match="gave a coroutine, so nothing was done"):
         _sync(calls)(queue, lambda change: _not_called(change))  # noqa: PLW0108 - which hides what it calls
-    assert (queue.told, queue.confirmed) == ([1], [])
+    assert (queue.delivered, queue.confirmed) == ([1], [])
 
 
 def test_an_async_loop_wants_a_handler_to_await(calls: PortalOperations) -> None:
@@ -321,7 +321,7 @@ def test_a_loop_that_is_not_to_run_handles_nothing(calls: PortalOperations) -> N
 
     with httpx.Client(transport=httpx.MockTransport(queue)) as http:
         handle(http, handling(calls, None), lambda _: None, stop)
-    assert queue.told == []
+    assert queue.delivered == []
 
 
 @pytest.mark.parametrize("status", [408, 425])

@@ -26,9 +26,9 @@ def test_it_shows_the_wall_clock_until_it_is_moved() -> None:
 
 def test_it_is_moved_step_by_step() -> None:
     clock.move(timedelta(days=1))
-    told = clock.move(timedelta(hours=2, microseconds=1))
+    moved = clock.move(timedelta(hours=2, microseconds=1))
     assert distance() == timedelta(days=1, hours=2)
-    assert abs(told - clock.now()) < SECOND
+    assert abs(moved - clock.now()) < SECOND
 
 
 def test_the_wall_clock_stays() -> None:
@@ -64,7 +64,7 @@ def test_it_is_not_moved_outside_a_sandbox() -> None:
         clock.move(SECOND)
 
 
-def test_outside_a_sandbox_it_is_the_wall_clock_whatever_the_database_says(
+def test_outside_a_sandbox_it_is_the_wall_clock_whatever_is_in_the_database(
     request: pytest.FixtureRequest,
 ) -> None:
     clock.move(timedelta(days=1))

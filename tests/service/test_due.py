@@ -56,7 +56,7 @@ def test_no_more_than_the_limit_are_claimed() -> None:
     assert claim(Notification, limit=5) == []
 
 
-def test_what_is_not_due_yet_or_never_is_not_claimed() -> None:
+def test_rows_that_are_not_due_are_not_claimed() -> None:
     later, never = due_rows(2)
     Notification.objects.filter(pk=later).update(due_at=clock.now() + timedelta(minutes=1))
     Notification.objects.filter(pk=never).update(due_at=None)
@@ -70,7 +70,7 @@ def test_rows_fall_due_by_the_business_clock() -> None:
     assert len(claim(Notification)) == 1
 
 
-def test_a_row_is_due_from_its_very_time_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_is_due_exactly_at_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     made = due_rows(1, at=NOW)
     monkeypatch.setattr(clock, "now", lambda: NOW)
     assert keys(claim(Notification)) == made
@@ -125,18 +125,18 @@ def test_a_lease_is_kept_as_long_as_the_block_runs() -> None:
     assert len(claim(Notification)) == 1
 
 
-def test_nobody_keeps_a_lease_after_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_extends_a_lease_after_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     due_rows(1)
     claimed = claim(Notification)[0]
-    asked, left = threading.Event(), threading.Event()
+    extending, left = threading.Event(), threading.Event()
 
     def extend(_row: Notification, _lease: timedelta) -> None:
-        asked.set()
+        extending.set()
         left.wait()
 
     monkeypatch.setattr(due, "extend", extend)
     with due.kept(claimed, SHORT):
-        assert asked.wait(10)
+        assert extending.wait(10)
         left.set()
     assert "lease" not in {each.name for each in threading.enumerate()}
 
@@ -144,20 +144,20 @@ def test_nobody_keeps_a_lease_after_the_block(monkeypatch: pytest.MonkeyPatch) -
 def test_keeping_a_lease_goes_on_after_a_moment_without_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     due_rows(1)
     claimed = claim(Notification)[0]
-    told: list[str] = []
+    calls: list[str] = []
 
     def extend(_row: Notification, _lease: timedelta) -> None:
-        told.append("asked")
-        if len(told) == 1:
-            raise OperationalError("the database is away for a moment")
+        calls.append("extend")
+        if len(calls) == 1:
+            raise OperationalError("the database is down for a moment")
 
     monkeypatch.setattr(due, "extend", extend)
     with due.kept(claimed, timedelta(milliseconds=30)):
         time.sleep(0.2)
-    assert len(told) >= 3
+    assert len(calls) >= 3
 
 
-def test_a_finished_row_is_due_never_again() -> None:
+def test_a_finished_row_is_never_due_again() -> None:
     made = due_rows(1)[0]
     finish(claim(Notification)[0], sent_at=clock.now())
     assert row(made).due_at is None
@@ -174,7 +174,7 @@ def test_a_finished_row_can_be_due_again_later() -> None:
 
 
 @pytest.mark.parametrize(
-    "outcome", [finish, extend, lambda late: retry(late, "failed"), lambda late: postpone(late, "away")]
+    "outcome", [finish, extend, lambda late: retry(late, "failed"), lambda late: postpone(late, "down")]
 )
 def test_an_outcome_with_an_old_fence_changes_nothing(outcome: object) -> None:
     made = due_rows(1)[0]
@@ -218,16 +218,16 @@ def test_what_followed_from_a_late_outcome_is_undone_with_it() -> None:
     assert row(made).last_error == ""
 
 
-def test_a_failed_row_comes_back_after_a_delay_and_says_why() -> None:
+def test_a_failed_row_is_due_again_after_a_backoff_and_says_why() -> None:
     made = due_rows(1)[0]
     before = clock.now()
-    retry(claim(Notification)[0], "The mail server is away.")
+    retry(claim(Notification)[0], "The mail server is down.")
     failed = row(made)
-    assert failed.last_error == "The mail server is away."
+    assert failed.last_error == "The mail server is down."
     assert failed.due_at is not None
-    assert before + due.FIRST_DELAY / 2 <= failed.due_at <= clock.now() + due.FIRST_DELAY
+    assert before + due.FIRST_BACKOFF / 2 <= failed.due_at <= clock.now() + due.FIRST_BACKOFF
     assert claim(Notification) == []
-    clock.move(due.FIRST_DELAY)
+    clock.move(due.FIRST_BACKOFF)
     assert claim(Notification)[0].attempts == 2
 
 
@@ -238,23 +238,23 @@ def test_a_long_error_is_cut() -> None:
 
 
 @pytest.mark.parametrize("attempts", range(1, due.MAX_ATTEMPTS + 1))
-def test_the_delay_doubles_with_jitter_up_to_the_longest(attempts: int) -> None:
-    full = min(due.FIRST_DELAY * 2 ** (attempts - 1), due.LONGEST_DELAY)
-    delays = [due.delay(attempts) for _ in range(200)]
-    assert all(full / 2 <= each <= full for each in delays)
-    assert max(delays) - min(delays) > full / 4
+def test_the_backoff_doubles_with_jitter_up_to_the_longest(attempts: int) -> None:
+    full = min(due.FIRST_BACKOFF * 2 ** (attempts - 1), due.LONGEST_BACKOFF)
+    backoffs = [due.backoff(attempts) for _ in range(200)]
+    assert all(full / 2 <= each <= full for each in backoffs)
+    assert max(backoffs) - min(backoffs) > full / 4
 
 
-def test_the_delay_is_bounded_after_any_number_of_attempts() -> None:
-    assert due.delay(1_000_000) <= due.LONGEST_DELAY
+def test_the_backoff_is_bounded_after_any_number_of_attempts() -> None:
+    assert due.backoff(1_000_000) <= due.LONGEST_BACKOFF
 
 
-def test_a_row_is_parked_after_the_last_try_and_stays_so() -> None:
+def test_a_row_is_parked_after_the_last_attempt_and_stays_parked() -> None:
     made = due_rows(1)[0]
     for _ in range(due.MAX_ATTEMPTS):
         assert row(made).parked_at is None
         retry(claim(Notification)[0], "It never works.")
-        clock.move(due.LONGEST_DELAY)
+        clock.move(due.LONGEST_BACKOFF)
     parked = row(made)
     assert parked.parked_at is not None
     assert parked.attempts == due.MAX_ATTEMPTS
@@ -262,10 +262,10 @@ def test_a_row_is_parked_after_the_last_try_and_stays_so() -> None:
     assert claim(Notification) == []
 
 
-def test_parked_rows_are_tried_anew_once_they_are_released(woken: list[str]) -> None:
+def test_released_rows_are_tried_as_often_as_new_ones(woken: list[str]) -> None:
     one, other = due_rows(2)
     for _ in range(due.MAX_ATTEMPTS):
-        clock.move(due.LONGEST_DELAY)
+        clock.move(due.LONGEST_BACKOFF)
         for claimed in claim(Notification, limit=2):
             retry(claimed, "It never works.")
     waiting = due_rows(1)
@@ -276,38 +276,38 @@ def test_parked_rows_are_tried_anew_once_they_are_released(woken: list[str]) -> 
     assert sorted((each.pk, each.attempts) for each in claim(Notification, limit=9)) == [(one, 1), (*waiting, 1)]
 
 
-def test_a_row_that_waits_for_somebody_else_is_never_parked_and_comes_back_ever_later() -> None:
+def test_a_row_that_waits_for_another_service_is_never_parked_and_backs_off() -> None:
     made = due_rows(1)[0]
     for attempt in range(1, 3 * due.MAX_ATTEMPTS):
         before = clock.now()
         claimed = claim(Notification)[0]
         assert claimed.attempts == min(attempt, due.MAX_ATTEMPTS - due.SPARE_ATTEMPTS + 1)
-        postpone(claimed, "The register is away.")
+        postpone(claimed, "The register is down.")
         waiting = row(made)
-        assert (waiting.parked_at, waiting.last_error) == (None, "The register is away.")
+        assert (waiting.parked_at, waiting.last_error) == (None, "The register is down.")
         assert waiting.due_at is not None
-        shortest = due.FIRST_DELAY * 2 ** (claimed.attempts - 1) / 2
-        assert before + shortest <= waiting.due_at <= clock.now() + due.LONGEST_DELAY
-        clock.move(due.LONGEST_DELAY)
+        shortest = due.FIRST_BACKOFF * 2 ** (claimed.attempts - 1) / 2
+        assert before + shortest <= waiting.due_at <= clock.now() + due.LONGEST_BACKOFF
+        clock.move(due.LONGEST_BACKOFF)
 
 
 @pytest.mark.parametrize("fails", [lambda row: retry(row, "Once."), lambda row: release_all(Notification)])
 def test_a_failure_of_another_kind_after_a_long_wait_does_not_park_a_row(fails: Callable[[Due], None]) -> None:
     made = due_rows(1)[0]
     for _ in range(2 * due.MAX_ATTEMPTS):
-        postpone(claim(Notification)[0], "The register is away.")
-        clock.move(due.LONGEST_DELAY)
+        postpone(claim(Notification)[0], "The register is down.")
+        clock.move(due.LONGEST_BACKOFF)
     for _ in range(due.SPARE_ATTEMPTS - 1):
         fails(claim(Notification)[0])
-        clock.move(due.LONGEST_DELAY)
+        clock.move(due.LONGEST_BACKOFF)
     assert row(made).parked_at is None
     assert claim(Notification)[0].attempts <= due.MAX_ATTEMPTS
 
 
-def test_a_row_that_succeeds_starts_to_count_anew() -> None:
+def test_a_success_resets_the_attempts() -> None:
     due_rows(1)
     retry(claim(Notification)[0], "Once.")
-    clock.move(due.FIRST_DELAY)
+    clock.move(due.FIRST_BACKOFF)
     finish(claim(Notification)[0], due_at=clock.now())
     claimed = claim(Notification)[0]
     assert (claimed.attempts, claimed.last_error) == (1, "")
@@ -408,8 +408,8 @@ class Outcomes:
 def test_many_workers_who_die_fail_and_come_late_record_each_outcome_once(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(due, "FIRST_DELAY", timedelta(milliseconds=5))
-    monkeypatch.setattr(due, "LONGEST_DELAY", timedelta(milliseconds=20))
+    monkeypatch.setattr(due, "FIRST_BACKOFF", timedelta(milliseconds=5))
+    monkeypatch.setattr(due, "LONGEST_BACKOFF", timedelta(milliseconds=20))
     monkeypatch.setattr(due, "MAX_ATTEMPTS", 1000)
     made = due_rows(50)
     outcomes = Outcomes()
@@ -482,32 +482,32 @@ class Workers(RuleBasedStateMachine):
     @rule(data=st.data())
     def somebody_keeps_a_lease(self, data: st.DataObject) -> None:
         claimed = data.draw(st.sampled_from(self.held))
-        if self._tells(claimed, lambda: extend(claimed)):
+        if self._counts(claimed, lambda: extend(claimed)):
             self.rows[claimed.pk].leased = True
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
     def somebody_is_done(self, data: st.DataObject) -> None:
         claimed = data.draw(st.sampled_from(self.held))
-        if self._tells(claimed, lambda: self.outcomes.record(claimed)):
+        if self._counts(claimed, lambda: self.outcomes.record(claimed)):
             self.rows[claimed.pk].__dict__.update(holder=None, leased=False, done=True)
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
     def somebody_fails(self, data: st.DataObject) -> None:
         claimed = data.draw(st.sampled_from(self.held))
-        if self._tells(claimed, lambda: retry(claimed, "failed")):
+        if self._counts(claimed, lambda: retry(claimed, "failed")):
             self.rows[claimed.pk].__dict__.update(holder=None, leased=False)
             Notification.objects.filter(pk=claimed.pk).update(due_at=NOW - timedelta(days=365))
 
-    def _tells(self, claimed: Notification, tell: object) -> bool:
-        """Whether the outcome counted, which it must when the teller has claimed the row last, and only then."""
+    def _counts(self, claimed: Notification, record: object) -> bool:
+        """Whether the outcome counted, as it must if and only if this was the last claim of the row."""
         holds = self.rows[claimed.pk].holder == claimed.fence
         if holds:
-            tell()  # type: ignore[operator]
+            record()  # type: ignore[operator]
         else:
             with pytest.raises(LeaseLostError):
-                tell()  # type: ignore[operator]
+                record()  # type: ignore[operator]
         return holds
 
     @invariant()

@@ -25,7 +25,7 @@ FIRST, SECOND = "310248711", "318602352"
 
 @pytest.fixture
 def register(database: str, no_sandbox: None) -> None:
-    """Two organizations, in a service that is no sandbox."""
+    """Two organizations, in a service that is not a sandbox."""
     add_organization(number=SECOND, name="Formidler AS", sector="private")
     add_organization(number=FIRST, name=" Bryggen Bil AS ", sector="public")
 
@@ -52,19 +52,19 @@ def test_organizations_are_listed_by_number(register: None) -> None:
         ({"sector": "state"}, "write public or private"),
     ],
 )
-def test_what_no_organization_can_be_is_refused(register: None, wrong: dict[str, str], sentence: str) -> None:
+def test_invalid_organizations_are_refused(register: None, wrong: dict[str, str], sentence: str) -> None:
     before = organizations()
     with pytest.raises(OrganizationError, match=sentence):
         add_organization(**({"number": "984661185", "name": "Posten", "sector": "private"} | wrong))
     assert organizations() == before
 
 
-def test_a_name_may_be_of_200_characters(register: None) -> None:
+def test_a_name_may_have_200_characters(register: None) -> None:
     rename_organization(number=FIRST, name="x" * 200)
     assert organization(FIRST).name == "x" * 200
 
 
-def test_a_sandbox_takes_numbers_that_nobody_has(database: str) -> None:
+def test_a_sandbox_accepts_made_up_numbers(database: str) -> None:
     add_organization(number="123456789", name="Nordvik kommune", sector="public")
     assert organization("123456789").name == "Nordvik kommune"
 
@@ -78,7 +78,7 @@ def test_an_organization_is_renamed(register: None) -> None:
         rename_organization(number="984661185", name="Posten")
 
 
-def test_a_block_stands_since_it_was_first_made(register: None) -> None:
+def test_a_block_keeps_the_time_it_was_first_made(register: None) -> None:
     before = clock.now()
     block_organization(number=FIRST)
     blocked_at = organization(FIRST).blocked_at
@@ -100,7 +100,7 @@ def test_a_broker_is_authorized_in_one_direction(register: None) -> None:
     assert organization(FIRST).brokers == ()
 
 
-def test_a_broker_that_cannot_be_is_refused(register: None) -> None:
+def test_an_invalid_broker_is_refused(register: None) -> None:
     with pytest.raises(OrganizationError, match="acts for itself"):
         authorize_broker(sender=FIRST, broker=FIRST)
     with pytest.raises(OrganizationError, match="984661185 is not registered: add it with `segl organization add`"):
@@ -110,12 +110,12 @@ def test_a_broker_that_cannot_be_is_refused(register: None) -> None:
 
 
 @pytest.mark.parametrize("change", [block_organization, unblock_organization])
-def test_one_that_is_not_registered_cannot_be_changed(register: None, change: object) -> None:
+def test_an_organization_that_is_not_registered_cannot_be_changed(register: None, change: object) -> None:
     with pytest.raises(OrganizationError, match="984661185 is not registered"):
         change(number="984661185")  # type: ignore[operator]  # either use case
 
 
-def test_of_two_that_add_the_same_one_does(database: str) -> None:
+def test_of_parallel_additions_of_the_same_one_succeeds(database: str) -> None:
     def add() -> None:
         add_organization(number=FIRST, name="Bryggen Bil AS", sector="private")
 
@@ -125,7 +125,7 @@ def test_of_two_that_add_the_same_one_does(database: str) -> None:
 
 @dataclass(frozen=True)
 class Configured:
-    """An organization as the configuration names it."""
+    """An organization in the configuration."""
 
     number: str
     name: str = "Bryggen Bil AS"

@@ -1,4 +1,4 @@
-"""Services that answer too slowly, too much or nonsense: none holds up a caller for long."""
+"""Services that answer too slowly, too much or nonsense hold up no caller for long."""
 
 import gzip
 import socket
@@ -22,7 +22,7 @@ from segl.service.notifications.sms import HttpSmsGateway
 from segl.service.remote import HTTP, Http, LateError, RemoteError
 
 LATE = rf"^The register did not answer completely within {SOON} s\.$"
-fetch = partial(Http(SOON).fetch, "GET", whom="The register")
+fetch = partial(Http(SOON).fetch, "GET", service="The register")
 
 
 def answering(body: bytes, head: bytes = HEAD) -> Answer:
@@ -51,7 +51,7 @@ def test_an_answer_that_drips_through_tls_does_too(name: str, server_tls: ssl.SS
     http = Http(5 * SOON, client=lambda: httpx.AsyncClient(verify=trust, timeout=None))
     with dripping_server(SLOW[name], tls=server_tls) as server:
         with pytest.raises(LateError):
-            http.fetch("GET", server.url.replace("http:", "https:"), whom="The register")
+            http.fetch("GET", server.url.replace("http:", "https:"), service="The register")
         server.assert_hung_up()
 
 
@@ -78,18 +78,18 @@ def silent_name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("silent_name_server")
-def test_a_name_server_that_does_not_answer_is_waited_for_no_longer() -> None:
+def test_the_time_limit_holds_for_a_name_server_that_does_not_answer() -> None:
     with pytest.raises(LateError, match=LATE):
         fetch("http://register.example")
 
 
-def test_what_is_delivered_is_taken_whatever_comes_of_the_answers_body() -> None:
+def test_a_delivery_succeeds_whatever_happens_to_the_answers_body() -> None:
     with dripping_server(SLOW["body"]) as server:
-        HTTP.deliver(server.url, whom="The gateway", json={})
+        HTTP.deliver(server.url, service="The gateway", json={})
         server.assert_hung_up()
 
 
-class TestThoseWhoReachPeople:
+class TestNotificationServices:
     @pytest.mark.parametrize("name", ["header", "body"])
     def test_contact_register(self, name: str) -> None:
         with dripping_server(SLOW[name]) as server:
@@ -116,14 +116,14 @@ class TestThoseWhoReachPeople:
             server.assert_hung_up()
 
     def test_sms_gateway_whose_body_drips(self) -> None:
-        """It took the message: another try would send a second one."""
+        """It accepted the message: another attempt would send a second one."""
         with dripping_server(SLOW["body"]) as server, configured(sms=Sms(url=server.url)):
             HttpSmsGateway().send("99999999", "Hei")
             server.assert_hung_up()
 
 
 class _Tokens:
-    """Stands for the token server."""
+    """Replaces the token server."""
 
     def token(self) -> str:
         return "token"
@@ -145,28 +145,28 @@ def test_too_large_an_answer_is_not_read_to_its_end(answer: Answer) -> None:
         dripping_server(answer) as server,
         pytest.raises(RemoteError, match=rf"^The register answered with more than {remote.MOST_BYTES} bytes\.$"),
     ):
-        HTTP.fetch("GET", server.url, whom="The register")
+        HTTP.fetch("GET", server.url, service="The register")
 
 
-def test_an_answer_in_an_encoding_that_was_not_asked_for_is_refused() -> None:
-    """A few bytes of it could become any number."""
+def test_an_answer_in_an_encoding_that_was_not_requested_is_an_error() -> None:
+    """A few compressed bytes could become any number."""
     compressed = answering(gzip.compress(bytes(50 * remote.MOST_BYTES)), HEAD + b"Content-Encoding: gzip\r\n")
-    with dripping_server(compressed) as server, pytest.raises(RemoteError, match="the Content-Encoding gzip, which"):
-        HTTP.fetch("GET", server.url, whom="The register")
+    with dripping_server(compressed) as server, pytest.raises(RemoteError, match="unrequested Content-Encoding, gzip"):
+        HTTP.fetch("GET", server.url, service="The register")
 
 
-def test_an_answer_may_be_as_large_as_is_said() -> None:
+def test_an_answer_may_be_as_large_as_the_limit() -> None:
     with dripping_server(answering(b"12345")) as server:
-        assert HTTP.fetch("GET", server.url, whom="The register", most_bytes=5) == b"12345"
+        assert HTTP.fetch("GET", server.url, service="The register", most_bytes=5) == b"12345"
         with pytest.raises(RemoteError, match="more than 4 bytes"):
-            HTTP.fetch("GET", server.url, whom="The register", most_bytes=4)
+            HTTP.fetch("GET", server.url, service="The register", most_bytes=4)
 
 
-def test_nobody_is_followed_elsewhere() -> None:
+def test_redirects_are_not_followed() -> None:
     with dripping_server(SLOW["silent"]) as elsewhere:
         head = b"HTTP/1.1 302 Found\r\nLocation: %s\r\n" % elsewhere.url.encode()
         with dripping_server(answering(b"", head)) as server, pytest.raises(RemoteError) as error:
-            HTTP.fetch("GET", server.url, whom="The register")
+            HTTP.fetch("GET", server.url, service="The register")
     assert str(error.value) == "The register answered with HTTP status 302 (Found)."
     assert error.value.status == 302
 
@@ -183,9 +183,9 @@ def test_nobody_is_followed_elsewhere() -> None:
         ("ftp://127.0.0.1", "UnsupportedProtocol: .*"),
     ],
 )
-def test_where_nobody_answers_it_is_said_why(url: str, reason: str) -> None:
+def test_the_error_without_an_answer_says_why(url: str, reason: str) -> None:
     with pytest.raises(RemoteError, match=f"^The register did not answer: {reason}$") as error:
-        HTTP.fetch("GET", url, whom="The register")
+        HTTP.fetch("GET", url, service="The register")
     assert not isinstance(error.value, LateError)
 
 
@@ -197,12 +197,12 @@ def test_where_nobody_answers_it_is_said_why(url: str, reason: str) -> None:
         (says(HEAD + b"Content-Length: 9\r\n\r\n1"), "RemoteProtocolError: peer closed connection"),
     ],
 )
-def test_an_answer_that_is_none_is_said_to_be_none(answer: Answer, reason: str) -> None:
+def test_an_invalid_answer_counts_as_no_answer(answer: Answer, reason: str) -> None:
     with (
         dripping_server(answer) as server,
         pytest.raises(RemoteError, match=f"^The register did not answer: {reason}"),
     ):
-        HTTP.fetch("GET", server.url, whom="The register")
+        HTTP.fetch("GET", server.url, service="The register")
 
 
 def test_a_server_that_is_not_trusted_is_no_answer(server_tls: ssl.SSLContext) -> None:
@@ -210,18 +210,18 @@ def test_a_server_that_is_not_trusted_is_no_answer(server_tls: ssl.SSLContext) -
         dripping_server(SLOW["silent"], tls=server_tls) as server,
         pytest.raises(RemoteError, match=r"^The register did not answer: SSLCertVerificationError: "),
     ):
-        HTTP.fetch("GET", server.url.replace("http:", "https:"), whom="The register")
+        HTTP.fetch("GET", server.url.replace("http:", "https:"), service="The register")
 
 
 def test_json_is_read() -> None:
     with dripping_server(answering(b'{"a": 1}')) as server:
-        assert HTTP.fetch_json("GET", server.url, whom="The register") == {"a": 1}
+        assert HTTP.fetch_json("GET", server.url, service="The register") == {"a": 1}
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"\xff\xfe{}", b"[" * 200_000, b"9" * 10_000])
-def test_what_is_no_json_is_told(content: bytes) -> None:
+def test_an_answer_that_is_not_json_is_an_error(content: bytes) -> None:
     with (
         dripping_server(answering(content)) as server,
-        pytest.raises(RemoteError, match=r"^The register answered with something else than JSON\.$"),
+        pytest.raises(RemoteError, match=r"^The register answered with something other than JSON\.$"),
     ):
-        HTTP.fetch_json("GET", server.url, whom="The register")
+        HTTP.fetch_json("GET", server.url, service="The register")

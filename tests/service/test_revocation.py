@@ -1,4 +1,4 @@
-"""Revocation asked over HTTP: OCSP first, then the CRL; kept for a while; refused, let in or not asked by policy."""
+"""Revocation checks over HTTP: OCSP first, then the CRL; answers are kept; without one the policy decides."""
 
 import logging
 import socket
@@ -63,7 +63,7 @@ def sender(server: RevocationServer) -> Sender:
 
 @pytest.fixture
 def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
-    """Sets the wall clock, which stands still."""
+    """Sets the wall clock, which does not advance."""
 
     def set_clock(time: datetime) -> None:
         monkeypatch.setattr(clock, "wall", lambda: time)
@@ -86,7 +86,7 @@ def policy(name: str, *, max_age: timedelta = HOUR, timeout: timedelta = HOUR) -
 
 @dataclass(frozen=True)
 class Behaving:
-    """Answers as a `dripping_server`; `ends` takes whether the client hung up."""
+    """Answers as a `dripping_server`; `ends` gets whether the client hung up."""
 
     answer: dripping_server.Answer
     ends: Queue[bool] = field(default_factory=Queue)
@@ -97,7 +97,7 @@ class Behaving:
 
 @pytest.fixture(autouse=True)
 def _impatient(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those who never answer get no more than `SOON`."""
+    """Servers that never answer get no more than `SOON`."""
 
     class Impatient(Http):
         def fetch(self, method: str, url: str, **more: Any) -> bytes:
@@ -119,7 +119,7 @@ def test_the_responder_is_asked_about_the_certificate_and_the_list_about_its_iss
     assert sender.asked() == ["/ocsp/issuer", "/crl/root"]
 
 
-def test_a_revoked_certificate_is_told_since_when_and_why(sender: Sender) -> None:
+def test_the_error_says_when_and_why_a_certificate_was_revoked(sender: Sender) -> None:
     revoked = sender.ocsp(status=REVOKED, reason=x509.ReasonFlags.key_compromise)
     sender.server.answers["/ocsp/issuer"] = sends(revoked)
     with pytest.raises(UntrustedCertificate) as refused:
@@ -153,7 +153,7 @@ WITHOUT_ANSWER: dict[str, tuple[Callable[[Sender], Answer], str]] = {
 
 
 @pytest.mark.parametrize("answer", [answer for answer, _ in WITHOUT_ANSWER.values()], ids=WITHOUT_ANSWER)
-def test_when_the_responder_gives_no_answer_the_list_does(sender: Sender, answer: Callable[[Sender], Answer]) -> None:
+def test_without_an_answer_of_the_responder_the_list_counts(sender: Sender, answer: Callable[[Sender], Answer]) -> None:
     sender.server.answers["/ocsp/issuer"] = answer(sender)
     check_revocation(sender.chain)
     assert sender.asked() == ["/ocsp/issuer", "/crl/issuer", "/crl/root"]
@@ -164,23 +164,21 @@ def test_when_the_responder_gives_no_answer_the_list_does(sender: Sender, answer
 
 
 @pytest.mark.parametrize(("answer", "reason"), WITHOUT_ANSWER.values(), ids=WITHOUT_ANSWER)
-def test_when_nobody_gives_an_answer_the_certificate_is_refused_for_now(
+def test_without_any_answer_the_certificate_is_refused_for_now(
     sender: Sender, answer: Callable[[Sender], Answer], reason: str
 ) -> None:
     sender.server.answers["/ocsp/issuer"] = answer(sender)
     sender.server.answers["/crl/issuer"] = sends(b"", status=404)
     with pytest.raises(RevocationUnknownError) as refused:
         check_revocation(sender.chain)
-    told = str(refused.value)
-    assert reason in told
-    assert f"{sender.server.url('/crl/issuer')}: it answered with HTTP status 404 (Not Found)): try" in told
-    assert told.endswith("try again in a minute.")
+    message = str(refused.value)
+    assert reason in message
+    assert f"{sender.server.url('/crl/issuer')}: it answered with HTTP status 404 (Not Found)): try" in message
+    assert message.endswith("try again in a minute.")
 
 
 @pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
-def test_a_responder_that_drips_holds_nobody_who_asks_about_the_certificate(
-    sender: Sender, answer: dripping_server.Answer
-) -> None:
+def test_a_responder_that_drips_holds_up_no_caller(sender: Sender, answer: dripping_server.Answer) -> None:
     sender.server.answers["/ocsp/issuer"] = slow = Behaving(answer)
     assert in_threads(*[lambda: check_revocation(sender.chain)] * 3) == [None] * 3
     assert slow.ends.get(timeout=10)
@@ -210,7 +208,7 @@ def test_a_list_that_never_ends_or_begins_is_no_answer(
 
 
 @pytest.mark.parametrize("answer", [Behaving(SLOW["silent"]), Behaving(SLOW["header"])])
-def test_who_lets_one_wait_lets_no_other_wait_for_a_while(
+def test_an_address_that_timed_out_is_not_asked_for_a_while(
     sender: Sender, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sender.server.answers["/ocsp/issuer"] = answer
@@ -246,13 +244,13 @@ def test_a_responder_that_is_down_is_no_answer(sender: Sender) -> None:
     assert sender.asked() == ["/crl/issuer", "/crl/root"]
 
 
-def test_a_certificate_that_names_nobody_is_refused(sender: Sender) -> None:
+def test_a_certificate_that_names_no_address_is_refused(sender: Sender) -> None:
     key = sender.issuer.organization(NUMBER)
     with pytest.raises(RevocationUnknownError, match="names no OCSP responder and no CRL"):
         check_revocation((key.certificate, *sender.chain[1:]))
 
 
-def test_a_revoked_issuer_takes_its_certificates_with_it(sender: Sender) -> None:
+def test_the_certificates_of_a_revoked_issuer_are_refused(sender: Sender) -> None:
     sender.server.answers["/crl/root"] = sends(crl(ROOT.key, sender.issuer.key.certificate))
     with pytest.raises(UntrustedCertificate, match=r"^The certificate CN=Test Issuer was revoked"):
         check_revocation(sender.chain)
@@ -288,7 +286,7 @@ class TestKept:
                 check_revocation(sender.chain)
             assert sender.asked() == asked
 
-    def test_who_did_not_answer_is_asked_again_after_a_minute(
+    def test_an_address_that_did_not_answer_is_asked_again_after_a_minute(
         self, sender: Sender, at: Callable[[datetime], None]
     ) -> None:
         answers = dict(sender.server.answers)
@@ -347,7 +345,7 @@ class TestPolicy:
         for path in sender.server.answers:
             sender.server.answers[path] = sends(b"", status=503)
 
-    def test_soft_fail_lets_in_and_warns_once_per_certificate_and_minute(
+    def test_soft_fail_accepts_and_warns_once_per_certificate_and_minute(
         self, sender: Sender, at: Callable[[datetime], None], caplog: pytest.LogCaptureFixture
     ) -> None:
         with policy("soft-fail"):
@@ -357,11 +355,11 @@ class TestPolicy:
                 assert len(caplog.records) == warnings
         record = caplog.records[0]
         assert record.levelno == logging.WARNING
-        told = record.getMessage()
-        assert f"{sender.key.certificate.serial_number:x} of CN=Test Issuer" in told
-        assert "let in" in told
-        assert "HTTP status 503" in told
-        assert NUMBER not in told
+        message = record.getMessage()
+        assert f"{sender.key.certificate.serial_number:x} of CN=Test Issuer" in message
+        assert "let in" in message
+        assert "HTTP status 503" in message
+        assert NUMBER not in message
 
     def test_soft_fail_refuses_what_is_revoked(self, sender: Sender) -> None:
         sender.revoke(sender.key.certificate)
@@ -375,10 +373,10 @@ class TestPolicy:
 
     def test_it_is_configured_with_hard_fail_as_the_default(self, tmp_path: Path) -> None:
         assert self._configured(tmp_path, "") == Revocation("hard-fail", HOUR, 3 * SECOND)
-        told = 'policy = "soft-fail"\nmax_age_seconds = 60\ntimeout_seconds = 0.5'
-        assert self._configured(tmp_path, told) == Revocation("soft-fail", 60 * SECOND, 0.5 * SECOND)
+        table = 'policy = "soft-fail"\nmax_age_seconds = 60\ntimeout_seconds = 0.5'
+        assert self._configured(tmp_path, table) == Revocation("soft-fail", 60 * SECOND, 0.5 * SECOND)
 
-    def test_another_policy_is_refused_with_those_there_are(self, tmp_path: Path) -> None:
+    def test_an_unknown_policy_is_refused_and_the_known_ones_named(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=r"`revocation.policy` is .on.: write hard-fail or soft-fail"):
             self._configured(tmp_path, 'policy = "on"')
 

@@ -13,7 +13,7 @@ SENDER, OTHER = "123456789", "310248711"
 
 
 class Time:
-    """A wall clock, this machine's and the database's, that stands still until it is moved."""
+    """A wall clock, this machine's and the database's, that advances only when it is moved."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._count_call, self._monkeypatch = throttling._COUNT_CALL, monkeypatch
@@ -37,7 +37,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 @pytest.fixture
 def counting(store: str) -> Throttle:
-    """The throttle that goes with each kind of database."""
+    """The throttle for each kind of database."""
     throttle.cache_clear()
     made = throttle()
     assert isinstance(made, ThrottleInDatabase if store.startswith("postgresql") else ThrottleInMemory)
@@ -45,7 +45,7 @@ def counting(store: str) -> Throttle:
 
 
 def calls(throttle: Throttle, count: int, sender: str = SENDER) -> list[bool]:
-    """So many calls at once: which of them are blocked."""
+    """Make `count` calls at once; return which are blocked."""
     return [throttle.is_blocked(sender, calls_per_second=10) for _ in range(count)]
 
 
@@ -59,14 +59,14 @@ def test_ten_calls_a_second_are_permitted_and_the_eleventh_blocks_for_thirty_sec
     assert calls(counting, 11) == [False] * 10 + [True]
 
 
-def test_calls_over_the_turn_of_a_second_count_together(counting: Throttle, time: Time) -> None:
+def test_calls_across_the_end_of_a_second_count_together(counting: Throttle, time: Time) -> None:
     time.pass_by(seconds=0.9)
     assert calls(counting, 6) == [False] * 6
     time.pass_by(seconds=0.2)
     assert calls(counting, 7) == [False] * 6 + [True]
 
 
-def test_ten_calls_a_second_may_go_on_for_ever(counting: Throttle, time: Time) -> None:
+def test_ten_calls_a_second_are_never_blocked(counting: Throttle, time: Time) -> None:
     for _ in range(50):
         assert calls(counting, 1) == [False]
         time.pass_by(seconds=0.1)
@@ -79,7 +79,7 @@ def test_who_has_not_called_for_a_while_may_not_call_more(counting: Throttle, ti
 
 
 @pytest.mark.parametrize("permitted", [3, 300])
-def test_any_number_of_calls_a_second_is_kept(counting: Throttle, time: Time, permitted: int) -> None:
+def test_any_number_of_calls_a_second_can_be_configured(counting: Throttle, time: Time, permitted: int) -> None:
     blocked = [counting.is_blocked(SENDER, calls_per_second=permitted) for _ in range(permitted + 1)]
     assert blocked.index(True) == permitted
 
@@ -94,7 +94,7 @@ def test_machines_whose_clocks_differ_count_alike(
     assert calls(counting, 10) == [False] * 9 + [True]
 
 
-def test_a_sender_is_blocked_alone(counting: Throttle, time: Time) -> None:
+def test_only_that_sender_is_blocked(counting: Throttle, time: Time) -> None:
     assert calls(counting, 11)[-1]
     assert calls(counting, 1, OTHER) == [False]
 
@@ -110,7 +110,7 @@ def test_calls_from_many_threads_are_all_counted(counting: Throttle, time: Time)
     assert sorted(blocked) == [False] * 10 + [True] * 6
 
 
-def test_an_empty_queue_may_be_polled_again_at_the_time_told(counting: Throttle, time: Time) -> None:
+def test_an_empty_queue_may_be_polled_again_at_the_time_given(counting: Throttle, time: Time) -> None:
     until = time.now + timedelta(minutes=10)
     assert counting.next_poll(SENDER, "q") < time.now
     counting.found_empty(SENDER, "q", until=until)
@@ -127,9 +127,7 @@ def test_a_queue_may_have_any_name(counting: Throttle, time: Time) -> None:
     assert counting.next_poll(SENDER, "ø" * 10_000) == until
 
 
-def test_what_has_no_effect_any_more_is_forgotten(
-    counting: Throttle, time: Time, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_without_effect_are_deleted(counting: Throttle, time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throttling, "_MOST_REMEMBERED", 2)
     for queue in ("a", "b"):
         counting.found_empty(SENDER, queue, until=time.now)

@@ -1,4 +1,4 @@
-"""The worker's loop: it does what falls due, wakes at once, outlives trouble, and stops cleanly."""
+"""The worker's loop: it does what falls due, wakes at once, survives failures, and stops cleanly."""
 
 import threading
 import time
@@ -58,7 +58,7 @@ class Running:
 
 
 def eventually(happened: Callable[[], object], within: float = LONG) -> float:
-    """Wait until it has happened; answers how long it took, in seconds."""
+    """Wait until it has happened; return how long it took, in seconds."""
     begin = time.monotonic()
     while not happened():
         assert time.monotonic() - begin < within, "it did not happen"
@@ -70,7 +70,7 @@ def eventually(happened: Callable[[], object], within: float = LONG) -> float:
 def running(monkeypatch: pytest.MonkeyPatch, woken: list[str]) -> Iterator[Running]:
     """A worker that is not started yet; it does notifications by finishing them."""
     running = Running()
-    # Its threads close their connections after each piece, since they end without another word.
+    # Its threads close their connections after each piece of work, since nothing does so when they end.
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
     monkeypatch.setattr(perform_room, "WORK", dict.fromkeys((Signing, Sealing, Notification, Lookup), running.do))
     yield running
@@ -80,7 +80,7 @@ def running(monkeypatch: pytest.MonkeyPatch, woken: list[str]) -> Iterator[Runni
 
 @pytest.fixture
 def sleepy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that nobody wakes sleeps for much longer than a test lasts."""
+    """A worker that is not woken sleeps for much longer than a test takes."""
     monkeypatch.setattr(room, "LONGEST_SLEEP", timedelta(minutes=5))
 
 
@@ -116,7 +116,7 @@ def test_it_wakes_at_once_when_another_process_made_something_due(running: Runni
 
 @pytest.mark.usefixtures("sleepy")
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_call_while_it_looks_is_not_lost(
+def test_a_notification_while_it_looks_is_not_lost(
     running: Running, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What another process makes due just after the worker has looked, and before it sleeps."""
@@ -133,7 +133,7 @@ def test_a_call_while_it_looks_is_not_lost(
                     other.execute("UPDATE notification SET due_at = now() - interval '1 day'")
                     other.execute(f"NOTIFY {due.CHANNEL}")
                 with connection.cursor() as cursor:
-                    cursor.execute("SELECT 1")  # with whose answer the call comes in
+                    cursor.execute("SELECT 1")  # the notification arrives with its answer
         return rows
 
     monkeypatch.setattr(due, "claim", claim_and_then)
@@ -144,7 +144,7 @@ def test_a_call_while_it_looks_is_not_lost(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_calls_through_the_database_do_not_pile_up(running: Running, database_url: str) -> None:
+def test_notifications_through_the_database_do_not_pile_up(running: Running, database_url: str) -> None:
     seen: list[int] = []
     real = Worker._sleep
 
@@ -166,7 +166,7 @@ def test_calls_through_the_database_do_not_pile_up(running: Running, database_ur
     assert max(seen) <= 5
 
 
-def test_it_does_no_more_at_once_than_it_may(running: Running) -> None:
+def test_it_does_no_more_at_once_than_its_lane_allows(running: Running) -> None:
     at_once: list[int] = []
     together = threading.Barrier(kinds.MAIN.parallel)
     lock = threading.Lock()
@@ -206,7 +206,7 @@ def test_a_slow_piece_of_work_does_not_hold_up_the_others(running: Running) -> N
 
 
 def test_lookups_and_text_messages_that_take_long_hold_up_nothing_else(running: Running) -> None:
-    """Gateway and register are waited for by one thread each."""
+    """One thread each waits for the gateway and for the register."""
     texts, mails = due_rows(3), [due_rows(1)[0] for _ in range(3)]
     signers = Signer.objects.filter(notifications__in=mails)
     with write():
@@ -229,14 +229,14 @@ def test_lookups_and_text_messages_that_take_long_hold_up_nothing_else(running: 
     eventually(lambda: len(running.done) == 9)
 
 
-def test_there_is_a_lane_for_all_that_falls_due() -> None:
+def test_there_is_a_lane_for_every_kind_of_due_row() -> None:
     assert {*WORK} == {*Due.__subclasses__()} - {StatusChange}  # which senders claim by polling
     channels = [each.only["channel"] for each in kinds.KINDS if each.model is Notification]
     assert sorted(channels) == sorted(Channel)
 
 
 def test_a_failure_is_tried_again(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(due, "FIRST_DELAY", timedelta(milliseconds=10))
+    monkeypatch.setattr(due, "FIRST_BACKOFF", timedelta(milliseconds=10))
     tries: list[int] = []
 
     def work(row: Due) -> None:
@@ -252,7 +252,7 @@ def test_a_failure_is_tried_again(running: Running, monkeypatch: pytest.MonkeyPa
     assert tries == made * 3
 
 
-def test_stopping_lets_running_work_end_and_begins_no_more(running: Running) -> None:
+def test_stopping_lets_running_work_end_and_starts_no_more(running: Running) -> None:
     begun, released = threading.Event(), threading.Event()
 
     def work(row: Due) -> None:
@@ -282,10 +282,10 @@ def test_stopping_a_sleeping_worker_takes_no_time(running: Running) -> None:
     assert time.monotonic() - begin < 1
 
 
-def test_it_outlives_a_database_that_is_away(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_survives_a_database_that_is_down(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "LONGEST_SLEEP", timedelta(milliseconds=20))
     real = due.claim
-    fails = [OperationalError("away")] * 3
+    fails = [OperationalError("down")] * 3
 
     def claim(model: type[Due], **options: int) -> list[Due]:
         if fails:
@@ -299,7 +299,7 @@ def test_it_outlives_a_database_that_is_away(running: Running, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_it_outlives_a_broken_connection(running: Running, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_survives_a_broken_connection(running: Running, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "LONGEST_SLEEP", timedelta(milliseconds=100))
     running.start()
     time.sleep(0.2)
@@ -313,8 +313,8 @@ def test_it_outlives_a_broken_connection(running: Running, database_url: str, mo
     eventually(lambda: running.done == made)
 
 
-@pytest.mark.parametrize("error", [OSError("the store is away"), OperationalError("the database is away")])
-def test_it_outlives_a_sweep_that_fails(running: Running, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OSError("the store is down"), OperationalError("the database is down")])
+def test_it_survives_a_sweep_that_fails(running: Running, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def sweep() -> int:
         raise error
 

@@ -1,6 +1,6 @@
 """Two times. The business clock rules jobs (activation, deadline, requeue, retention); the wall clock rules the rest.
 
-In a sandbox the business clock can be moved; its offset lies in the database, so that every process sees the same time.
+In a sandbox the business clock can be moved; its offset is in the database, so that every process sees the same time.
 Leases use neither but the database's own clock (`segl.service.due`).
 """
 
@@ -14,9 +14,9 @@ from django.db import connection
 from segl.service import configuration
 
 _known_offset: ContextVar[list[timedelta] | None] = ContextVar("known_offset", default=None)
-"""Within `read_once`: the offset, once it was read."""
+"""Within `read_once`: the offset, once it has been read."""
 
-_END = datetime(9000, 1, 1, tzinfo=UTC)  # Deadlines lie ahead of the clock, and a datetime ends with the year 9999.
+_END = datetime(9000, 1, 1, tzinfo=UTC)  # Deadlines are later than the clock, and a datetime ends with the year 9999.
 
 
 def wall() -> datetime:
@@ -30,7 +30,7 @@ def now() -> datetime:
 
 
 def move(by: timedelta) -> datetime:
-    """Move the business clock forward for every process, and return the new time. For sandboxes alone.
+    """Move the business clock forward for every process, and return the new time. Only in a sandbox.
 
     Raises:
         ValueError: The service is not a sandbox, or `by` points backwards or too far.
@@ -55,7 +55,7 @@ def move(by: timedelta) -> datetime:
 
 @contextmanager
 def read_once() -> Iterator[None]:
-    """Within the block, as for the length of a request, the offset is read from the database once at the most."""
+    """Within the block, such as a request, read the offset from the database at most once."""
     token = _known_offset.set([])
     try:
         yield

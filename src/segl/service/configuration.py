@@ -1,6 +1,6 @@
-"""The configuration as typed values: what the service is given from outside, read once and handed on from here.
+"""The configuration as typed values: what the service is given from outside, read once.
 
-`segl.service.config` reads and checks it. Every process has one, and every room asks `current()` for what it needs.
+`segl.service.config` reads and checks it. Every process has one, and every room takes what it needs from `current()`.
 """
 
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class ConfiguredOrganization:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """How mail leaves: `backend` is a Django mail back end; all else counts for SMTP.
+    """How mail leaves: `backend` is a Django mail back end; the rest is for SMTP.
 
     `encryption` is `none`, `starttls` or `tls` (from the first byte).
     """
@@ -58,7 +58,7 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class ProxyListener:
-    """Where the proxy calls the API over plain HTTP, and how it tells the client's certificate.
+    """Where the proxy calls the API over plain HTTP, and how it passes on the client's certificate.
 
     `trusted` are the addresses the proxy calls from; `header` is what it puts the certificate into.
     """
@@ -90,12 +90,12 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """`[revocation]`: whether it is asked, by OCSP and CRL, if organization certificates were revoked.
+    """`[revocation]`: whether organization certificates are checked for revocation, by OCSP and CRL.
 
-    When nobody answers, the `policy` `hard-fail` (the default) refuses the certificate until somebody does, and
-    `soft-fail` lets it in and warns in the log; with `off` nobody is asked. An answer counts until its issuer has a
-    newer one, at most for `max_age` (`max_age_seconds`, 3600); each responder or CRL gets `timeout`
-    (`timeout_seconds`, 3) to answer.
+    If there is no answer, the `policy` `hard-fail` (the default) refuses the certificate until there is one, and
+    `soft-fail` accepts it and warns in the log; `off` checks nothing. An answer is valid until its issuer has a newer
+    one, at most for `max_age` (`max_age_seconds`, 3600); each responder or CRL has `timeout` (`timeout_seconds`, 3) to
+    answer.
     """
 
     policy: str
@@ -120,8 +120,8 @@ class Sms:
 class ContactRegister:
     """The common contact register (KRR) at `url`, and the Maskinporten client that may ask it.
 
-    `issuer` is the token server's name, as it is in its grants; `key` is the organization certificate they are signed
-    with.
+    `issuer` is the token server's name, as in the grants sent to it; `key` is the organization certificate that signs
+    them.
     """
 
     url: str
@@ -134,13 +134,13 @@ class ContactRegister:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Everything the service is told from outside.
+    """Everything that is configured for the service.
 
     `api_root` and `web_root` are the absolute URLs under which API and pages are reached, without a trailing
     slash. `database` is `sqlite:///path` or `postgresql://…`; `documents` is a folder or `s3://bucket/prefix`.
     `seal_root` is the root certificate that the seal chains to. `master_key` (32 bytes) wraps the key of every job's
-    documents: who loses it loses the documents. `worker_listen` is where a worker tells of its health. A sender that
-    calls more often than `calls_per_second` (0: no number) is blocked for a while. Senders may delete documents
+    documents: without it the documents are lost. `worker_listen` is where a worker reports its health. A sender that
+    calls more often than `calls_per_second` (0: no limit) is blocked for a while. Senders may delete documents
     `deletable_after` the job was completed. Without a `contact_register` nobody is looked up. `log_format` is `text` or
     `json`.
     """

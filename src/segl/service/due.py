@@ -1,7 +1,7 @@
 """Claims what is due: the one mechanism behind status queue, notifications, signing, sealing and retention.
 
 A row of a `Due` model says when it is next due. A worker claims rows with a lease, does the work outside any
-transaction, and tells the outcome in a transaction whose WHERE carries the claim's fence, so that a worker that
+transaction, and records the outcome in a transaction whose WHERE has the claim's fence, so that a worker that
 lost its lease changes nothing:
 
     for row in claim(Sealing, limit=4, lease=LEASE):
@@ -32,8 +32,8 @@ from segl.service.store.transactions import write
 LEASE = timedelta(seconds=30)
 MAX_ATTEMPTS = 12
 SPARE_ATTEMPTS = 3
-FIRST_DELAY = timedelta(seconds=2)
-LONGEST_DELAY = timedelta(hours=1)
+FIRST_BACKOFF = timedelta(seconds=2)
+LONGEST_BACKOFF = timedelta(hours=1)
 CHANNEL = "segl_due"
 
 Row = TypeVar("Row", bound=Due)
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 
 class LeaseLostError(SeglError):
-    """Another worker has claimed the row since, or its outcome stands already; nothing was recorded."""
+    """Another worker has claimed the row since, or its outcome is recorded already; nothing was recorded now."""
 
 
 def claim(
@@ -55,8 +55,8 @@ def claim(
     """Claim up to `limit` due rows, the longest due first, in one statement; parallel callers never get the same row.
 
     Args:
-        lease: How long the rows are ours if we never say another word.
-        hide_for: Instead of a lease: after how much business time the rows fall due again by themselves.
+        lease: How long the rows are ours unless we extend it.
+        hide_for: Instead of a lease: the business time after which the rows fall due again by themselves.
         only: Columns and the values they must have.
     """
     columns = [str(field.column) for field in model._meta.concrete_fields]
@@ -78,7 +78,7 @@ def claim(
     held = _milliseconds(lease) if hide_for is None else _adapted(now + hide_for)
     wanted = [_adapted(now), *only.values(), limit]
     if connection.vendor == "sqlite" and not _is_any(due, wanted):
-        return []  # To find nothing takes no turn among the writers.
+        return []  # If nothing is due, do not wait for other writers.
     with write():
         rows = list(model._default_manager.raw(statement, [*wanted, held]))
     return sorted(rows, key=lambda row: (row.due_at, row.pk))
@@ -107,7 +107,7 @@ def extend(row: Due, lease: timedelta = LEASE) -> None:
 
 @contextmanager
 def kept(row: Due, lease: timedelta = LEASE) -> Iterator[None]:
-    """Keep a claimed row's lease for as long as the block runs, from a thread of its own."""
+    """Extend a claimed row's lease for as long as the block runs, from another thread."""
     done = threading.Event()
 
     def keep() -> None:
@@ -129,7 +129,7 @@ def kept(row: Due, lease: timedelta = LEASE) -> Iterator[None]:
 
 
 def _try_to_extend(row: Due, lease: timedelta) -> None:
-    """A database that is away for a moment costs one extension, not the lease."""
+    """Extend the lease, unless the database is down: for a moment, that costs one extension, not the lease."""
     try:
         extend(row, lease)
     except Error as error:
@@ -141,14 +141,14 @@ def finish(row: Due, *, due_at: datetime | None = None, **changes: Any) -> None:
     """Record the outcome of a claimed row, within the caller's transaction: it is due again at `due_at`, or never.
 
     Raises:
-        LeaseLostError: The row is no longer ours, or its outcome was told; the caller's transaction must not go on.
+        LeaseLostError: The row is no longer ours, or its outcome is recorded; the caller's transaction must not go on.
     """
     values = {"due_at": due_at, "lease_until": 0, "attempts": 0, "last_error": "", **changes}
-    _tell(row, values)
+    _record(row, values)
 
 
 def retry(row: Due, error: str) -> None:
-    """Give a claimed row back after a failure: due again after a growing delay, parked after the last try.
+    """Give a claimed row back after a failure: due again after a backoff, parked after the last attempt.
 
     `error` is for the operator: it must hold no secret and no identity number.
 
@@ -163,9 +163,9 @@ def retry(row: Due, error: str) -> None:
 
 
 def postpone(row: Due, error: str) -> None:
-    """Give a claimed row back because somebody else is away: as `retry`, but it is tried until they are back.
+    """Give a claimed row back because another service is down: as `retry`, but until that service is back.
 
-    However long that took, some attempts are left before failures of other kinds park it.
+    However long that takes, some attempts are left before failures of other kinds park the row.
 
     Raises:
         LeaseLostError: The row is no longer ours.
@@ -174,30 +174,30 @@ def postpone(row: Due, error: str) -> None:
 
 
 def _give_back(row: Due, error: str, **values: Any) -> None:
-    due_at = clock.now() + delay(row.attempts)
-    _tell(row, {"due_at": due_at, "lease_until": 0, "last_error": error[:500], **values})
+    due_at = clock.now() + backoff(row.attempts)
+    _record(row, {"due_at": due_at, "lease_until": 0, "last_error": error[:500], **values})
 
 
-def delay(attempts: int) -> timedelta:
-    """How long to wait after the `attempts`-th failure: doubled each time, with jitter so that failures spread out."""
-    longest = min(FIRST_DELAY * (1 << min(attempts - 1, MAX_ATTEMPTS)), LONGEST_DELAY)
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after the `attempts`-th failure: doubled each time, with jitter so that retries spread out."""
+    longest = min(FIRST_BACKOFF * (1 << min(attempts - 1, MAX_ATTEMPTS)), LONGEST_BACKOFF)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
 
 
 def parked(model: type[Row]) -> QuerySet[Row]:
-    """The rows that are parked before what they ask for was done, the one parked first coming first."""
+    """The rows that are parked with their work undone, the longest parked first."""
     return model._default_manager.exclude(parked_at=None).exclude(due_at=None).order_by("parked_at", "pk")
 
 
 def release_parked(model: type[Due]) -> None:
-    """Have the parked rows tried again at once, as often as new ones."""
+    """Make the parked rows due at once, with as many attempts as new ones."""
     with write():
         parked(model).update(parked_at=None, attempts=0, due_at=clock.now())
         wake_on_commit()
 
 
 def release_all(model: type[Due]) -> None:
-    """End every lease. Only for a service that knows itself alone on its database, as an embedded one does at start."""
+    """End every lease. Only for a service that is known to be alone on its database, as an embedded one is at start."""
     model._default_manager.filter(lease_until__gt=0).update(lease_until=0)
 
 
@@ -221,11 +221,11 @@ def _wake() -> None:
     for waker in _wakers:
         try:
             waker()
-        except Exception:  # what was committed stands, and the workers look by themselves before long
+        except Exception:  # the commit holds, and the workers look for themselves before long
             logger.exception("A worker could not be woken")
 
 
-def _tell(row: Due, values: dict[str, Any]) -> None:
+def _record(row: Due, values: dict[str, Any]) -> None:
     """Record an outcome; the fence grows, so that a claim has one outcome and no more."""
     ours = type(row)._default_manager.filter(pk=row.pk, fence=row.fence)
     _check_kept(row, ours.update(fence=F("fence") + 1, **values))
@@ -239,7 +239,7 @@ def _check_kept(row: Due, updated: int) -> None:
 
 
 def _column(model: type[Model], name: str) -> str:
-    return str(model._meta.get_field(name).column)  # type: ignore[union-attr]  # only columns are asked for
+    return str(model._meta.get_field(name).column)  # type: ignore[union-attr]  # only columns are named
 
 
 def _adapted(value: datetime) -> Any:

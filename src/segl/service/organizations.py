@@ -16,12 +16,12 @@ from segl.service.store.transactions import write
 
 
 class OrganizationError(SeglError):
-    """The register of organizations cannot be changed so; the message is for those who run the service."""
+    """The register of organizations cannot be changed this way; the message is for operators."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredOrganization:
-    """An organization as the register has it; `brokers` may act for it, and it may act for `broker_for`."""
+    """An organization in the register; `brokers` may act for it, and it may act for `broker_for`."""
 
     number: str
     name: str
@@ -32,7 +32,7 @@ class RegisteredOrganization:
 
 
 class Entry(Protocol):
-    """An organization as the configuration names it; `broker_for` are the numbers of those it may act for."""
+    """An organization in the configuration; `broker_for` are the numbers of those it may act for."""
 
     @property
     def number(self) -> str: ...
@@ -48,7 +48,7 @@ def enter_organizations(entries: Sequence[Entry]) -> None:
     """Register these organizations, or bring those that are registered up to date; all of them or none.
 
     Raises:
-        OrganizationError: A value is none that an organization can have, or one is to act for an unknown one.
+        OrganizationError: A value is invalid, or an organization is to act for an unknown one.
     """
     for each in entries:
         _check(each.number, each.name, each.sector)
@@ -64,7 +64,7 @@ def add_organization(*, number: str, name: str, sector: str) -> None:
     """Let an organization use the API.
 
     Raises:
-        OrganizationError: It is there already, or a value is none that an organization can have.
+        OrganizationError: It is registered already, or a value is invalid.
     """
     _check(number, name, sector)
     try:
@@ -78,7 +78,7 @@ def rename_organization(*, number: str, name: str) -> None:
     """Give an organization the name that signers see from now on.
 
     Raises:
-        OrganizationError: It is not registered, or the name is none that an organization can have.
+        OrganizationError: It is not registered, or the name is invalid.
     """
     _check_name(name)
     with write():
@@ -88,12 +88,12 @@ def rename_organization(*, number: str, name: str) -> None:
 
 
 def organizations() -> Sequence[RegisteredOrganization]:
-    """All of them, by number."""
+    """All organizations, by number."""
     return [_registered(each) for each in Organization.objects.prefetch_related("brokers", "broker_for").order_by("pk")]
 
 
 def organization(number: str) -> RegisteredOrganization:
-    """One of them.
+    """The organization with this number.
 
     Raises:
         OrganizationError: It is not registered.
@@ -102,7 +102,7 @@ def organization(number: str) -> RegisteredOrganization:
 
 
 def block_organization(*, number: str) -> None:
-    """Let an organization in no more, neither itself nor a broker for it. Its jobs go on.
+    """Refuse calls by an organization or for it from now on. Its jobs go on.
 
     Raises:
         OrganizationError: It is not registered.
@@ -114,7 +114,7 @@ def block_organization(*, number: str) -> None:
 
 
 def unblock_organization(*, number: str) -> None:
-    """Let a blocked organization in again.
+    """Accept calls by a blocked organization and for it again.
 
     Raises:
         OrganizationError: It is not registered.
@@ -129,7 +129,7 @@ def authorize_broker(*, sender: str, broker: str) -> None:
     """Let a broker act for a sender.
 
     Raises:
-        OrganizationError: One of them is not registered, or they are one.
+        OrganizationError: One of them is not registered, or they are the same.
     """
     if sender == broker:
         raise OrganizationError(f"The organization {sender} acts for itself: name another one as its broker.")
@@ -138,7 +138,7 @@ def authorize_broker(*, sender: str, broker: str) -> None:
 
 
 def revoke_broker(*, sender: str, broker: str) -> None:
-    """Let a broker act for a sender no more.
+    """No longer let a broker act for a sender.
 
     Raises:
         OrganizationError: One of them is not registered, or the broker was not authorized.
@@ -176,7 +176,7 @@ def _check(number: str, name: str, sector: str) -> None:
 
 
 def _check_number(number: str) -> None:
-    """The register takes real numbers only; a sandbox takes any, since tests use numbers that nobody has."""
+    """The register accepts real numbers only; a sandbox accepts any, since tests use made-up ones."""
     if not is_organization_number(number):
         raise OrganizationError(f"The organization number {number!r} has to be 9 digits.")
     if not configuration.current().sandbox and not has_right_check_digit(number):

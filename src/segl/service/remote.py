@@ -1,4 +1,4 @@
-"""HTTP to other services, with one time limit for a whole exchange: those that reach people, and those that know."""
+"""HTTP calls to other services, with one time limit for a whole exchange."""
 
 import asyncio
 import json
@@ -16,14 +16,14 @@ from segl.core.errors import SeglError
 
 SECONDS = 10.0
 MOST_BYTES = 1024 * 1024
-_NO_ADDRESS = (httpx.InvalidURL, UnicodeError, ExceptionGroup)  # the last for a port that no machine has
+_NO_ADDRESS = (httpx.InvalidURL, UnicodeError, ExceptionGroup)  # the last for a port number that is too high
 _THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
 
 T = TypeVar("T")
 
 
 class RemoteError(SeglError, OSError):
-    """A service did not answer, or not as it should: try later. The message tells nothing of what was sent.
+    """A service did not answer, or not as it should: try later. The message contains nothing of what was sent.
 
     `status` is the HTTP status of its answer, if there was one.
     """
@@ -50,51 +50,53 @@ def client() -> httpx.AsyncClient:
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """How services are asked. An exchange takes at most `seconds`, from the name server to the last byte of the answer.
+    """How services are called. An exchange takes at most `seconds`, from name resolution to the answer's last byte.
 
-    `client` makes the client of one exchange. The methods raise `RemoteError`, in which `whom` names the service: there
-    is no answer, its status is none of success, or it is too large; and `LateError` when the time is up. They are for
-    threads without a running event loop.
+    `client` makes the client of one exchange. The methods raise `RemoteError`, in which `service` names the service, if
+    there is no answer, its status is not a success, or it is too large; and `LateError` when the time is up. They are
+    for threads without a running event loop.
     """
 
     seconds: float = SECONDS
     client: Callable[[], httpx.AsyncClient] = client
 
-    def fetch(self, method: str, url: str, *, whom: str, most_bytes: int = MOST_BYTES, **sent: Any) -> bytes:
+    def fetch(self, method: str, url: str, *, service: str, most_bytes: int = MOST_BYTES, **sent: Any) -> bytes:
         """The body of the answer; `sent` is as for `httpx.request`."""
 
         async def read() -> bytes:
-            async with self._answered(method, url, whom, sent) as answer:
+            async with self._answered(method, url, service, sent) as answer:
                 if (encoding := answer.headers.get("Content-Encoding", "identity")) != "identity":
-                    raise RemoteError(f"{whom} answered with the Content-Encoding {encoding}, which was not asked for.")
+                    raise RemoteError(f"{service} answered with an unrequested Content-Encoding, {encoding}.")
                 content = bytearray()
                 async for chunk in answer.aiter_bytes():
                     content += chunk
                     if len(content) > most_bytes:
-                        raise RemoteError(f"{whom} answered with more than {most_bytes} bytes.")
+                        raise RemoteError(f"{service} answered with more than {most_bytes} bytes.")
                 return bytes(content)
 
         return _run(read())
 
-    def fetch_json(self, method: str, url: str, *, whom: str, **sent: Any) -> Any:
+    def fetch_json(self, method: str, url: str, *, service: str, **sent: Any) -> Any:
         """As `fetch`, for an answer that is JSON."""
         try:
-            return json.loads(self.fetch(method, url, whom=whom, **sent))
+            return json.loads(self.fetch(method, url, service=service, **sent))
         except (ValueError, RecursionError):
-            raise RemoteError(f"{whom} answered with something else than JSON.") from None
+            raise RemoteError(f"{service} answered with something other than JSON.") from None
 
-    def deliver(self, url: str, *, whom: str, **sent: Any) -> None:
-        """Post what the service takes by a status of success; the body of its answer is not waited for."""
+    def deliver(self, url: str, *, service: str, **sent: Any) -> None:
+        """Post what the service accepts with a success status, without waiting for the body of the answer."""
 
         async def post() -> None:
-            async with self._answered("POST", url, whom, sent):
+            async with self._answered("POST", url, service, sent):
                 pass
 
         _run(post())
 
     @asynccontextmanager
-    async def _answered(self, method: str, url: str, whom: str, sent: dict[str, Any]) -> AsyncIterator[httpx.Response]:
-        """The answer of success, whose body may be read in the block."""
+    async def _answered(
+        self, method: str, url: str, service: str, sent: dict[str, Any]
+    ) -> AsyncIterator[httpx.Response]:
+        """The successful answer, whose body may be read in the block."""
         try:
             async with (
                 self.client() as http,
@@ -103,12 +105,12 @@ class Http:
                 http.stream(method, url, extensions={"trace": trace}, **sent) as answer,
             ):
                 if not answer.is_success:
-                    raise RemoteError(f"{whom} answered with HTTP status {_status(answer)}.", answer.status_code)
+                    raise RemoteError(f"{service} answered with HTTP status {_status(answer)}.", answer.status_code)
                 yield answer
         except TimeoutError:
-            raise LateError(f"{whom} did not answer completely within {self.seconds:g} s.") from None
+            raise LateError(f"{service} did not answer completely within {self.seconds:g} s.") from None
         except (httpx.HTTPError, ssl.SSLError, *_NO_ADDRESS) as error:
-            raise RemoteError(f"{whom} did not answer: {_cause(error)}") from None
+            raise RemoteError(f"{service} did not answer: {_cause(error)}") from None
 
 
 HTTP = Http()
@@ -121,9 +123,9 @@ def _trust() -> ssl.SSLContext:
 
 @asynccontextmanager
 async def _closing_connections() -> AsyncIterator[Callable[[str, Mapping[str, Any]], Awaitable[None]]]:
-    """Close in the end what HTTPX leaves open: a connection whose TLS handshake was cancelled.
+    """Close at the end what HTTPX leaves open: a connection whose TLS handshake was cancelled.
 
-    Gives the extension `trace` of the request, which learns of its connections.
+    Yields the `trace` extension for the request, which is called with its connections.
     """
     async with AsyncExitStack() as connections:
 
@@ -135,7 +137,7 @@ async def _closing_connections() -> AsyncIterator[Callable[[str, Mapping[str, An
 
 
 def _run(exchange: Coroutine[Any, Any, T]) -> T:
-    """As `asyncio.run`, which would wait for a name server in the end: nothing cancels the thread that asks it."""
+    """As `asyncio.run`, but without waiting at the end for name resolution, whose thread cannot be cancelled."""
     loop = asyncio.new_event_loop()
     try:
         return loop.run_until_complete(exchange)
@@ -150,12 +152,12 @@ def _status(answer: httpx.Response) -> str:
 
 
 def _cause(error: Exception) -> str:
-    """What the operating system or TLS said, if they did: HTTPX says no more than that all attempts failed."""
-    said = error
+    """The error of the operating system or TLS, if any: that of HTTPX says only that all attempts failed."""
+    cause = error
     for each in _chain(error):
         if isinstance(each, OSError):
-            said = each
-    return f"{type(said).__name__}: {said}"
+            cause = each
+    return f"{type(cause).__name__}: {cause}"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

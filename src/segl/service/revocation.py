@@ -1,4 +1,4 @@
-"""Asks whether organization certificates were revoked: by OCSP, else by CRL; what is answered is kept for a while."""
+"""Checks whether organization certificates were revoked, by OCSP, else by CRL; answers are kept for a while."""
 
 import logging
 from collections.abc import Sequence
@@ -21,23 +21,23 @@ logger = logging.getLogger(__name__)
 
 MOST_OCSP_BYTES = 64 * 1024
 MOST_CRL_BYTES = 32 * 1024 * 1024
-_ASKED_AGAIN_AFTER = timedelta(seconds=60)  # when nobody answered; and nobody is asked more often
+_ASK_AGAIN_AFTER = timedelta(seconds=60)  # when nobody answered; never sooner
 _SILENT_SECONDS = 10.0
-"""How long nothing is asked of an address that let someone wait in vain: not every caller is to hold a thread there."""
+"""How long an address that timed out is not called again, so that not every caller's thread waits for it."""
 _questions_lock = Lock()
 _silent_until: dict[str, float] = {}
 """By address; of `monotonic`."""
 
 
 class RevocationUnknownError(SeglError):
-    """Nobody answered whether a certificate was revoked: it cannot be used until somebody does."""
+    """There is no answer whether a certificate was revoked: it cannot be used until there is one."""
 
 
 def check_revocation(chain: Sequence[x509.Certificate]) -> None:
-    """Make sure that no certificate of a validated chain was revoked; whether it must be known is the policy's.
+    """Make sure that no certificate of a validated chain was revoked; the policy says whether an answer is required.
 
-    The addresses stand in the certificates: give it chains that lead to our anchors only. It may wait for the
-    network: call it outside of transactions.
+    It calls addresses named in the certificates: pass only chains that lead to our trust anchors. It may wait for the
+    network: call it outside transactions.
 
     Raises:
         UntrustedCertificate: A certificate was revoked.
@@ -49,21 +49,21 @@ def check_revocation(chain: Sequence[x509.Certificate]) -> None:
     for certificate, issuer in pairwise(chain):
         match _question(certificate, issuer).status():
             case Revoked() as revoked:
-                raise UntrustedCertificate(_told(certificate, revoked))
+                raise UntrustedCertificate(_description(certificate, revoked))
             case NoAnswer(reason) if policy == "hard-fail":
                 raise RevocationUnknownError(
-                    f"It could not be found out whether the certificate {certificate.subject.rfc4514_string()} was "
-                    f"revoked ({reason}): try again in a minute.",
+                    "There is no answer whether the certificate "
+                    f"{certificate.subject.rfc4514_string()} was revoked ({reason}): try again in a minute.",
                 )
 
 
 def forget() -> None:
-    """Ask anew about every certificate, and at every address."""
+    """Forget all answers, and which addresses timed out."""
     _known_question.cache_clear()
     _silent_until.clear()
 
 
-def _told(certificate: x509.Certificate, revoked: Revoked) -> str:
+def _description(certificate: x509.Certificate, revoked: Revoked) -> str:
     reason = f" ({revoked.reason.value})" if revoked.reason else ""
     return (
         f"The certificate {certificate.subject.rfc4514_string()} was revoked {revoked.since:%Y-%m-%d %H:%M:%S %Z} by "
@@ -72,20 +72,20 @@ def _told(certificate: x509.Certificate, revoked: Revoked) -> str:
 
 
 class _Question:
-    """Whether one certificate was revoked, and the last answer. One caller asks; others wait for what it learns."""
+    """Whether one certificate was revoked, and the last answer. One caller asks; others wait for its answer."""
 
     def __init__(self, certificate: x509.Certificate, issuer: x509.Certificate) -> None:
         self._certificate = certificate
         self._issuer = issuer
         self._lock = Lock()
         self._status: Status = NoAnswer("nobody was asked")
-        self._asked_again_at = datetime.min.replace(tzinfo=UTC)
+        self._ask_again_at = datetime.min.replace(tzinfo=UTC)
 
     def status(self) -> Status:
         with self._lock:
-            if clock.wall() >= self._asked_again_at:
+            if clock.wall() >= self._ask_again_at:
                 self._status = _ask(self._certificate, self._issuer)
-                self._asked_again_at = clock.wall() + _kept(self._status)
+                self._ask_again_at = clock.wall() + _kept(self._status)
             return self._status
 
 
@@ -103,25 +103,25 @@ def _kept(status: Status) -> timedelta:
     longest: timedelta = configuration.current().revocation.max_age
     match status:
         case Good(until):
-            return min(max(until - clock.wall(), _ASKED_AGAIN_AFTER), longest)
+            return min(max(until - clock.wall(), _ASK_AGAIN_AFTER), longest)
         case Revoked():
             return longest
-    return _ASKED_AGAIN_AFTER
+    return _ASK_AGAIN_AFTER
 
 
 def _ask(certificate: x509.Certificate, issuer: x509.Certificate) -> Status:
-    """What the first one says who knows: the OCSP responders, then the CRLs."""
+    """The first definite answer: of the OCSP responders, then of the CRLs."""
     reasons = []
-    asked = [(_ask_ocsp, url) for url in revocation.ocsp_urls(certificate)]
-    asked += [(_ask_crl, url) for url in revocation.crl_urls(certificate)]
-    for ask, url in asked:
+    sources = [(_ask_ocsp, url) for url in revocation.ocsp_urls(certificate)]
+    sources += [(_ask_crl, url) for url in revocation.crl_urls(certificate)]
+    for ask, url in sources:
         status = ask(url, certificate, issuer)
         if not isinstance(status, NoAnswer):
             return status
         reasons.append(f"{url}: {status.reason.removesuffix('.')}")
     reason = "; ".join(reasons) or "it names no OCSP responder and no CRL at an HTTP address"
     logger.warning(
-        "Nobody tells whether the certificate %x of %s was revoked; with the policy %s it is %s: %s",
+        "No answer whether the certificate %x of %s was revoked; with the policy %s it is %s: %s",
         certificate.serial_number,
         certificate.issuer.rfc4514_string(),
         configuration.current().revocation.policy,
@@ -157,14 +157,14 @@ def _fetch(method: str, url: str, **more: Any) -> bytes:
     """The body of an answer.
 
     Raises:
-        RemoteError: Nothing came, or too much, or too late, now or just before.
+        RemoteError: There is no answer, it is too large or too late, or one was too late just before.
     """
     began = monotonic()
     if began < _silent_until.get(url, began):
-        raise RemoteError("it let others wait in vain just now")
+        raise RemoteError("it timed out for another caller just now")
     http = Http(configuration.current().revocation.timeout.total_seconds())
     try:
-        return http.fetch(method, url, whom="it", **more)
+        return http.fetch(method, url, service="it", **more)
     except LateError:
         _silent_until[url] = monotonic() + _SILENT_SECONDS
         raise

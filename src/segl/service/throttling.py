@@ -1,7 +1,7 @@
-"""How often a sender may call: so many calls a second, and no poll of an empty queue before the time it was told.
+"""How often a sender may call: so many calls a second, and no poll of an empty queue before the time it was given.
 
 Both count over all processes of the service: in the database when they share one, in memory when the service is
-embedded and so alone. They go by the wall clock (ARCHITECTURE.md, rule 5), and need not survive a kill.
+embedded and so alone. They use the wall clock (ARCHITECTURE.md, rule 5), and need not survive a crash.
 """
 
 import hashlib
@@ -28,14 +28,14 @@ _MOST_REMEMBERED = 10_000
 class Pace:
     """How a sender has called until now, by the generic cell rate algorithm; times are microseconds since 1970.
 
-    `even` is when the calls so far would have ended, had they come evenly spaced.
+    `even` is when the calls so far would have ended if they had come evenly spaced.
     """
 
     even: int = 0
     blocked_until: int = 0
 
     def after_call(self, now: int, step: int) -> "Pace":
-        """The pace after one more call; `step` is the distance of calls that come evenly, just as many as permitted."""
+        """The pace after one more call; `step` is the interval between calls at the permitted rate."""
         if self.blocked_until > now:
             return self
         even = max(self.even, now) + step
@@ -43,18 +43,18 @@ class Pace:
 
 
 class Throttle(Protocol):
-    """Counts calls, and remembers who found a queue empty."""
+    """Counts calls, and remembers which senders found a queue empty."""
 
     def is_blocked(self, sender: str, *, calls_per_second: int) -> bool:
-        """Count a call; whether it is one too many, or came while the sender is blocked."""
+        """Count a call; return whether it is one too many, or the sender is blocked."""
         ...
 
     def next_poll(self, sender: str, queue: str) -> datetime:
-        """The time from which the queue may be polled; it may be past."""
+        """The time from which the queue may be polled; it may be in the past."""
         ...
 
     def found_empty(self, sender: str, queue: str, *, until: datetime) -> None:
-        """The sender is told not to poll this queue before `until`."""
+        """Record that the sender may not poll this queue before `until`."""
         ...
 
 
@@ -88,20 +88,20 @@ class ThrottleInMemory:
 
 
 class ThrottleInDatabase:
-    """For processes that share a database; its tables are not logged, so that a call waits for no disk.
+    """For processes that share a database; its tables are not logged, so that a call does not wait for a disk.
 
-    Calls are counted by the database's clock: those of the machines differ.
+    Calls are counted by the database's clock, since those of the machines differ.
     """
 
     def is_blocked(self, sender: str, *, calls_per_second: int) -> bool:
-        told: dict[str, str | int] = {
+        values: dict[str, str | int] = {
             "sender": sender,
             "step": _SECOND // calls_per_second,
             "second": _SECOND,
             "block": BLOCKED // _MICROSECOND,
         }
         with write(), connection.cursor() as cursor:
-            cursor.execute(_COUNT_CALL, told)
+            cursor.execute(_COUNT_CALL, values)
             [is_blocked] = cursor.fetchone()
         return bool(is_blocked)
 
@@ -138,7 +138,7 @@ def throttle() -> Throttle:
 
 
 def sweep() -> None:
-    """Drop what stands in the database and has long had no effect."""
+    """Delete the rows that have had no effect for a long time."""
     before = clock.wall() - _KEPT
     with write():
         PollTime.objects.filter(permitted_at__lt=before).delete()

@@ -1,4 +1,4 @@
-"""The loop: claims what is due and does it, woken when something falls due, until it is told to stop."""
+"""The loop: claims what is due and does it, woken when something falls due, until it is stopped."""
 
 import logging
 import os
@@ -40,24 +40,24 @@ class Bell:
 
     def ring(self) -> None:
         """Wake the loop; ringing again before it woke changes nothing."""
-        with suppress(BlockingIOError):  # it has not heard the last thousands of rings yet
+        with suppress(BlockingIOError):  # thousands of rings are yet unread
             os.write(self._write, b"!")
 
     def silence(self) -> None:
-        """Forget what was rung."""
+        """Forget the rings so far."""
         with suppress(BlockingIOError):
             while os.read(self._read, 4096):
                 pass
 
 
 class Worker:
-    """Claims due rows of every kind and does them, a few at a time."""
+    """Claims due rows of every kind and does their work, a few at a time."""
 
     def __init__(self) -> None:
         self._bell = Bell()
         self._stopping = threading.Event()
         self._swept_at = clock.wall() - SWEEP_EVERY
-        self._heard: Any = None  # the connection whose calls ring the bell
+        self._heard: Any = None  # the connection whose notifications ring the bell
 
     def stop(self) -> None:
         """Let the running pieces of work end, and claim no more."""
@@ -124,21 +124,21 @@ class Worker:
         select.select(files, [], [], LONGEST_SLEEP.total_seconds())
 
     def _listening(self) -> list[int]:
-        """The database's socket, when other processes can wake us through it."""
+        """The database's socket, if other processes can wake us through it."""
         if connection.vendor != "postgresql":
             return []
         try:
             with connection.cursor() as cursor:
-                self._hear_calls()
+                self._ring_on_notification()
                 cursor.execute(f"LISTEN {due.CHANNEL}")
         except DatabaseError:
             close_old_connections()
             return []
         return [connection.connection.fileno()]
 
-    def _hear_calls(self) -> None:
-        """Ring for each call, since one that comes in with the answer to a statement is gone from the socket."""
+    def _ring_on_notification(self) -> None:
+        """Ring for each notification, since one that arrives with the answer to a statement is gone from the socket."""
         if connection.connection is not self._heard:
             self._heard = connection.connection
             self._heard.add_notify_handler(lambda _: self._bell.ring())
-            self._bell.ring()  # Nobody listened until now: look once more.
+            self._bell.ring()  # Nothing listened until now: look once more.

@@ -37,7 +37,7 @@ from segl.core.protocol import (
     PersonalIdentificationNumber,
     SignatureType,
 )
-from segl.core.protocol import Signer as AskedSigner
+from segl.core.protocol import Signer as RequestedSigner
 from segl.core.sector import Sector
 from segl.service import clock
 from segl.service.jobs import changes
@@ -63,7 +63,7 @@ def notified(job: Job) -> list[int]:
     return list(Notification.objects.filter(signer__job=job).order_by("pk").values_list("signer__number", flat=True))
 
 
-def test_a_job_keeps_what_its_sender_said() -> None:
+def test_a_job_keeps_what_its_sender_gave() -> None:
     job = Job.objects.get(
         pk=create(
             person(),
@@ -120,7 +120,7 @@ def test_the_documents_and_the_manifest_are_kept_as_they_came() -> None:
     assert document_of(job=job, kind=DocumentKind.PADES) is None
 
 
-def test_each_job_has_a_key_of_its_own() -> None:
+def test_each_job_has_its_own_key() -> None:
     assert bytes(create().wrapped_key) != bytes(create().wrapped_key)
 
 
@@ -136,7 +136,7 @@ def test_an_activation_in_the_past_is_now() -> None:
         assert job.activates_at == job.created_at
 
 
-def test_a_job_that_is_to_be_active_later_notifies_then() -> None:
+def test_a_job_that_becomes_active_later_notifies_then() -> None:
     later = clock.now() + DAY
     job = create(availability=Availability(activation_time=later, available_seconds=60))
     assert signers(job)[0].activated_at == later
@@ -149,7 +149,7 @@ def test_creating_a_job_wakes_the_workers(woken: list[str]) -> None:
     assert woken == ["woken"]
 
 
-def test_the_sender_is_told_nothing_of_a_fresh_job() -> None:
+def test_a_new_job_is_not_on_the_senders_queue() -> None:
     assert version_of(create()) == 0
 
 
@@ -158,7 +158,7 @@ REFUSED: dict[str, tuple[type[SeglError], dict[str, Any]]] = {
         NotAllowedError,
         {"signers": [person(signature_type=SignatureType.ADVANCED_SIGNATURE)], "titles": ["A", "B"]},
     ),
-    "nobody to tell": (NotAllowedError, {"signers": [contact(" ")]}),
+    "nobody to notify": (NotAllowedError, {"signers": [contact(" ")]}),
     "too large": (NotAllowedError, {"contents": [bytes(MOST_DOCUMENT_BYTES + 1)]}),
     "too large together": (NotAllowedError, {"contents": [bytes(MOST_DOCUMENT_BYTES), b"1"], "titles": ["A", "B"]}),
     "never active": (
@@ -172,9 +172,9 @@ REFUSED: dict[str, tuple[type[SeglError], dict[str, Any]]] = {
 def test_what_is_refused_leaves_nothing_behind(refused: str) -> None:
     organization()
     before = everything()
-    error, asked = REFUSED[refused]
+    error, request = REFUSED[refused]
     with pytest.raises(error):
-        create(*asked.get("signers", ()), **{name: value for name, value in asked.items() if name != "signers"})
+        create(*request.get("signers", ()), **{name: value for name, value in request.items() if name != "signers"})
     assert everything() == before
 
 
@@ -225,7 +225,7 @@ def test_a_database_that_fails_leaves_nothing_behind(
 
     def fail(*arguments: Any, **options: Any) -> None:
         real(*arguments, **options)
-        raise error("the database is away")
+        raise error("the database is down")
 
     monkeypatch.setattr(owner, part, fail)
     with pytest.raises(error):
@@ -234,7 +234,7 @@ def test_a_database_that_fails_leaves_nothing_behind(
 
 
 def test_an_error_after_the_commit_loses_no_document(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As when the connection breaks before the answer to COMMIT: the job may stand."""
+    """As when the connection breaks before the response to COMMIT: the job may exist."""
     from contextlib import contextmanager
 
     from segl.service.jobs import creating as room
@@ -260,7 +260,7 @@ class TestFind:
         assert job_of(sender=organization(), job_id=job.pk) == job
 
     @pytest.mark.parametrize("job_id", [0, -1, 2**31, 2**63, 10**30])
-    def test_a_job_that_never_was_is_unknown(self, job_id: int) -> None:
+    def test_a_job_that_never_existed_is_unknown(self, job_id: int) -> None:
         with pytest.raises(NoSuchJobError):
             job_of(sender=organization(), job_id=job_id)
 
@@ -274,7 +274,7 @@ class TestFind:
         assert status_of(job) == ("IN_PROGRESS", ["WAITING"])
 
     @pytest.mark.parametrize("number", [0, 2, 40_000, 2**63])
-    def test_a_xades_that_never_was_is_absent(self, number: int) -> None:
+    def test_a_xades_that_never_existed_is_absent(self, number: int) -> None:
         assert document_of(job=create(), kind=DocumentKind.XADES, number=number) is None
 
 
@@ -321,7 +321,7 @@ class TestCancel:
             cancel_job(sender=organization(), job_id=job.pk)
         assert status_of(job) == ("FAILED", ["REJECTED", "NOT_APPLICABLE"])
 
-    def test_a_signature_that_is_being_made_counts_no_more(self) -> None:
+    def test_a_signature_that_is_being_made_no_longer_counts(self) -> None:
         job = create()
         signing = agreed(job)
         cancel_job(sender=organization(), job_id=job.pk)
@@ -333,12 +333,12 @@ class TestCancel:
     def test_cancels_at_the_same_time_are_one(self) -> None:
         job = create()
         sender = organization()
-        told = in_threads(*[lambda: cancel_job(sender=sender, job_id=job.pk)] * 4)
-        assert told == [None] * 4
+        outcomes = in_threads(*[lambda: cancel_job(sender=sender, job_id=job.pk)] * 4)
+        assert outcomes == [None] * 4
         assert version_of(job) == 1
 
 
-def test_one_who_is_to_be_looked_up_is_sent_nothing_yet_and_finds_the_job() -> None:
-    job = create(AskedSigner(PersonalIdentificationNumber(KARI), NotificationsUsingLookup(sms=True)))
+def test_a_signer_who_is_to_be_looked_up_is_sent_nothing_yet_and_finds_the_job() -> None:
+    job = create(RequestedSigner(PersonalIdentificationNumber(KARI), NotificationsUsingLookup(sms=True)))
     assert not Notification.objects.exists()
     assert [each.job for each in signers_of_person(personal_identification_number=KARI)] == [job]

@@ -1,4 +1,4 @@
-"""The sender has the documents of a completed job deleted."""
+"""The sender deletes the documents of a completed job."""
 
 from datetime import timedelta
 

@@ -83,7 +83,7 @@ def test_a_link_that_was_never_sent_is_unknown(token: str, signer: Signer) -> No
 
 
 @pytest.mark.parametrize("code", ["", "abc", "１２３４５６", "æøå", "1" * 10_000, "\0"])
-def test_whatever_is_not_the_code_is_wrong(code: str, link: NewLink) -> None:
+def test_anything_but_the_code_is_wrong(code: str, link: NewLink) -> None:
     with pytest.raises(WrongCodeError) as refused:
         enter_code(token=link.token, code=code)
     assert refused.value.tries_left == MOST_WRONG_CODES - 1
@@ -97,7 +97,7 @@ def test_only_digests_are_kept(link: NewLink) -> None:
     assert link.token not in str(everything())
 
 
-def test_a_link_does_not_show_itself(link: NewLink) -> None:
+def test_the_repr_of_a_link_hides_it(link: NewLink) -> None:
     assert repr(link) == "NewLink(…)"
 
 
@@ -109,7 +109,7 @@ def test_the_code_of_one_link_does_not_open_another(signer: Signer, link: NewLin
         enter_code(token=link.token, code=other.code)
 
 
-def test_the_tries_left_are_told(link: NewLink) -> None:
+def test_the_error_has_the_tries_left(link: NewLink) -> None:
     for left in range(MOST_WRONG_CODES - 1, 0, -1):
         with pytest.raises(WrongCodeError) as refused:
             enter_code(token=link.token, code=wrong(link))
@@ -143,7 +143,7 @@ def test_wrong_codes_count_across_links(signer: Signer, link: NewLink, job: Job)
     assert status_of(job) == ("FAILED", ["BLOCKED"])
 
 
-def test_the_right_code_begins_the_count_anew(link: NewLink, job: Job) -> None:
+def test_the_right_code_resets_the_count(link: NewLink, job: Job) -> None:
     guess(link, MOST_WRONG_CODES - 1)
     enter_code(token=link.token, code=link.code)
     guess(link, MOST_WRONG_CODES - 1)
@@ -151,9 +151,9 @@ def test_the_right_code_begins_the_count_anew(link: NewLink, job: Job) -> None:
 
 
 def test_guesses_at_the_same_time_all_count(link: NewLink, job: Job) -> None:
-    told = in_threads(*[lambda: enter_code(token=link.token, code=wrong(link))] * 8)
-    assert sum(isinstance(each, WrongCodeError) for each in told) == MOST_WRONG_CODES - 1
-    assert sum(isinstance(each, NotOpenError) for each in told) == 8 - MOST_WRONG_CODES + 1
+    outcomes = in_threads(*[lambda: enter_code(token=link.token, code=wrong(link))] * 8)
+    assert sum(isinstance(each, WrongCodeError) for each in outcomes) == MOST_WRONG_CODES - 1
+    assert sum(isinstance(each, NotOpenError) for each in outcomes) == 8 - MOST_WRONG_CODES + 1
     assert status_of(job) == ("FAILED", ["BLOCKED"])
     assert version_of(job) == 1
 
@@ -190,7 +190,7 @@ def test_one_signers_link_opens_nothing_of_another(store: str) -> None:
 
 
 class TestNewCode:
-    def test_a_new_code_comes_with_a_link_of_its_own(self, signer: Signer, link: NewLink, woken: list[str]) -> None:
+    def test_a_new_code_comes_with_its_own_link(self, signer: Signer, link: NewLink, woken: list[str]) -> None:
         send_new_code(token=link.token)
         assert woken == ["woken"]
         new = sent_link(signer)
@@ -198,7 +198,7 @@ class TestNewCode:
         assert enter_code(token=new.token, code=new.code) == signer
         assert enter_code(token=link.token, code=link.code) == signer
 
-    def test_only_so_many_are_sent_within_an_hour(self, link: NewLink) -> None:
+    def test_there_is_a_limit_to_codes_within_an_hour(self, link: NewLink) -> None:
         for _ in range(MOST_CODES_PER_HOUR - 1):
             send_new_code(token=link.token)
         with pytest.raises(NotOpenError) as refused:
@@ -208,7 +208,7 @@ class TestNewCode:
         clock.move(timedelta(hours=1))
         send_new_code(token=link.token)
 
-    def test_asking_at_the_same_time_sends_no_more(self, link: NewLink) -> None:
+    def test_parallel_requests_send_no_more(self, link: NewLink) -> None:
         in_threads(*[lambda: send_new_code(token=link.token)] * 8)
         assert Notification.objects.count() == MOST_CODES_PER_HOUR
 

@@ -1,4 +1,4 @@
-"""Signers whom the contact register tells how to reach: when they are looked up, and what follows."""
+"""Signers reached through the contact register: when they are looked up, and what follows."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,11 +18,11 @@ from builders import (
     person,
     signed,
     status_of,
+    version_of,
 )
-from builders import version_of as told
 from configured import configured
 from segl.core.protocol import Availability, NotificationsUsingLookup, PersonalIdentificationNumber
-from segl.core.protocol import Signer as AskedSigner
+from segl.core.protocol import Signer as RequestedSigner
 from segl.service import clock, due
 from segl.service.configuration import Sms
 from segl.service.due import LeaseLostError
@@ -41,8 +41,8 @@ BOTH = {"email": "k@example.com", "mobile": MOBILE}
 RESERVED, MISSING = "RESERVED", "CONTACT_INFORMATION_MISSING"
 
 
-def looked_up(number: str = KARI, *, sms: bool = False, **more: Any) -> AskedSigner:
-    return AskedSigner(PersonalIdentificationNumber(number), NotificationsUsingLookup(sms=sms), **more)
+def looked_up(number: str = KARI, *, sms: bool = False, **more: Any) -> RequestedSigner:
+    return RequestedSigner(PersonalIdentificationNumber(number), NotificationsUsingLookup(sms=sms), **more)
 
 
 def claimed(job: Job, number: int = 1) -> Lookup:
@@ -53,7 +53,7 @@ def claimed(job: Job, number: int = 1) -> Lookup:
 def answer(
     job: Job, number: int = 1, *, is_reserved: bool = False, email: str = "kari@example.com", mobile: str = ""
 ) -> None:
-    """The register is asked and says this."""
+    """The register is asked and answers this."""
     row = claimed(job, number)
     assert begin_lookup(row) is not None
     complete_lookup(row, is_reserved=is_reserved, email=email, mobile=mobile)
@@ -70,7 +70,7 @@ def planned(job: Job) -> list[tuple[int, str, str]]:
     ]
 
 
-def test_a_signer_is_looked_up_at_once_and_then_told(woken: list[str]) -> None:
+def test_a_signer_is_looked_up_at_once_and_then_notified(woken: list[str]) -> None:
     job = create(looked_up())
     assert woken == ["woken"]
     assert planned(job) == []
@@ -85,7 +85,7 @@ def test_a_signer_is_looked_up_at_once_and_then_told(woken: list[str]) -> None:
     assert woken == ["woken", "woken"]
     assert due.claim(Lookup) == []
     assert status_of(job) == ("IN_PROGRESS", ["WAITING"])
-    assert told(job) == 0
+    assert version_of(job) == 0
 
 
 def test_a_signer_of_a_job_for_later_is_looked_up_at_once_too(woken: list[str]) -> None:
@@ -100,7 +100,7 @@ def test_a_signer_of_a_job_for_later_is_looked_up_at_once_too(woken: list[str]) 
     [
         (False, BOTH, 60, [(1, "email", "k@example.com")]),
         (True, BOTH, 86_400, [(1, "email", "k@example.com"), (1, "sms", MOBILE)]),
-        # As with everyone who has both: when there is time for a reminder, the text message is one.
+        # As for every signer who has both: if there is time for a reminder, the text message is that reminder.
         (True, BOTH, 86_401, [(1, "email", "k@example.com")]),
         (True, {"email": "k@example.com", "mobile": ""}, 60, [(1, "email", "k@example.com")]),
         (True, {"email": "", "mobile": MOBILE}, 90_000, [(1, "sms", MOBILE)]),
@@ -108,7 +108,9 @@ def test_a_signer_of_a_job_for_later_is_looked_up_at_once_too(woken: list[str]) 
         (True, {"email": "k@example.com", "mobile": "none"}, 60, [(1, "email", "k@example.com")]),
     ],
 )
-def test_how_one_is_told(sms: bool, found: dict[str, str], seconds: int, expected: list[tuple[int, str, str]]) -> None:
+def test_how_a_signer_is_notified(
+    sms: bool, found: dict[str, str], seconds: int, expected: list[tuple[int, str, str]]
+) -> None:
     job = create(looked_up(sms=sms), availability=Availability(available_seconds=seconds))
     answer(job, **found)  # type: ignore[arg-type]  # texts alone
     assert planned(job) == expected
@@ -125,16 +127,18 @@ def test_how_one_is_told(sms: bool, found: dict[str, str], seconds: int, expecte
         (True, False, {"email": "", "mobile": MOBILE}, MISSING),
     ],
 )
-def test_one_who_cannot_be_told_ends_the_job(sms: bool, gateway: bool, found: dict[str, Any], status: str) -> None:
+def test_a_signer_who_cannot_be_notified_ends_the_job(
+    sms: bool, gateway: bool, found: dict[str, Any], status: str
+) -> None:
     job = create(looked_up(sms=sms), contact(), person(OLA, order=1))
     with configured(sms=Sms("gateway" if gateway else "")):
         answer(job, **found)
     assert status_of(job) == ("FAILED", [status, "NOT_APPLICABLE", "NOT_APPLICABLE"])
-    assert told(job) == 1
+    assert version_of(job) == 1
     assert planned(job) == []
 
 
-def test_one_of_a_later_group_ends_the_job_too_and_who_has_signed_stays_so() -> None:
+def test_a_signer_of_a_later_group_ends_the_job_too_and_what_was_signed_stays_signed() -> None:
     job = create(person(KARI), person(OLA), looked_up(order=1))
     signed(job)
     answer(job, 3, is_reserved=True)
@@ -148,7 +152,7 @@ def test_other_jobs_are_looked_up_after_one_has_ended() -> None:
     assert planned(other) == [(1, "email", "kari@example.com")]
 
 
-def test_a_job_that_ended_asks_about_nobody() -> None:
+def test_a_job_that_ended_looks_nobody_up() -> None:
     job = create(looked_up(), looked_up(OLA))
     answer(job, is_reserved=True)
     assert due.claim(Lookup) == []
@@ -156,7 +160,7 @@ def test_a_job_that_ended_asks_about_nobody() -> None:
     row = claimed(other)
     cancel_job(sender=organization(), job_id=other.pk)
     assert due.claim(Lookup) == []
-    due.retry(row, "The register is away.")
+    due.retry(row, "The register is down.")
     clock.move(A_DAY)
     row = claimed(other)
     assert begin_lookup(row) is None
@@ -170,11 +174,11 @@ def test_an_answer_to_a_job_that_ended_meanwhile_changes_nothing() -> None:
     cancel_job(sender=organization(), job_id=job.pk)
     complete_lookup(row, is_reserved=True, email="", mobile="")
     assert status_of(job) == ("FAILED", ["CANCELLED"])
-    assert told(job) == 1
+    assert version_of(job) == 1
     assert due.claim(Lookup) == []
 
 
-def test_one_who_signed_before_the_answer_is_neither_told_nor_judged() -> None:
+def test_the_answer_about_a_signer_who_has_signed_changes_nothing() -> None:
     job = create(looked_up(), looked_up(OLA))
     assert [each.job for each in signers_of_person(personal_identification_number=KARI)] == [job]
     row = claimed(job)
@@ -185,14 +189,14 @@ def test_one_who_signed_before_the_answer_is_neither_told_nor_judged() -> None:
     assert planned(job) == []
 
 
-def test_nobody_is_looked_up_whose_time_is_over() -> None:
+def test_a_signer_past_the_deadline_is_not_looked_up() -> None:
     job = create(looked_up())
     clock.move(timedelta(days=31))
     assert begin_lookup(claimed(job)) is None
 
 
 class TestLater:
-    """The first notification comes later than the job: there is an answer before, and another one then."""
+    """The first notification comes later than the job: the register is asked before, and again then."""
 
     @pytest.fixture(params=["a later activation", "a later group"])
     def job(self, request: pytest.FixtureRequest) -> Job:
@@ -207,7 +211,7 @@ class TestLater:
         else:
             clock.move(A_DAY)
 
-    def test_the_signer_is_told_by_the_second_answer(self, job: Job, woken: list[str]) -> None:
+    def test_the_signer_is_notified_by_the_second_answer(self, job: Job, woken: list[str]) -> None:
         answer(job, 2, email="old@example.com")
         assert due.claim(Lookup) == []
         self.let_in(job)
@@ -216,7 +220,7 @@ class TestLater:
         assert due.claim(Lookup) == []
 
     @pytest.mark.parametrize("found", [{"is_reserved": True}, {"email": ""}])
-    def test_one_who_can_be_told_no_more_ends_the_job(self, job: Job, found: dict[str, Any]) -> None:
+    def test_a_signer_who_can_no_longer_be_notified_ends_the_job(self, job: Job, found: dict[str, Any]) -> None:
         answer(job, 2)
         self.let_in(job)
         answer(job, 2, **found)
@@ -232,7 +236,7 @@ class TestLater:
         assert [each for each in planned(job) if each[0] == 2] == [(2, "email", "old@example.com")]
         assert due.claim(Lookup) == []
 
-    def test_one_answer_is_enough_when_the_register_was_away_until_then(self, job: Job) -> None:
+    def test_one_answer_is_enough_when_the_register_was_down_until_then(self, job: Job) -> None:
         row = claimed(job, 2)
         self.let_in(job)
         complete_lookup(row, is_reserved=False, email="k@example.com", mobile="")
@@ -240,7 +244,7 @@ class TestLater:
         assert due.claim(Lookup) == []
 
 
-def test_nobody_is_told_of_a_job_that_ended_while_the_register_was_away() -> None:
+def test_nobody_is_notified_of_a_job_that_ended_while_the_register_was_down() -> None:
     job = create(looked_up(), availability=Availability(activation_time=clock.now() + A_DAY))
     answer(job)
     clock.move(A_DAY)
@@ -257,10 +261,10 @@ def test_without_an_answer_the_signer_waits_for_one_however_long_it_takes() -> N
         assert begin_lookup(row) is not None
         postpone_lookup(row, "The contact register did not answer.")
         assert due.claim(Lookup) == []
-        clock.move(due.LONGEST_DELAY)
+        clock.move(due.LONGEST_BACKOFF)
     assert Lookup.objects.get().parked_at is None
     assert Lookup.objects.get().last_error == "The contact register did not answer."
-    assert (planned(job), status_of(job), told(job)) == ([], ("IN_PROGRESS", ["WAITING"]), 0)
+    assert (planned(job), status_of(job), version_of(job)) == ([], ("IN_PROGRESS", ["WAITING"]), 0)
     answer(job)
     assert planned(job) == [(1, "email", "kari@example.com")]
 
@@ -288,11 +292,11 @@ def test_answers_at_the_same_time_end_a_job_once() -> None:
     )
     assert outcomes == [None] * 4
     assert sorted(status_of(job)[1]) == ["NOT_APPLICABLE"] * 3 + [RESERVED]
-    assert told(job) == 1
+    assert version_of(job) == 1
 
 
 def test_an_answer_while_the_turn_comes_is_followed_by_one_message() -> None:
-    """Whichever is first: the answer sees the turn, or the turn asks again."""
+    """Whichever comes first: the answer sees the turn, or the turn causes another lookup."""
     job = create(person(OLA), looked_up(order=1))
     signing, row = agreed(job, who=identity(OLA)), claimed(job, 2)
     task = begin_signature(signing)

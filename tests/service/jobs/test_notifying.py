@@ -19,36 +19,36 @@ def claimed(job: Job) -> Notification:
     return due.claim(Notification, signer=job.signers.get().pk)[0]
 
 
-def test_one_addressed_by_contact_information_gets_a_link_and_a_code() -> None:
-    letter = begin_notification(claimed(create(contact("ola@example.com"), nonsensitive_title="Et brev")))
-    assert letter is not None
-    assert (letter.to, letter.sender_name, letter.nonsensitive_title) == (
+def test_a_signer_addressed_by_contact_information_gets_a_link_and_a_code() -> None:
+    message = begin_notification(claimed(create(contact("ola@example.com"), nonsensitive_title="Et brev")))
+    assert message is not None
+    assert (message.to, message.sender_name, message.nonsensitive_title) == (
         "ola@example.com",
         "Nordvik kommune",
         "Et brev",
     )
-    assert letter.link is not None
-    assert enter_code(token=letter.link.token, code=letter.link.code).email == "ola@example.com"
+    assert message.link is not None
+    assert enter_code(token=message.link.token, code=message.link.code).email == "ola@example.com"
 
 
-def test_one_who_logs_in_gets_no_link() -> None:
-    letter = begin_notification(claimed(create(person(KARI))))
-    assert letter is not None
-    assert letter.link is None
+def test_a_signer_who_logs_in_gets_no_link() -> None:
+    message = begin_notification(claimed(create(person(KARI))))
+    assert message is not None
+    assert message.link is None
     assert not Link.objects.exists()
 
 
 def test_an_insecure_channel_gets_neither_title_nor_number() -> None:
-    letter = begin_notification(claimed(create(person(KARI), title="Om din sykdom")))
-    assert "sykdom" not in repr(letter)
-    assert KARI not in repr(letter)
+    message = begin_notification(claimed(create(person(KARI), title="Om din sykdom")))
+    assert "sykdom" not in repr(message)
+    assert KARI not in repr(message)
 
 
-def test_a_letter_does_not_show_its_link() -> None:
-    letter = begin_notification(claimed(create(contact())))
-    assert letter is not None
-    assert letter.link is not None
-    assert letter.link.token not in repr(letter)
+def test_the_repr_of_a_message_hides_its_link() -> None:
+    message = begin_notification(claimed(create(contact())))
+    assert message is not None
+    assert message.link is not None
+    assert message.link.token not in repr(message)
 
 
 def test_a_message_that_was_sent_is_not_sent_again() -> None:
@@ -59,7 +59,7 @@ def test_a_message_that_was_sent_is_not_sent_again() -> None:
     assert due.claim(Notification) == []
 
 
-def test_each_try_has_a_link_of_its_own() -> None:
+def test_each_attempt_has_a_new_link() -> None:
     job = create(contact())
     first = begin_notification(claimed(job))
     due.release_all(Notification)
@@ -69,7 +69,7 @@ def test_each_try_has_a_link_of_its_own() -> None:
     assert first.link != second.link
 
 
-def test_nothing_is_sent_to_one_who_has_signed() -> None:
+def test_nothing_is_sent_to_a_signer_who_has_signed() -> None:
     job = create()
     notification = claimed(job)
     signed(job)
@@ -82,7 +82,7 @@ def test_nothing_is_sent_of_a_job_that_ended_while_its_message_failed() -> None:
     job = create(contact())
     notification = claimed(job)
     cancel_job(sender=organization(), job_id=job.pk)
-    due.retry(notification, "The mail server is away.")
+    due.retry(notification, "The mail server is down.")
     assert begin_notification(Notification.objects.get()) is None
     assert not Link.objects.exists()
 
@@ -99,7 +99,7 @@ def test_a_worker_that_lost_its_lease_records_nothing() -> None:
     assert everything() == before
 
 
-def test_nothing_is_sent_to_one_whose_time_is_over() -> None:
+def test_nothing_is_sent_past_the_deadline() -> None:
     notification = claimed(create(contact()))
     clock.move(timedelta(days=31))
     assert begin_notification(notification) is None

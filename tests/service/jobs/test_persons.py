@@ -25,7 +25,7 @@ NUMBER_AND_NAME, DATE, NAME = "PERSONAL_IDENTIFICATION_NUMBER_AND_NAME", "DATE_O
         ("99999999999", None),
     ],
 )
-def test_a_number_tells_the_date_of_birth_if_it_holds_one(number: str, born: date | None) -> None:
+def test_the_date_of_birth_comes_from_the_number_if_it_holds_one(number: str, born: date | None) -> None:
     assert birth_date(number) == born
 
 
@@ -35,7 +35,7 @@ def test_any_eleven_digits_hold_a_date_or_none(number: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("addressed_by", "asked", "shown"),
+    ("addressed_by", "chosen", "shown"),
     [
         (KARI, "", KARI),
         (KARI, NUMBER_AND_NAME, KARI),
@@ -47,11 +47,11 @@ def test_any_eleven_digits_hold_a_date_or_none(number: str) -> None:
         ("", NAME, ""),
     ],
 )
-def test_a_number_is_shown_only_of_those_addressed_by_it(addressed_by: str, asked: str, shown: str) -> None:
-    signer = Signer(job=Job(identifier_in_signed_documents=asked), personal_identification_number=addressed_by)
+def test_a_number_is_shown_only_for_signers_addressed_by_it(addressed_by: str, chosen: str, shown: str) -> None:
+    signer = Signer(job=Job(identifier_in_signed_documents=chosen), personal_identification_number=addressed_by)
     assert shown_identity(signer, identity()) == shown
 
 
-def test_a_log_in_does_not_show_the_number() -> None:
+def test_the_repr_of_a_log_in_hides_the_number() -> None:
     assert KARI not in repr(identity())
     assert KARI not in str(identity())

@@ -29,15 +29,15 @@ def test_a_job_is_available_for_90_days_at_most() -> None:
         rules.permitted_terms(PUBLIC, manifest(availability=Availability(available_seconds=longest + 1)))
 
 
-def test_nobody_is_looked_up_where_there_is_no_contact_register() -> None:
-    asked = manifest(person(), Signer(PersonalIdentificationNumber("01017012345"), NotificationsUsingLookup()))
-    rules.permitted_terms(PUBLIC, asked)
+def test_nobody_is_looked_up_without_a_contact_register() -> None:
+    wanted = manifest(person(), Signer(PersonalIdentificationNumber("01017012345"), NotificationsUsingLookup()))
+    rules.permitted_terms(PUBLIC, wanted)
     with configured(contact_register=None):
         with pytest.raises(NotAllowedError, match=r"Signer 2 has .*-lookup, and this service has no") as error:
-            rules.permitted_terms(PUBLIC, asked)
+            rules.permitted_terms(PUBLIC, wanted)
         assert error.value.code == "CONTACT_REGISTER_NOT_AVAILABLE"
         with pytest.raises(NotAllowedError) as error:
-            rules.permitted_terms(Sector.PRIVATE, asked)
+            rules.permitted_terms(Sector.PRIVATE, wanted)
         assert error.value.code == "LOOKUP_NOT_ALLOWED"  # which a register would not change
 
 
@@ -48,7 +48,7 @@ def test_nobody_is_looked_up_where_there_is_no_contact_register() -> None:
         Signer(PersonalIdentificationNumber("01017012345"), Notifications(sms=Sms("99999999"))),
     ],
 )
-def test_one_with_a_mobile_number_alone_is_told_by_sms_where_there_is_a_gateway(signer: Signer) -> None:
+def test_a_signer_with_only_a_mobile_number_needs_an_sms_gateway(signer: Signer) -> None:
     rules.permitted_terms(PUBLIC, manifest(person(), signer))
     with (
         configured(sms=configuration.Sms()),
@@ -70,7 +70,7 @@ def test_one_with_a_mobile_number_alone_is_told_by_sms_where_there_is_a_gateway(
         "å\u2028b@example.com",
     ],
 )
-def test_an_address_that_no_mail_reaches_is_refused_for_every_signer(address: str) -> None:
+def test_an_unusable_mail_address_is_refused_for_every_signer(address: str) -> None:
     number = PersonalIdentificationNumber("01017012345")
     for signer in (Signer(ContactInformation(Email(address))), Signer(number, Notifications(Email(address)))):
         with pytest.raises(NotAllowedError, match="e-mail address of signer 1") as error:
@@ -83,7 +83,7 @@ def test_an_address_may_have_letters_beyond_ascii(address: str) -> None:
     rules.permitted_terms(PUBLIC, manifest(Signer(ContactInformation(Email(address)))))
 
 
-def test_a_job_has_only_so_many_pages() -> None:
+def test_a_job_has_a_limited_number_of_pages() -> None:
     rules.check_pages(2000)
     with pytest.raises(NotAllowedError, match="at most 2000"):
         rules.check_pages(2001)

@@ -39,7 +39,7 @@ def test_everything_that_goes_into_the_sealed_document_is_there() -> None:
     )
 
 
-def test_the_job_is_completed_and_the_sender_told() -> None:
+def test_the_job_is_completed_and_put_on_the_senders_queue() -> None:
     job = all_signed()
     version, before = version_of(job), clock.now()
     sealed(job)

@@ -1,4 +1,4 @@
-"""What each sector may ask for and what counts when it says nothing: the tables of the rules, every cell."""
+"""What each sector may ask for, and the defaults: every cell of the tables of the rules."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -75,9 +75,9 @@ TERMS: dict[tuple[Sector, SignatureType | None, AuthenticationLevel | None], Ter
 }
 
 
-def only_number_with_advanced(asked: IdentifierInSignedDocuments) -> str:
+def only_number_with_advanced(given: IdentifierInSignedDocuments) -> str:
     return (
-        f"identifier-in-signed-documents is {asked}, and signer 1 has the signature-type ADVANCED_ELECTRONIC_SIGNATURE:"
+        f"identifier-in-signed-documents is {given}, and signer 1 has the signature-type ADVANCED_ELECTRONIC_SIGNATURE:"
         " with advanced signatures public organizations may give PERSONAL_IDENTIFICATION_NUMBER_AND_NAME only, or leave"
         " it out."
     )
@@ -125,10 +125,10 @@ LOOKUP: dict[tuple[Sector, OnBehalfOf | None], str | None] = {
 }
 
 
-def outcome(sector: Sector, asked: PortalManifest) -> Terms | str:
-    """What the terms are, or the sentence of the refusal."""
+def outcome(sector: Sector, wanted: PortalManifest) -> Terms | str:
+    """The terms, or the sentence of the refusal."""
     try:
-        return rules.permitted_terms(sector, asked)
+        return rules.permitted_terms(sector, wanted)
     except NotAllowedError as error:
         return str(error)
 
@@ -137,17 +137,17 @@ def test_the_tables_have_every_cell() -> None:
     assert set(TERMS) == set(product(Sector, (None, *SignatureType), (None, *AuthenticationLevel)))
     types = [(PRIVATE, ADVANCED), (PUBLIC, ADVANCED), (PUBLIC, AUTHENTICATED)]
     shown = product(types, (PERSON, CONTACT), (None, *IdentifierInSignedDocuments))
-    assert set(IDENTITY_SHOWN) == {(*of, address, asked) for of, address, asked in shown}
+    assert set(IDENTITY_SHOWN) == {(*of, address, chosen) for of, address, chosen in shown}
     assert set(LOOKUP) == set(product(Sector, (None, *OnBehalfOf)))
 
 
 @pytest.mark.parametrize(("given", "expected"), TERMS.items())
-def test_what_counts(
+def test_the_terms_of_a_job(
     given: tuple[Sector, SignatureType | None, AuthenticationLevel | None], expected: Terms | str
 ) -> None:
     sector, type_, level = given
-    asked = manifest(person(signature_type=type_), required_authentication=level)
-    assert outcome(sector, asked) == expected
+    wanted = manifest(person(signature_type=type_), required_authentication=level)
+    assert outcome(sector, wanted) == expected
 
 
 @pytest.mark.parametrize(("given", "refusal"), IDENTITY_SHOWN.items())
@@ -187,30 +187,30 @@ def test_who_may_be_looked_up(given: tuple[Sector, OnBehalfOf | None], refusal: 
 def test_how_many_documents(
     sector: Sector, types: Sequence[SignatureType | None], documents: int, refusal: str | None
 ) -> None:
-    asked = manifest(*(person(signature_type=each) for each in types), titles=["A"] * documents)
+    wanted = manifest(*(person(signature_type=each) for each in types), titles=["A"] * documents)
     if refusal:
-        assert outcome(sector, asked) == refusal
+        assert outcome(sector, wanted) == refusal
     else:
-        assert isinstance(outcome(sector, asked), Terms)
+        assert isinstance(outcome(sector, wanted), Terms)
 
 
-def test_each_signer_has_a_type_of_their_own() -> None:
-    asked = manifest(person(), person(signature_type=ADVANCED), contact(signature_type=AUTHENTICATED))
-    assert rules.permitted_terms(PUBLIC, asked).signature_types == (AUTHENTICATED, ADVANCED, AUTHENTICATED)
+def test_each_signer_has_their_own_type() -> None:
+    wanted = manifest(person(), person(signature_type=ADVANCED), contact(signature_type=AUTHENTICATED))
+    assert rules.permitted_terms(PUBLIC, wanted).signature_types == (AUTHENTICATED, ADVANCED, AUTHENTICATED)
 
 
-def test_one_signer_asked_for_too_little_refuses_the_job() -> None:
+def test_a_job_is_refused_for_one_signer_with_too_weak_a_signature() -> None:
     refusal = outcome(PRIVATE, manifest(person(), person(signature_type=AUTHENTICATED)))
     assert refusal == ONLY_ADVANCED.replace("Signer 1", "Signer 2")
 
 
-def test_the_terms_are_those_the_job_is_kept_with(store: str) -> None:
+def test_the_job_is_stored_with_its_terms(store: str) -> None:
     job = create(person(), person(signature_type=ADVANCED), required_authentication=THREE)
     assert Job.objects.get().required_authentication == 3
     assert list(job.signers.values_list("signature_type", flat=True)) == [AUTHENTICATED, ADVANCED]
 
 
-def test_a_job_that_is_not_allowed_is_not_kept(store: str) -> None:
+def test_a_job_that_is_not_allowed_is_not_stored(store: str) -> None:
     sender = organization(sector=PRIVATE)
     before = everything()
     for refused in (

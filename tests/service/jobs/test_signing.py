@@ -1,4 +1,4 @@
-"""Signers agree, reject and are signed for; whoever comes late, twice or uninvited changes nothing."""
+"""Signers agree, reject and are signed for; those who come late, twice or uninvited change nothing."""
 
 from datetime import timedelta
 
@@ -63,7 +63,7 @@ class TestFind:
         assert [each.job for each in signers_of_person(personal_identification_number=KARI)] == [second, first]
         assert signers_of_person(personal_identification_number=OLA) == []
 
-    def test_a_number_that_stands_for_nobody_finds_nothing(self) -> None:
+    def test_an_empty_number_finds_nothing(self) -> None:
         create(contact())
         assert signers_of_person(personal_identification_number="") == []
 
@@ -73,14 +73,14 @@ class TestFind:
         assert found == [[b"A1", b"B1"], [b"A2", b"B2"]]
 
     @pytest.mark.parametrize(("job_id", "number"), [(0, 1), (None, 0), (None, 2), (2**40, 1), (None, 2**40)])
-    def test_a_signer_that_never_was_is_unknown(self, job_id: int | None, number: int) -> None:
+    def test_a_signer_that_never_existed_is_unknown(self, job_id: int | None, number: int) -> None:
         job = create()
         with pytest.raises(NoSuchJobError):
             signer_of(job_id=job.pk if job_id is None else job_id, number=number)
 
 
 class TestAgree:
-    def test_the_signature_is_claimed_for_the_one_who_asked(self) -> None:
+    def test_the_signature_is_claimed_for_the_caller(self) -> None:
         job = create()
         signing = agreed(job)
         assert signing.fence == 1
@@ -98,17 +98,17 @@ class TestAgree:
         signing = Signing.objects.get(pk=signing.pk)
         task = begin_signature(signing)
         assert task is not None
-        told = task.evidence
-        assert (told.job_id, told.job_title, told.signer_number) == (job.pk, "Avtale", 1)
-        assert (told.signer_name, told.signer_identity) == ("Kari Nordmann", KARI)
-        assert (told.method, told.provider, told.authentication_level) == ("TestID", "Segl test eID", 4)
-        assert (told.agreement, told.ip_address, told.user_agent) == (
+        evidence = task.evidence
+        assert (evidence.job_id, evidence.job_title, evidence.signer_number) == (job.pk, "Avtale", 1)
+        assert (evidence.signer_name, evidence.signer_identity) == ("Kari Nordmann", KARI)
+        assert (evidence.method, evidence.provider, evidence.authentication_level) == ("TestID", "Segl test eID", 4)
+        assert (evidence.agreement, evidence.ip_address, evidence.user_agent) == (
             "Jeg signerer dokumentet.",
             "192.0.2.7",
             "Firefox",
         )
-        assert told.login_reference == "login-1"
-        assert (told.authenticated_at, told.agreed_at) == (identity().authenticated_at, signing.agreed_at)
+        assert evidence.login_reference == "login-1"
+        assert (evidence.authenticated_at, evidence.agreed_at) == (identity().authenticated_at, signing.agreed_at)
         assert [each.name for each in task.documents] == ["0001_dokument.pdf", "0002_dokument.pdf"]
 
     def test_the_evidence_holds_the_level_and_the_type_of_the_signature(self) -> None:
@@ -119,7 +119,7 @@ class TestAgree:
         assert (task.evidence.authentication_level, task.evidence.signature_type) == (3, advanced)
         assert task.signature_type == advanced
 
-    def test_the_evidence_of_one_addressed_by_contact_information_holds_no_number(self) -> None:
+    def test_the_evidence_of_a_signer_addressed_by_contact_information_holds_no_number(self) -> None:
         task = begin_signature(agreed(create(contact()), who=identity(KARI)))
         assert task is not None
         assert task.evidence.signer_identity == "13.09.1972"
@@ -176,7 +176,7 @@ class TestAgree:
         check_open(signer_of(job_id=job.pk, number=2))
         assert signed(job, 2, identity(OLA))
 
-    def test_nobody_agrees_for_somebody_else(self) -> None:
+    def test_nobody_agrees_for_someone_else(self) -> None:
         job = create(person(KARI))
         before = everything()
         with pytest.raises(NotTheSignerError):
@@ -185,12 +185,12 @@ class TestAgree:
             reject(job_id=job.pk, number=1, identity=identity(OLA))
         assert everything() == before
 
-    def test_anybody_with_an_eid_agrees_for_one_addressed_by_contact_information(self) -> None:
+    def test_anyone_with_an_eid_agrees_for_a_signer_addressed_by_contact_information(self) -> None:
         job = create(contact())
         assert signed(job, who=identity(OLA, name="Ola Nordmann"))
         assert Signer.objects.get(job=job).name == "Ola Nordmann"
 
-    def test_the_level_of_the_log_in_must_be_that_of_the_job(self) -> None:
+    def test_the_level_of_the_log_in_must_be_at_least_that_of_the_job(self) -> None:
         strict, lenient = create(), create(required_authentication=AuthenticationLevel.THREE)
         with pytest.raises(LevelTooLowError, match="level 4"):
             agreed(strict, who=identity(level=3))
@@ -198,37 +198,37 @@ class TestAgree:
         assert signed(lenient, who=identity(level=3))
         assert signed(strict, who=identity(level=4))
 
-    def test_of_two_who_agree_at_the_same_time_one_wins(self) -> None:
+    def test_of_agreements_at_the_same_time_one_wins(self) -> None:
         job = create()
-        told = in_threads(*[lambda: agreed(job)] * 6)
-        assert sum(isinstance(each, Signing) for each in told) == 1
-        assert sum(isinstance(each, NotOpenError) and each.reason == "signing" for each in told) == 5
+        outcomes = in_threads(*[lambda: agreed(job)] * 6)
+        assert sum(isinstance(each, Signing) for each in outcomes) == 1
+        assert sum(isinstance(each, NotOpenError) and each.reason == "signing" for each in outcomes) == 5
         assert Signing.objects.count() == 1
 
-    def test_of_agree_and_cancel_at_the_same_time_the_job_stays_whole(self) -> None:
+    def test_agree_and_cancel_at_the_same_time_leave_the_job_consistent(self) -> None:
         sender = organization()
         for _ in range(5):
             job = create()
-            told = in_threads(lambda job=job: signed(job), lambda job=job: cancel_job(sender=sender, job_id=job.pk))
+            outcomes = in_threads(lambda job=job: signed(job), lambda job=job: cancel_job(sender=sender, job_id=job.pk))
             status, signers = status_of(job)
-            assert (status, signers) in [("FAILED", ["CANCELLED"]), ("IN_PROGRESS", ["SIGNED"])], told
+            assert (status, signers) in [("FAILED", ["CANCELLED"]), ("IN_PROGRESS", ["SIGNED"])], outcomes
             made = document_of(job=job, kind=DocumentKind.XADES) is not None
             assert made == (signers == ["SIGNED"]) == Sealing.objects.filter(job=job).exists()
 
-    def test_agreeing_at_the_same_time_as_the_others_of_a_group_loses_nobody(self) -> None:
+    def test_a_group_that_agrees_at_the_same_time_loses_no_signature(self) -> None:
         numbers = [KARI, OLA, "00000000000", "11111111111"]
         job = create(*map(person, numbers))
-        told = in_threads(
+        outcomes = in_threads(
             *[lambda n=n, number=number: signed(job, n, identity(number)) for n, number in enumerate(numbers, 1)]
         )
-        assert told == [True] * 4
+        assert outcomes == [True] * 4
         assert status_of(job) == ("IN_PROGRESS", ["SIGNED"] * 4)
         assert Sealing.objects.filter(job=job).count() == 1
         assert version_of(job) == 3
 
 
 class TestReject:
-    def test_the_job_ends_and_the_sender_is_told(self) -> None:
+    def test_the_job_ends_and_is_put_on_the_senders_queue(self) -> None:
         job = create(person(KARI), person(OLA), contact(order=1))
         reject(job_id=job.pk, number=1, identity=identity())
         assert status_of(job) == ("FAILED", ["REJECTED", "NOT_APPLICABLE", "NOT_APPLICABLE"])
@@ -246,18 +246,18 @@ class TestReject:
         is_refused(job, "rejected")
         assert version_of(job) == 1
 
-    def test_one_addressed_by_contact_information_needs_no_eid(self) -> None:
+    def test_a_signer_addressed_by_contact_information_needs_no_eid(self) -> None:
         job = create(contact())
         reject(job_id=job.pk, number=1, identity=None)
         assert status_of(job) == ("FAILED", ["REJECTED"])
 
-    def test_one_addressed_by_number_needs_an_eid(self) -> None:
+    def test_a_signer_addressed_by_number_needs_an_eid(self) -> None:
         job = create()
         with pytest.raises(NotTheSignerError, match="Log in"):
             reject(job_id=job.pk, number=1, identity=None)
         assert status_of(job) == ("IN_PROGRESS", ["WAITING"])
 
-    def test_a_signature_of_another_that_is_being_made_counts_no_more(self) -> None:
+    def test_a_signature_of_another_that_is_being_made_no_longer_counts(self) -> None:
         job = create(person(KARI), person(OLA))
         signing = agreed(job)
         made = xades(signing)
@@ -271,17 +271,17 @@ class TestReject:
     def test_of_agree_and_reject_at_the_same_time_one_wins(self) -> None:
         for _ in range(5):
             job = create()
-            told = in_threads(
+            outcomes = in_threads(
                 lambda job=job: agreed(job),
                 lambda job=job: reject(job_id=job.pk, number=1, identity=identity()),
             )
-            assert sum(isinstance(each, JobError) for each in told) == 1
+            assert sum(isinstance(each, JobError) for each in outcomes) == 1
             rejected = status_of(job) == ("FAILED", ["REJECTED"])
             assert rejected != Signing.objects.filter(signer__job=job).exists()
 
 
 class TestComplete:
-    def test_a_signature_is_recorded_and_the_sender_told(self) -> None:
+    def test_a_signature_is_recorded_and_put_on_the_senders_queue(self) -> None:
         job = create(person(KARI), person(OLA))
         assert signed(job)
         assert status_of(job) == ("IN_PROGRESS", ["SIGNED", "WAITING"])
@@ -292,7 +292,7 @@ class TestComplete:
         assert version_of(job) == 1
         assert not Sealing.objects.exists()
 
-    def test_each_signer_has_signed_at_a_time_of_its_own(self) -> None:
+    def test_each_signer_has_their_own_time_of_signing(self) -> None:
         job = create(person(KARI), person(OLA))
         times = [clock.now()]
         for number, who in enumerate([KARI, OLA], 1):
@@ -318,13 +318,13 @@ class TestComplete:
         assert woken
         assert [each.job_id for each in due.claim(Sealing)] == [job.pk]
 
-    def test_the_next_group_is_let_in_and_notified(self) -> None:
+    def test_the_next_group_is_activated_and_notified(self) -> None:
         job = create(person(KARI, order=0), contact(order=1), person(OLA, order=1), contact(order=2))
         signed(job)
         active = Signer.objects.filter(job=job).exclude(activated_at=None).values_list("number", flat=True)
         assert set(active) == {1, 2, 3}
-        told = Notification.objects.filter(signer__job=job).values_list("signer__number", flat=True)
-        assert sorted(told) == [1, 2, 3]
+        notified = Notification.objects.filter(signer__job=job).values_list("signer__number", flat=True)
+        assert sorted(notified) == [1, 2, 3]
 
     def test_a_worker_that_lost_its_lease_records_nothing(self) -> None:
         job = create(person(KARI), person(OLA))

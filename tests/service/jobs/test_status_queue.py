@@ -52,12 +52,12 @@ def delivered(queue: str = "") -> DeliveredChange:
     return change
 
 
-def test_an_empty_queue_gives_nothing() -> None:
+def test_an_empty_queue_returns_nothing() -> None:
     create()
     assert poll() is None
 
 
-def test_a_change_tells_the_jobs_current_status() -> None:
+def test_a_change_has_the_jobs_current_status() -> None:
     job = create(person(KARI), contact(order=1))
     signed(job)
     change = delivered()
@@ -66,13 +66,13 @@ def test_a_change_tells_the_jobs_current_status() -> None:
     assert (change.xades_numbers, change.has_pades) == ({1}, False)
 
 
-def test_a_change_tells_whose_signatures_are_there() -> None:
+def test_a_change_says_which_signatures_exist() -> None:
     job = create(person(KARI), person(OLA))
     signed(job, 2, identity(OLA))
     assert delivered().xades_numbers == {2}
 
 
-def test_the_last_signature_is_told_when_the_sealed_document_stands() -> None:
+def test_the_last_signature_is_delivered_once_the_sealed_document_exists() -> None:
     job = create()
     signed(job)
     assert poll() is None
@@ -163,20 +163,20 @@ def test_a_late_confirmation_of_an_old_version_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("version", [0, 2, 10**9])
-def test_a_version_that_never_was_confirms_nothing(version: int) -> None:
+def test_a_version_that_never_existed_confirms_nothing(version: int) -> None:
     job = cancelled()
     confirm_status_change(sender=organization(), job_id=job.pk, version=version)
     assert poll() is not None
 
 
-def test_queues_of_other_names_are_apart() -> None:
+def test_queues_with_different_names_are_separate() -> None:
     job = cancelled(polling_queue="mine")
     assert poll() is None
     assert poll("Mine") is None
     assert delivered("mine").job == job
 
 
-def test_another_senders_changes_are_not_given() -> None:
+def test_another_senders_changes_are_not_delivered() -> None:
     cancelled()
     organization("987654321", "Andre AS", Sector.PRIVATE)
     assert poll(number="987654321") is None
@@ -204,8 +204,8 @@ def test_parallel_pollers_never_get_the_same_change() -> None:
             taken.append(change.job.pk)
         return taken
 
-    told = in_threads(*[poll_to_empty] * 4)
-    assert sorted(job for each in told for job in each) == [each.pk for each in jobs]
+    taken = in_threads(*[poll_to_empty] * 4)
+    assert sorted(job for each in taken for job in each) == [each.pk for each in jobs]
 
 
 def test_a_change_while_others_poll_is_never_lost() -> None:
@@ -224,8 +224,8 @@ def test_a_change_while_others_poll_is_never_lost() -> None:
             signed(job)
             reject(job_id=job.pk, number=2, identity=identity(OLA))
 
-    told = in_threads(poll_and_confirm, poll_and_confirm, sign_and_reject)
-    assert told == [None] * 3
+    outcomes = in_threads(poll_and_confirm, poll_and_confirm, sign_and_reject)
+    assert outcomes == [None] * 3
     poll_and_confirm()
     assert all("FAILED" in each for each in seen.values())
     wait_for_requeue()

@@ -1,4 +1,4 @@
-"""The contact register's client: over HTTP against the sandbox's, which checks what it is given."""
+"""The contact register's client, over HTTP against the sandbox's register, which checks its requests."""
 
 import json
 import logging
@@ -33,16 +33,16 @@ def register(tmp_path: Path, pki: SandboxPki) -> Iterator[RunningRegister]:
 
 
 def tokens(register: RunningRegister) -> int:
-    """How many the client has asked for."""
+    """How many tokens the client has requested."""
     return register.asked.count(register.registered.token_endpoint)
 
 
-def test_anyone_has_an_address_until_a_test_says_otherwise(register: RunningRegister) -> None:
+def test_everyone_has_an_address_unless_a_test_says_otherwise(register: RunningRegister) -> None:
     assert register.client().look_up(OLA) == ContactDetails(is_reserved=False, email=usual_email(OLA))
 
 
 @pytest.mark.parametrize(
-    ("said", "found"),
+    ("registered", "found"),
     [
         ({"kontaktinformasjon": ADDRESSES}, ContactDetails(False, "kari@example.com", "+4799999999")),
         ({"kontaktinformasjon": {"epostadresse": " k@example.com "}}, ContactDetails(False, "k@example.com")),
@@ -59,10 +59,10 @@ def test_anyone_has_an_address_until_a_test_says_otherwise(register: RunningRegi
         ({"reservasjon": "JA", "status": "IKKE_REGISTRERT"}, ContactDetails(True)),
     ],
 )
-def test_what_the_register_says_is_found(
-    register: RunningRegister, said: dict[str, Any], found: ContactDetails
+def test_what_is_registered_is_found(
+    register: RunningRegister, registered: dict[str, Any], found: ContactDetails
 ) -> None:
-    register.edit(personer=[{"personidentifikator": KARI, **said}])
+    register.edit(personer=[{"personidentifikator": KARI, **registered}])
     assert register.client().look_up(KARI) == found
 
 
@@ -79,12 +79,12 @@ def test_a_token_is_used_until_shortly_before_it_expires(
 
 
 def at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
-    """Everyone's clock shows this, that of Django's signatures too."""
+    """Set every clock to this, including that of Django's signatures."""
     monkeypatch.setattr(clock, "wall", lambda: moment)
     monkeypatch.setattr("django.core.signing.time.time", moment.timestamp)
 
 
-def test_a_token_that_is_refused_is_used_no_more(register: RunningRegister, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rejected_token_is_not_used_again(register: RunningRegister, monkeypatch: pytest.MonkeyPatch) -> None:
     client = register.client()
     client.look_up(KARI)
     client._maskinporten._token = "revoked"
@@ -100,7 +100,7 @@ def test_a_grant_of_another_client_gets_no_token(register: RunningRegister) -> N
         register.client().look_up(KARI)
 
 
-def test_a_register_that_is_down_is_told(register: RunningRegister) -> None:
+def test_a_register_that_is_down_raises_an_error_that_says_so(register: RunningRegister) -> None:
     client = register.client()
     client.look_up(KARI)
     Faults(configuration.current().folder).add(Fault(fault="register-down"))
@@ -112,7 +112,7 @@ def test_a_register_that_is_down_is_told(register: RunningRegister) -> None:
     assert client.look_up(KARI).email
 
 
-def test_nobody_who_answers_is_told(register: RunningRegister) -> None:
+def test_a_register_that_cannot_be_reached_raises_an_error_that_says_so(register: RunningRegister) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         root = f"http://127.0.0.1:{free.getsockname()[1]}"
     register.registered = replace(register.registered, url=root)
@@ -127,7 +127,7 @@ def test_this_machine_is_reached_without_the_environments_proxy(
     assert register.client().look_up(KARI).email
 
 
-def test_neither_an_url_nor_a_log_has_the_identity_number(
+def test_neither_a_url_nor_a_log_has_the_identity_number(
     register: RunningRegister, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
@@ -137,7 +137,7 @@ def test_neither_an_url_nor_a_log_has_the_identity_number(
 
 
 class _Tokens:
-    """Stands for the token server."""
+    """Replaces the token server."""
 
     def __init__(self) -> None:
         self.forgotten: list[str] = []
@@ -150,27 +150,27 @@ class _Tokens:
 
 
 def answering(answer: httpx.Response | Callable[[httpx.Request], httpx.Response]) -> HttpContactRegister:
-    """A client of a register that answers so."""
+    """A client of a register that gives this answer."""
     handler = answer if callable(answer) else lambda _: answer
     http = remote.Http(client=lambda: httpx.AsyncClient(transport=httpx.MockTransport(handler)))
     return HttpContactRegister("https://register", maskinporten=_Tokens(), http=http)  # type: ignore[arg-type]
 
 
-def test_who_may_not_ask_for_the_varslingsstatus_is_told_the_addresses() -> None:
+def test_a_client_that_may_not_ask_for_the_varslingsstatus_gets_the_addresses() -> None:
     client = answering(httpx.Response(200, json={"personer": [FOUND]}))
     assert client.look_up(KARI) == ContactDetails(False, "kari@example.com", "+4799999999")
 
 
 def test_a_slash_at_the_end_of_the_url_makes_no_difference() -> None:
-    asked = []
+    requests = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append((request.method, str(request.url), request.headers["Authorization"]))
+        requests.append((request.method, str(request.url), request.headers["Authorization"]))
         return httpx.Response(200, json={"personer": [FOUND]})
 
     client = answering(answer)
     HttpContactRegister("https://register/", maskinporten=client._maskinporten, http=client._http).look_up(KARI)
-    assert asked == [("POST", "https://register/rest/v2/personer", "Bearer token")]
+    assert requests == [("POST", "https://register/rest/v2/personer", "Bearer token")]
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ def test_a_slash_at_the_end_of_the_url_makes_no_difference() -> None:
         httpx.Response(599),
     ],
 )
-def test_what_cannot_be_understood_counts_as_no_answer(answer: httpx.Response) -> None:
-    with pytest.raises(RemoteError, match=r"^The contact register answered with ") as error:
+def test_an_answer_that_cannot_be_understood_counts_as_no_answer(answer: httpx.Response) -> None:
+    with pytest.raises(RemoteError, match=r"^The contact register (answered with|did not answer with) ") as error:
         answering(answer).look_up(KARI)
     assert KARI not in str(error.value)
 
@@ -209,21 +209,21 @@ def test_what_cannot_be_understood_counts_as_no_answer(answer: httpx.Response) -
     ids=lambda number: ascii(number[:20]),
 )
 def test_what_cannot_be_a_telephone_number_counts_as_none(number: str) -> None:
-    told = FOUND | {"kontaktinformasjon": {"epostadresse": "kari@example.com", "mobiltelefonnummer": number}}
-    answer = httpx.Response(200, content=json.dumps({"personer": [told]}))
+    person = FOUND | {"kontaktinformasjon": {"epostadresse": "kari@example.com", "mobiltelefonnummer": number}}
+    answer = httpx.Response(200, content=json.dumps({"personer": [person]}))
     assert answering(answer).look_up(KARI) == ContactDetails(False, "kari@example.com")
 
 
 @pytest.mark.parametrize(
     "number", ["99999999", "+4799999999", "+47 99 99 99 99", "0047 (999) 99-999", "+1 202.555.0100"]
 )
-def test_a_telephone_number_is_taken_as_it_is_written(number: str) -> None:
-    told = FOUND | {"kontaktinformasjon": {"mobiltelefonnummer": f" {number} "}}
-    answer = httpx.Response(200, json={"personer": [told]})
+def test_a_telephone_number_is_kept_as_written(number: str) -> None:
+    person = FOUND | {"kontaktinformasjon": {"mobiltelefonnummer": f" {number} "}}
+    answer = httpx.Response(200, json={"personer": [person]})
     assert answering(answer).look_up(KARI) == ContactDetails(False, mobile=number)
 
 
-def test_a_token_with_which_no_answer_came_is_used_no_more() -> None:
+def test_a_token_that_led_to_no_answer_is_not_used_again() -> None:
     def fail(_: httpx.Request) -> httpx.Response:
         raise httpx.LocalProtocolError("Illegal header value")
 
@@ -250,12 +250,12 @@ def test_a_token_with_which_no_answer_came_is_used_no_more() -> None:
     ],
 )
 def test_a_token_that_cannot_be_used_counts_as_no_answer(register: RunningRegister, answer: dict[str, Any]) -> None:
-    """And is not kept: the next one is asked for anew."""
+    """And is not kept: a new one is requested."""
     maskinporten = register.client()._maskinporten
-    told = iter([answer, {"access_token": "token", "expires_in": 119}])
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=json.dumps(next(told))))
+    answers = iter([answer, {"access_token": "token", "expires_in": 119}])
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=json.dumps(next(answers))))
     maskinporten._http = remote.Http(client=lambda: httpx.AsyncClient(transport=transport))
-    with pytest.raises(RemoteError, match=r"^The token server answered without an access_token that can be used"):
+    with pytest.raises(RemoteError, match=r"^The token server answered without a usable access_token"):
         maskinporten.token()
     assert maskinporten.token() == "token"
 

@@ -27,7 +27,7 @@ from segl.service.work.perform import perform
 
 
 class Inbox:
-    """Takes every message, or answers what it is told to the recipient or the message."""
+    """Accepts every message, or gives these replies to the recipient or to the message."""
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
@@ -50,7 +50,7 @@ class Inbox:
 
 
 class AnyPort(Controller):
-    """Listens on any free port, which it then knows."""
+    """Listens on any free port, and then knows which."""
 
     def _trigger_server(self) -> None:
         assert self.server is not None
@@ -66,7 +66,7 @@ def inbox() -> Iterator[Inbox]:
 
 @pytest.fixture
 def ascii_inbox() -> Iterator[Inbox]:
-    """One that does not offer SMTPUTF8."""
+    """A mail server that does not offer SMTPUTF8."""
     yield from _serving(Inbox(), enable_SMTPUTF8=False)
 
 
@@ -80,7 +80,7 @@ def _serving(inbox: Inbox, **options: bool) -> Iterator[Inbox]:
 
 
 def send(**changes: str | None) -> None:
-    letter: dict[str, Any] = {
+    message: dict[str, Any] = {
         "channel": Channel.EMAIL,
         "to": "kari@example.com",
         "sender_name": "Nordvik kommune",
@@ -88,14 +88,14 @@ def send(**changes: str | None) -> None:
         "link": "https://segl.example/s/token",
         "code": None,
     }
-    notifications.send_first_notification(**(letter | changes))
+    notifications.send_first_notification(**(message | changes))
 
 
 def text_of(message: EmailMessage) -> str:
     return str(message.get_content())
 
 
-def test_one_who_logs_in_is_told_where(inbox: Inbox) -> None:
+def test_a_signer_who_logs_in_gets_the_address_of_the_pages(inbox: Inbox) -> None:
     send()
     (message,) = inbox.messages
     assert inbox.recipients == [["kari@example.com"]]
@@ -107,14 +107,14 @@ def test_one_who_logs_in_is_told_where(inbox: Inbox) -> None:
     assert "None" not in text_of(message)
 
 
-def test_one_with_a_link_gets_the_code_too(inbox: Inbox) -> None:
+def test_a_signer_with_a_link_gets_the_code_too(inbox: Inbox) -> None:
     send(code="012345")
-    told = text_of(inbox.messages[0])
-    assert told.count("012345") == 2
-    assert "https://segl.example/s/token" in told
+    text = text_of(inbox.messages[0])
+    assert text.count("012345") == 2
+    assert "https://segl.example/s/token" in text
 
 
-def test_the_nonsensitive_title_is_told(inbox: Inbox) -> None:
+def test_the_nonsensitive_title_is_in_the_message(inbox: Inbox) -> None:
     send(nonsensitive_title="Leie av båtplass")
     assert "signere «Leie av båtplass»" in text_of(inbox.messages[0])
 
@@ -156,7 +156,7 @@ def test_a_title_is_text_and_nothing_else(inbox: Inbox, title: str) -> None:
 @pytest.mark.parametrize(
     "address", ["a@example.com, b@example.com", "a@example.com\nBcc: b@example.com", "", "a", "<>"]
 )
-def test_an_address_that_is_none_reaches_nobody_else(inbox: Inbox, address: str) -> None:
+def test_an_invalid_address_reaches_nobody_else(inbox: Inbox, address: str) -> None:
     try:
         send(to=address)
     except Exception:  # whatever the library says: the work is given back and parked in the end
@@ -175,10 +175,10 @@ def test_an_address_beyond_ascii_gets_its_mail(inbox: Inbox, address: str) -> No
 
 
 def fail_long() -> None:
-    """Try to send, in vain, for as many times as nothing that is parked in the end is tried."""
+    """Fail to send until the last attempt before parking."""
     for _ in range(due.MAX_ATTEMPTS):
         assert not perform(due.claim(Notification)[0])
-        clock.move(due.LONGEST_DELAY)
+        clock.move(due.LONGEST_BACKOFF)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def fail_long() -> None:
         TimeoutError("kari@example.com"),
     ],
 )
-def test_what_is_no_fault_of_the_message_may_be_over_later(error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_that_the_message_did_not_cause_may_pass(error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> None:
         raise error
 
@@ -246,13 +246,13 @@ class TestFromJobToInbox:
     def test_the_link_and_code_that_arrive_let_the_signer_in(self, inbox: Inbox) -> None:
         create(contact("ola@example.com"), title="Om din sykdom")
         assert perform(due.claim(Notification)[0])
-        told = text_of(inbox.messages[0])
-        token = told.split("/s/")[1].split()[0]
-        code = told.split("sikkerhetskoden: ")[1].split()[0]
+        text = text_of(inbox.messages[0])
+        token = text.split("/s/")[1].split()[0]
+        code = text.split("sikkerhetskoden: ")[1].split()[0]
         assert enter_code(token=token, code=code).email == "ola@example.com"
         assert "sykdom" not in str(inbox.messages[0])
 
-    def test_no_identity_number_leaves_by_mail(self, inbox: Inbox) -> None:
+    def test_no_identity_number_is_sent_by_mail(self, inbox: Inbox) -> None:
         create(person(KARI, email="kari@example.com"), title="Om din sykdom", nonsensitive_title="Et brev")
         assert perform(due.claim(Notification)[0])
         whole = inbox.messages[0].as_string() + text_of(inbox.messages[0])
@@ -260,7 +260,7 @@ class TestFromJobToInbox:
         assert "sykdom" not in whole
         assert "Et brev" in text_of(inbox.messages[0])
 
-    def test_a_refused_recipient_is_tried_again(self, inbox: Inbox) -> None:
+    def test_a_rejected_recipient_is_tried_again(self, inbox: Inbox) -> None:
         inbox.to_recipient = "550 No such user"
         create(contact("ukjent@example.com"))
         assert not perform(due.claim(Notification)[0])
@@ -278,7 +278,7 @@ class TestFromJobToInbox:
             ("", "452 Disk full", "SMTPDataError", False),
         ],
     )
-    def test_only_what_is_refused_for_good_is_given_up(
+    def test_only_what_is_rejected_for_good_is_given_up(
         self, inbox: Inbox, to_recipient: str, to_message: str, error: str, parked: bool
     ) -> None:
         inbox.to_recipient, inbox.to_message = to_recipient, to_message
@@ -299,7 +299,7 @@ class TestFromJobToInbox:
         assert perform(due.claim(Notification)[0])
         assert (inbox.messages, due.claim(Notification)) == ([], [])
 
-    def test_an_address_that_the_mail_server_cannot_reach_is_told_of(
+    def test_an_address_that_the_mail_server_cannot_reach_is_reported(
         self, ascii_inbox: Inbox, caplog: pytest.LogCaptureFixture
     ) -> None:
         create(contact("kåre@example.com"))
@@ -309,7 +309,7 @@ class TestFromJobToInbox:
         assert row.last_error in caplog.text
         assert (row.sent_at, ascii_inbox.messages) == (None, [])
 
-    def test_a_mail_server_that_is_away_is_tried_until_it_is_back(self) -> None:
+    def test_a_mail_server_that_is_down_is_tried_until_it_is_back(self) -> None:
         with override_settings(
             EMAIL_BACKEND="segl.service.notifications.smtp.EmailBackend", EMAIL_HOST="127.0.0.1", EMAIL_PORT=1
         ):

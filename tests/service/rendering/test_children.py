@@ -1,4 +1,4 @@
-"""Rendering children: what a hostile PDF meets, and what becomes of those who look at it."""
+"""Rendering children: what limits a hostile PDF, and what happens to the processes that read it."""
 
 import os
 import pickle
@@ -17,7 +17,7 @@ import pdfs
 from segl.core.errors import InvalidDocument
 from segl.service import rendering
 from segl.service.rendering import PdfFacts, wire
-from segl.service.rendering.children import _nursery, run
+from segl.service.rendering.children import _keeper, run
 from segl.service.rendering.limits import MEBIBYTE, Limits
 
 PAGE = pdfs.pdf("Text")
@@ -84,7 +84,7 @@ def test_a_page_that_takes_too_much_memory_is_given_up() -> None:
         run("page_image", small, pdf=PAGE, page=1, width=3500)
 
 
-def test_a_document_is_handed_over_as_a_file_of_its_own() -> None:
+def test_a_document_is_passed_as_a_separate_file() -> None:
     content = bytearray(PAGE)
     assert rendering.inspect({"a.pdf": memoryview(content)}) == rendering.inspect({"a.pdf": PAGE})
     ours, theirs = socket.socketpair()
@@ -103,11 +103,11 @@ def test_a_result_that_is_too_large_is_refused() -> None:
         run("page_image", Limits(result=1000), pdf=PAGE, page=1, width=1000)
 
 
-def test_the_next_document_does_not_notice_and_no_dead_child_is_left() -> None:
+def test_the_next_document_is_not_affected_and_no_dead_child_is_left() -> None:
     with pytest.raises(InvalidDocument):
         run("page_image", Limits(cpu_seconds=1), pdf=endless_drawing(), page=1, width=1000)
     assert inspect(PAGE).pages == 1
-    zygote = _nursery.running().process.pid
+    zygote = _keeper.running().process.pid
     assert all(gone(child) for child in children_of(zygote))
 
 
@@ -119,30 +119,30 @@ def test_many_threads_are_served_at_once() -> None:
 
 def test_a_zygote_that_was_killed_is_replaced() -> None:
     inspect(PAGE)
-    killed = _nursery.running().process
+    killed = _keeper.running().process
     killed.send_signal(signal.SIGKILL)
     assert inspect(PAGE).pages == 1
-    assert _nursery.running().process.pid != killed.pid
+    assert _keeper.running().process.pid != killed.pid
 
 
-def test_a_forked_process_has_a_zygote_of_its_own() -> None:
+def test_a_forked_process_has_its_own_zygote() -> None:
     inspect(PAGE)
-    ours = _nursery.running().process.pid
+    ours = _keeper.running().process.pid
     child = os.fork()
     if not child:
         works = inspect(PAGE).pages == 1
-        other = _nursery.running().process.pid
-        _nursery.stop()
+        other = _keeper.running().process.pid
+        _keeper.stop()
         os._exit(0 if works and other != ours else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert inspect(PAGE).pages == 1
-    assert _nursery.running().process.pid == ours
+    assert _keeper.running().process.pid == ours
 
 
 def test_the_zygote_knows_nothing_of_the_service_and_dies_with_it() -> None:
     program = (
         "import sys; from segl.service.rendering import children; children.warm_up(); "
-        "print(children._nursery.zygote.process.pid, flush=True); sys.stdin.read()"
+        "print(children._keeper.zygote.process.pid, flush=True); sys.stdin.read()"
     )
     secretive = os.environ | {"SECRET": "in the environment"}
     with subprocess.Popen(
@@ -157,18 +157,18 @@ def test_the_zygote_knows_nothing_of_the_service_and_dies_with_it() -> None:
 
 
 @pytest.mark.parametrize("cut", [0, 1, 5, 9, 12])
-def test_an_answer_that_broke_off_counts_as_none(cut: int) -> None:
+def test_a_truncated_answer_counts_as_none(cut: int) -> None:
     whole = wire.answer(wire.DONE, b"result")
     assert wire.read_answer(whole) == (wire.DONE, b"result")
     assert wire.read_answer(whole[:cut]) == (wire.FAILED, b"the child died")
 
 
-CLOSED = """
+LOCKED_DOWN = """
 import os, socket
-from segl.service.rendering.limits import Limits, close_the_doors, limit_use
-limit_use(Limits())
+from segl.service.rendering.limits import Limits, limit_resources, lock_down
+limit_resources(Limits())
 os.close(0)
-close_the_doors()
+lock_down()
 for attempt in (lambda: open("/dev/null"), socket.socket, os.pipe, lambda: os.dup(1), lambda: os.dup2(1, 0)):
     try:
         attempt()
@@ -177,6 +177,6 @@ for attempt in (lambda: open("/dev/null"), socket.socket, os.pipe, lambda: os.du
 """
 
 
-def test_behind_closed_doors_nothing_can_be_opened_not_even_in_place_of_what_was_open() -> None:
-    told = subprocess.run([sys.executable, "-c", CLOSED], capture_output=True, text=True, check=True).stdout
-    assert told.split() == ["OSError"] * 5
+def test_after_the_lock_down_nothing_can_be_opened_not_even_in_place_of_what_was_open() -> None:
+    output = subprocess.run([sys.executable, "-c", LOCKED_DOWN], capture_output=True, text=True, check=True).stdout
+    assert output.split() == ["OSError"] * 5

@@ -1,4 +1,4 @@
-"""What rendering says of PDFs: facts of the good ones, one clear sentence about the others."""
+"""What rendering says about PDFs: facts about good ones, one clear sentence about others."""
 
 import io
 from dataclasses import replace
@@ -27,7 +27,7 @@ def test_the_facts_of_a_pdf_are_its_version_and_pages(version: str) -> None:
     assert inspect(pdfs.pdf("A", "B", "C", version=version)) == PdfFacts(version, 3, None)
 
 
-def test_a_claim_to_pdf_a_is_told(reference: Path) -> None:
+def test_a_claim_to_pdf_a_is_reported(reference: Path) -> None:
     document = (reference / "documents" / "PDF-A-testdokument.pdf").read_bytes()
     assert inspect(document) == PdfFacts("1.7", 1, "2B")
 
@@ -98,20 +98,20 @@ def test_what_cannot_be_signed_is_refused_with_a_sentence(document: bytes, sente
         inspect(document)
 
 
-def test_too_many_pages_are_told_apart_from_what_is_wrong_with_a_document() -> None:
+def test_too_many_pages_are_a_different_error_from_a_wrong_document() -> None:
     with pytest.raises(TooManyPages, match=r"^a\.pdf: The PDF has 2001 pages; at most 2000 can be signed"):
         inspect(pdfs.pdf(*["x"] * 2001))
     with pytest.raises(TooManyPages, match=r"^a\.txt: The text has 200000 lines"):
         rendering.typeset_texts({"a.txt": b"a\n" * 200_000})
 
 
-def test_a_page_becomes_a_jpeg_of_the_width_asked_for() -> None:
+def test_a_page_becomes_a_jpeg_of_the_requested_width() -> None:
     image = Image.open(io.BytesIO(rendering.page_image(TWO_PAGES, page=2, width=500)))
     assert (image.format, image.size) == ("JPEG", (500, 708))
     assert min(image.convert("L").tobytes()) < 50
 
 
-def test_a_page_that_is_not_there_is_refused() -> None:
+def test_a_page_that_does_not_exist_is_refused() -> None:
     with pytest.raises(InvalidDocument, match="There is no page 3; the PDF has 2"):
         rendering.page_image(TWO_PAGES, page=3, width=500)
 
@@ -121,7 +121,7 @@ def test_an_image_of_too_many_pixels_is_refused() -> None:
         rendering.page_image(TWO_PAGES, page=1, width=100_000)
 
 
-def test_the_size_and_text_of_each_page_are_told() -> None:
+def test_the_size_and_text_of_each_page_are_reported() -> None:
     pages = rendering.read_pages(TWO_PAGES)
     assert [page.text for page in pages] == ["The first page", "The second"]
     assert {round(page.width / page.height, 3) for page in pages} == {round(595 / 842, 3)}
@@ -163,18 +163,18 @@ def test_a_document_of_many_pages_is_drawn_page_by_page() -> None:
 
 
 def test_plain_texts_share_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[int, int]] = []
+    limited: list[tuple[int, int]] = []
     now = [0.0]
 
     def run(_: str, limits: Limits, **__: object) -> bytes:
-        asked.append((limits.cpu_seconds, limits.wall_seconds))
+        limited.append((limits.cpu_seconds, limits.wall_seconds))
         now[0] += 15
         return b"%PDF"
 
     monkeypatch.setattr(rendering, "run", run)
     monkeypatch.setattr(rendering, "monotonic", lambda: now[0])
     assert list(rendering.typeset_texts({"a.txt": b"a", "b.txt": b"b"})) == ["a.txt", "b.txt"]
-    assert asked == [(20, 40), (20, 25)]
+    assert limited == [(20, 40), (20, 25)]
     with pytest.raises(InvalidDocument, match=r"^d\.txt: The plain texts take too long to typeset together"):
         rendering.typeset_texts({f"{name}.txt": b"" for name in "abcd"})
-    assert asked[2:] == [(20, 40), (20, 25), (10, 10)]
+    assert limited[2:] == [(20, 40), (20, 25), (10, 10)]

@@ -1,4 +1,4 @@
-"""Documents at rest: what is put comes back whole or not at all, from a folder and from S3."""
+"""Documents at rest: what is stored comes back whole or not at all, from a folder and from S3."""
 
 import os
 import secrets
@@ -93,7 +93,7 @@ class TestBothStores:
         content = secrets.token_bytes(10 * 1024 * 1024)
         assert documents.read_back(key, documents.put(key, content)) == content
 
-    def test_every_put_has_a_name_of_its_own(self, key: JobKey) -> None:
+    def test_every_put_has_its_own_name(self, key: JobKey) -> None:
         assert documents.put(key, b"same").name != documents.put(key, b"same").name
 
     def test_what_is_discarded_is_gone_and_nothing_else(self, key: JobKey, sqlite: None) -> None:
@@ -103,10 +103,10 @@ class TestBothStores:
         with pytest.raises(DocumentDamagedError, match="gone from the document store"):
             documents.read_back(key, unwanted[0])
 
-    def test_discarding_nothing_is_nothing(self) -> None:
+    def test_discarding_nothing_does_nothing(self) -> None:
         documents.discard([])
 
-    def test_a_document_that_never_was_is_damage(self, key: JobKey) -> None:
+    def test_a_document_that_never_existed_is_damaged(self, key: JobKey) -> None:
         with pytest.raises(DocumentDamagedError, match="gone from the document store"):
             documents.read_back(key, StoredDocument("0" * 32, 0, b""))
 
@@ -124,7 +124,7 @@ def test_a_changed_bit_is_refused(document_folder: Path, key: JobKey, position: 
 @pytest.mark.parametrize(
     "length", [0, 1, 15, 16, 17, CHUNK + 15, CHUNK + 16, CHUNK + 17, 2 * (CHUNK + 16), 2 * (CHUNK + 16) + 15]
 )
-def test_a_document_that_was_cut_off_is_refused(document_folder: Path, key: JobKey, length: int) -> None:
+def test_a_truncated_document_is_refused(document_folder: Path, key: JobKey, length: int) -> None:
     stored = documents.put(key, secrets.token_bytes(2 * CHUNK + 100))
     rewrite(document_folder, stored, raw(document_folder, stored)[:length])
     with pytest.raises(DocumentDamagedError, match="changed or cut off"):
@@ -151,8 +151,8 @@ def test_a_blob_and_its_name_are_on_the_disk_when_put_returns(
 def test_swapped_chunks_are_refused(document_folder: Path, key: JobKey) -> None:
     stored = documents.put(key, secrets.token_bytes(3 * CHUNK))
     size = CHUNK + 16
-    sealed = raw(document_folder, stored)
-    rewrite(document_folder, stored, sealed[size : 2 * size] + sealed[:size] + sealed[2 * size :])
+    encrypted = raw(document_folder, stored)
+    rewrite(document_folder, stored, encrypted[size : 2 * size] + encrypted[:size] + encrypted[2 * size :])
     with pytest.raises(DocumentDamagedError, match="changed or cut off"):
         documents.read_back(key, stored)
 
@@ -165,7 +165,7 @@ def test_exchanged_documents_of_one_job_are_refused(document_folder: Path, key: 
 
 
 def test_the_bytes_of_another_document_under_its_own_name_are_refused(document_folder: Path, key: JobKey) -> None:
-    """As when a row is made to name another document: the digest tells."""
+    """As when a row is made to refer to another document: the digest shows it."""
     one, two = documents.put(key, b"I pay you 100"), documents.put(key, b"You pay me 100")
     with pytest.raises(DocumentDamagedError, match="SHA-256"):
         documents.read_back(key, replace(one, name=two.name))
@@ -182,23 +182,23 @@ def test_nothing_stored_can_be_read_without_the_key(document_folder: Path, key: 
     assert b"secret" not in raw(document_folder, stored)
 
 
-def test_a_jobs_key_opens_under_the_master_key_alone(key: JobKey) -> None:
+def test_a_jobs_key_needs_the_master_key(key: JobKey) -> None:
     assert documents.unwrap(key.wrapped) == key
     with configured(master_key=bytes(32)), pytest.raises(DocumentDamagedError, match="master key"):
         documents.unwrap(key.wrapped)
 
 
 @pytest.mark.parametrize("wrapped", [b"", b"short", bytes(60)])
-def test_what_is_no_wrapped_key_is_damage(wrapped: bytes) -> None:
+def test_what_is_not_a_wrapped_key_is_damaged(wrapped: bytes) -> None:
     with pytest.raises(DocumentDamagedError):
         documents.unwrap(wrapped)
 
 
-def test_a_key_does_not_show_itself(key: JobKey) -> None:
+def test_the_repr_of_a_key_hides_it(key: JobKey) -> None:
     assert repr(key) == "JobKey(…)"
 
 
-def test_the_last_chunk_comes_only_when_the_digest_was_right(document_folder: Path, key: JobKey) -> None:
+def test_the_last_chunk_comes_only_if_the_digest_is_right(document_folder: Path, key: JobKey) -> None:
     content = secrets.token_bytes(3 * CHUNK)
     stored = replace(documents.put(key, content), sha256=bytes(32))
     given = bytearray()
@@ -221,7 +221,7 @@ def test_a_sweep_removes_old_documents_without_a_row_only(store: str, document_f
     job = create()
     key = documents.unwrap(bytes(job.wrapped_key))
     named = stored_names()
-    old, fresh = documents.put(key, b"left by a kill"), documents.put(key, b"its row is being written")
+    old, fresh = documents.put(key, b"left by a crash"), documents.put(key, b"its row is being written")
     for name in (old.name, *named):
         os.utime(document_folder / name, (0, 0))
     assert documents.sweep() == 1
@@ -239,7 +239,7 @@ def test_a_sweep_works_through_many_documents(document_folder: Path, sqlite: Non
     assert stored_names() == set()
 
 
-def test_a_prefix_in_a_bucket_is_a_store_of_its_own(bucket: str, sqlite: None) -> None:
+def test_a_prefix_in_a_bucket_is_a_separate_store(bucket: str, sqlite: None) -> None:
     key = documents.new_key()
     documents.put(key, b"beside the prefix")
     with configured(documents=f"s3://{bucket}/jobs"):
@@ -251,14 +251,14 @@ def test_a_prefix_in_a_bucket_is_a_store_of_its_own(bucket: str, sqlite: None) -
 
 
 def test_a_sweep_removes_from_s3_too(bucket: str, sqlite: None) -> None:
-    documents.put(documents.new_key(), b"left by a kill")
+    documents.put(documents.new_key(), b"left by a crash")
     assert documents.sweep() == 0
     assert documents.sweep(-MONTH) == 1
     assert stored_names() == set()
 
 
 def test_what_has_a_row_is_never_discarded(store: str) -> None:
-    """After a commit whose answer was lost, nobody can tell from the error alone that the job stands."""
+    """After a commit whose response was lost, the error alone does not show that the job exists."""
     job = create()
     document = Document.objects.get(job=job, kind=DocumentKind.ORIGINAL)
     documents.discard([StoredDocument(document.stored_name, document.size, bytes(document.sha256))])

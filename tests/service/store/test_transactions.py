@@ -13,15 +13,15 @@ from segl.service.store.models import Organization
 from segl.service.store.transactions import write
 
 
-def test_the_migrations_make_what_the_models_say() -> None:
-    told = StringIO()
-    call_command("makemigrations", check=True, dry_run=True, stdout=told)
-    assert told.getvalue() == "No changes detected\n"
+def test_the_migrations_match_the_models() -> None:
+    output = StringIO()
+    call_command("makemigrations", check=True, dry_run=True, stdout=output)
+    assert output.getvalue() == "No changes detected\n"
 
 
 @pytest.mark.usefixtures("database")
 class TestWrite:
-    def test_what_fails_is_undone_whole(self) -> None:
+    def test_a_failed_write_is_undone_completely(self) -> None:
         with pytest.raises(ZeroDivisionError), write():
             organization()
             raise ZeroDivisionError
@@ -41,7 +41,7 @@ class TestWrite:
         assert in_threads(organization)[0].number == "123456789"
 
     def test_read_then_write_of_many_threads_never_fails_for_a_lock(self) -> None:
-        """SQLite refuses to turn a read transaction into a writing one when another has written since."""
+        """SQLite refuses to turn a read transaction into a write transaction if another has written since."""
         organization(name="0")
 
         def count_up() -> None:
@@ -79,9 +79,9 @@ class TestWrite:
         def slow_writes() -> float:
             longest = 0.0
             for _ in range(10):
-                asked = time.monotonic()
+                begin = time.monotonic()
                 with write():
-                    longest = max(longest, time.monotonic() - asked)
+                    longest = max(longest, time.monotonic() - begin)
                     time.sleep(0.002)
             return longest
 

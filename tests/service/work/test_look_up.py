@@ -1,4 +1,4 @@
-"""Looking signers up, from the row that is due to the register's answer over HTTP and back."""
+"""Looking signers up, from the due row to the register's answer over HTTP and back."""
 
 import logging
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from django.db import connection
 from builders import KARI, create, status_of
 from registers import RunningRegister, running_register
 from segl.core.protocol import NotificationsUsingLookup, PersonalIdentificationNumber
-from segl.core.protocol import Signer as AskedSigner
+from segl.core.protocol import Signer as RequestedSigner
 from segl.sandbox.faults.pending import Fault, Faults
 from segl.sandbox.pki import SandboxPki
 from segl.service import clock, configuration, due
@@ -40,7 +40,7 @@ def mailbox() -> list[EmailMessage]:
 
 
 def looked_up_job() -> Job:
-    return create(AskedSigner(PersonalIdentificationNumber(KARI), NotificationsUsingLookup()))
+    return create(RequestedSigner(PersonalIdentificationNumber(KARI), NotificationsUsingLookup()))
 
 
 def do_everything() -> None:
@@ -53,7 +53,7 @@ def test_the_worker_looks_up() -> None:
     assert Lookup in WORK
 
 
-def test_a_signer_is_told_where_the_register_says(register: RunningRegister, mailbox: list[EmailMessage]) -> None:
+def test_a_signer_is_notified_at_the_registered_address(register: RunningRegister, mailbox: list[EmailMessage]) -> None:
     register.edit(personer=[{"personidentifikator": KARI, "kontaktinformasjon": {"epostadresse": "kari@example.com"}}])
     looked_up_job()
     do_everything()
@@ -61,7 +61,7 @@ def test_a_signer_is_told_where_the_register_says(register: RunningRegister, mai
     assert KARI not in mailbox[0].message().as_string()
 
 
-def test_a_reserved_signer_is_not_told(register: RunningRegister, mailbox: list[EmailMessage]) -> None:
+def test_a_reserved_signer_is_not_notified(register: RunningRegister, mailbox: list[EmailMessage]) -> None:
     register.edit(personer=[{"personidentifikator": KARI, "reservasjon": "JA"}])
     job = looked_up_job()
     do_everything()
@@ -82,12 +82,12 @@ def test_a_register_that_is_down_is_asked_again(
     assert KARI not in caplog.text
     assert (mailbox, status_of(job)) == ([], ("IN_PROGRESS", ["WAITING"]))
     Faults(configuration.current().folder).take_back()
-    clock.move(due.FIRST_DELAY)
+    clock.move(due.FIRST_BACKOFF)
     do_everything()
     assert len(mailbox) == 1
 
 
-def test_the_register_is_asked_outside_of_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_register_is_asked_outside_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
     within = []
 
     class Register:

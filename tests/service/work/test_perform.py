@@ -1,4 +1,4 @@
-"""Pieces of work: what fails is tried again and parked in the end, and tells the operator nothing it must not."""
+"""Pieces of work: what fails is tried again and parked in the end, and the operator sees no secrets."""
 
 import logging
 import smtplib
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("store")
 
 @pytest.fixture
 def does(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Due], None]], None]:
-    """Has every piece of work do this instead."""
+    """Replaces what every piece of work does."""
 
     def put(work: Callable[[Due], None]) -> None:
         monkeypatch.setattr(perform_room, "WORK", dict.fromkeys((Notification, Signing, Sealing), work))
@@ -50,7 +50,7 @@ def test_a_message_is_sent_and_recorded(mailbox: list[EmailMessage]) -> None:
     assert Notification.objects.get().sent_at is not None
 
 
-def test_a_failure_of_ours_is_given_back_with_its_words(does: Callable[..., None]) -> None:
+def test_our_own_errors_are_recorded_with_their_text(does: Callable[..., None]) -> None:
     does(failing(SeglError("The document was changed.")))
     before = clock.now()
     assert not perform(claimed())
@@ -61,7 +61,9 @@ def test_a_failure_of_ours_is_given_back_with_its_words(does: Callable[..., None
     assert row.lease_until == 0
 
 
-def test_a_failure_of_others_tells_only_its_kind(does: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+def test_other_errors_are_recorded_with_their_type_only(
+    does: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
     """A mail server repeats the address in its errors, a database the values."""
     does(failing(smtplib.SMTPRecipientsRefused({"hemmelig@example.com": (550, b"No such user")})))
     with caplog.at_level(logging.DEBUG):
@@ -76,24 +78,24 @@ def test_a_failure_of_others_tells_only_its_kind(does: Callable[..., None], capl
 def test_no_log_names_addresses_links_codes_or_numbers(
     mailbox: list[EmailMessage], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    letters = []
+    messages = []
 
-    def refused(**letter: str) -> None:
-        letters.append(letter)
-        raise OSError(f"cannot send {letter}")
+    def refused(**message: str) -> None:
+        messages.append(message)
+        raise OSError(f"cannot send {message}")
 
     monkeypatch.setattr(notify_room.notifications, "send_first_notification", refused)
     create(contact("hemmelig@example.com"), person(KARI, email="hemmelig@example.com"))
     with caplog.at_level(logging.DEBUG):
         for row in due.claim(Notification, limit=2):
             assert not perform(row)
-    assert len(letters) == 2
-    secrets = {"hemmelig@example.com", KARI, *(each["link"] for each in letters), letters[0]["code"] or "-"}
-    told = caplog.text + str([each.last_error for each in Notification.objects.all()])
-    assert not [each for each in secrets if each in told]
+    assert len(messages) == 2
+    secrets = {"hemmelig@example.com", KARI, *(each["link"] for each in messages), messages[0]["code"] or "-"}
+    texts = caplog.text + str([each.last_error for each in Notification.objects.all()])
+    assert not [each for each in secrets if each in texts]
 
 
-def test_a_lost_lease_is_no_failure(does: Callable[..., None]) -> None:
+def test_a_lost_lease_is_not_a_failure(does: Callable[..., None]) -> None:
     row = claimed()
     before = everything()
     does(failing(LeaseLostError("another worker")))
@@ -121,13 +123,11 @@ def test_a_failure_after_the_outcome_does_not_revive_the_work(does: Callable[...
     assert Notification.objects.get().due_at is None
 
 
-def test_what_never_works_is_parked_with_a_word_to_the_operator(
-    does: Callable[..., None], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_never_works_is_parked_and_logged(does: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
     does(failing(OSError()))
     perform(claimed())
     for _ in range(due.MAX_ATTEMPTS - 1):
-        clock.move(due.LONGEST_DELAY)
+        clock.move(due.LONGEST_BACKOFF)
         assert not perform(due.claim(Notification)[0])
     row = Notification.objects.get()
     assert row.parked_at is not None
@@ -146,7 +146,7 @@ def test_what_kills_its_process_each_time_is_parked_too(does: Callable[..., None
     assert not perform(due.claim(Notification)[0])
     row = Notification.objects.get()
     assert row.parked_at is not None
-    assert row.last_error == "Each attempt ended without an outcome: the process died in it."
+    assert row.last_error == "Each attempt ended without an outcome: the process died during it."
     assert done == []
 
 
@@ -171,15 +171,15 @@ class TestSignNow:
         does(failing(OSError()))
         assert self.sign(job) is False
         assert status_of(job) == ("IN_PROGRESS", ["WAITING"])
-        clock.move(due.FIRST_DELAY)
+        clock.move(due.FIRST_BACKOFF)
         assert len(due.claim(Signing)) == 1
 
-    def test_who_may_not_sign_is_told(self, job: Job) -> None:
+    def test_the_error_of_a_signer_who_may_not_sign_is_raised(self, job: Job) -> None:
         agreed(job)
         with pytest.raises(NotOpenError):
             self.sign(job)
 
-    def test_a_seal_that_fails_is_no_failure_of_the_signature(self, job: Job, does: Callable[..., None]) -> None:
+    def test_a_seal_that_fails_does_not_fail_the_signature(self, job: Job, does: Callable[..., None]) -> None:
         from segl.service.jobs.signing import begin_signature, complete_signature
         from segl.service.store import documents
 

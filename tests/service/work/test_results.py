@@ -81,7 +81,7 @@ def test_a_job_is_signed_sealed_and_verified(database: str, sealer: Sealer) -> N
 
 @pytest.mark.usefixtures("sqlite")
 class TestSeal:
-    def test_a_plain_text_is_sealed_as_what_it_was_typeset_as(self) -> None:
+    def test_a_plain_text_is_sealed_as_the_pdf_it_was_typeset_as(self) -> None:
         job = create_texts(pdf("En avtale"))
         assert sign(job)
         front, page = rendering.read_pages(content(job, DocumentKind.PADES))
@@ -96,7 +96,7 @@ class TestSeal:
 
 @pytest.mark.usefixtures("sqlite")
 class TestSignature:
-    def test_an_advanced_one_is_made_with_a_certificate_of_the_signers_own(self) -> None:
+    def test_an_advanced_signature_is_made_with_the_signers_own_certificate(self) -> None:
         job = create(person(KARI, signature_type=ADVANCED), person(OLA))
         assert sign(job)
         assert sign(job, 2, OLA, "Ola Nordmann")
@@ -114,7 +114,7 @@ class TestSignature:
         assert sign(job, name=name)
         assert status_of(job) == ("IN_PROGRESS", ["SIGNED", "WAITING"])
 
-    def test_one_that_no_longer_counts_leaves_nothing_behind(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_signature_that_no_longer_counts_leaves_nothing_behind(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from segl.service.work import sign as room
 
         job = create(person(KARI))
@@ -132,11 +132,13 @@ class TestSignature:
         assert stored_names() == before
         assert status_of(job) == ("FAILED", ["CANCELLED"])
 
-    def test_one_of_a_worker_that_lost_its_lease_leaves_nothing_behind(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_signature_of_a_worker_that_lost_its_lease_leaves_nothing_behind(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         from segl.service.work import sign as room
 
         late = agreed(create(person(KARI), person(OLA)))
-        blobs = stored_names()
+        before = stored_names()
         real = documents.put
 
         def put_and_lose(*arguments: object) -> object:
@@ -147,9 +149,9 @@ class TestSignature:
 
         monkeypatch.setattr(room.documents, "put", put_and_lose)
         assert not perform(late)
-        assert stored_names() == blobs
+        assert stored_names() == before
 
-    def test_it_is_not_begun_when_another_worker_has_made_it(self) -> None:
+    def test_it_is_not_started_when_another_worker_has_made_it(self) -> None:
         late = agreed(create(person(KARI), person(OLA)))
         due.release_all(Signing)
         current = due.claim(Signing)[0]
@@ -161,7 +163,7 @@ class TestSignature:
 
 @pytest.fixture
 def ready(sqlite: None) -> Job:
-    """A job that two have signed and that nobody has sealed yet."""
+    """A job that both have signed and that is not sealed yet."""
     job = create(person(KARI), person(OLA), contents=[pdf("Avtale")])
     assert sign(job)
     assert perform(agreed(job, 2, identity(OLA, name="Ola Nordmann")))
@@ -169,7 +171,7 @@ def ready(sqlite: None) -> Job:
     return job
 
 
-def test_a_signer_has_no_job_sealed_but_the_own(ready: Job) -> None:
+def test_signing_seals_no_other_job(ready: Job) -> None:
     own = create(person(KARI), contents=[pdf("Avtale")])
     assert sign(own)
     assert status_of(own) == ("COMPLETED_SUCCESSFULLY", ["SIGNED"])
@@ -177,7 +179,7 @@ def test_a_signer_has_no_job_sealed_but_the_own(ready: Job) -> None:
 
 
 class TestVerification:
-    """Nothing completes a job but what was read back and verified."""
+    """Only a sealed PDF that was read back and verified completes a job."""
 
     def refuses(self, job: Job, sealed: bytes, words: str) -> None:
         task = jobs.begin_seal(Sealing.objects.get(job=job))
@@ -256,7 +258,7 @@ class TestVerification:
         assert not perform(due.claim(Sealing)[0])
         assert status_of(ready) == ("IN_PROGRESS", ["SIGNED", "SIGNED"])
 
-    def test_what_is_in_order_completes_the_job(self, ready: Job) -> None:
+    def test_a_verified_document_completes_the_job(self, ready: Job) -> None:
         assert perform(due.claim(Sealing)[0])
         assert status_of(ready) == ("COMPLETED_SUCCESSFULLY", ["SIGNED", "SIGNED"])
 

@@ -12,7 +12,7 @@ def cancel_job(*, sender: Organization, job_id: int) -> None:
     """The sender withdraws a job; doing it again changes nothing.
 
     Raises:
-        NoSuchJobError: There is none, or it is another organization's.
+        NoSuchJobError: There is no such job, or it is another organization's.
         IllegalStepError: The job is completed or has ended already.
     """
     job_of(sender=sender, job_id=job_id)

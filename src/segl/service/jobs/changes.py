@@ -1,4 +1,4 @@
-"""What every change of a job has in common: the job is locked, its signers step on, the sender's queue is told."""
+"""What every change of a job has in common: lock the job, advance its signers, publish to the sender's queue."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ def lock(job_id: int) -> Job:
     """The job, locked against other changes until the end of the transaction.
 
     Raises:
-        NoSuchJobError: There is none.
+        NoSuchJobError: There is no such job.
     """
     job = Job.objects.select_for_update().filter(pk=job_id).first()
     if job is None:
@@ -31,7 +31,7 @@ def state(job: Job) -> JobState:
 
 
 def step(job: Job, before: JobState, after: JobState) -> None:
-    """Write down a step of the life cycle; a job that failed by it sends no more notifications."""
+    """Record a step of the life cycle; a job that fails by it sends no more notifications."""
     now = clock.now()
     for was, will_be in zip(before.signers, after.signers, strict=True):
         if was.status is not will_be.status:
@@ -46,9 +46,9 @@ def step(job: Job, before: JobState, after: JobState) -> None:
 
 
 def activate(job: Job, after: JobState) -> None:
-    """Let those in whose turn it is now: they can act and are to be notified, from the job's activation on.
+    """Let the signers whose turn it is now act, and plan their notifications, from the job's activation on.
 
-    Those whom the contact register told how to reach are looked up again before (`segl.service.jobs.looking_up`).
+    Signers reached through the contact register are looked up again first (`segl.service.jobs.looking_up`).
     """
     now = clock.now()
     at = max(now, job.activates_at)
@@ -61,7 +61,7 @@ def activate(job: Job, after: JobState) -> None:
 
 
 def notify(signers: Sequence[Signer], *, at: datetime, now: datetime) -> None:
-    """Plan a first notification of these signers; those who are yet to be looked up get none."""
+    """Plan a first notification for each of these signers, except those who are yet to be looked up."""
     Notification.objects.bulk_create(
         Notification(signer=each, channel=channel, created_at=now, due_at=at)
         for each in signers
@@ -70,9 +70,9 @@ def notify(signers: Sequence[Signer], *, at: datetime, now: datetime) -> None:
 
 
 def first_channels(signer: Signer) -> Iterator[Channel]:
-    """How a signer is told first: by e-mail, and by SMS when there is none or the time is too short for a reminder.
+    """The channels of a signer's first notification (ARCHITECTURE.md, rule 4); none if nothing reaches the signer.
 
-    Rule 4 of ARCHITECTURE.md; none when nothing reaches the signer.
+    E-mail, and SMS if there is no e-mail address or the time is too short for a reminder.
     """
     if signer.email:
         yield Channel.EMAIL

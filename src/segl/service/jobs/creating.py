@@ -16,7 +16,7 @@ from segl.core.protocol import (
     PortalJobRequest,
     PortalManifest,
 )
-from segl.core.protocol import Signer as AskedSigner
+from segl.core.protocol import Signer as RequestedSigner
 from segl.core.sector import Sector
 from segl.core.statuses import SignerStatus
 from segl.core.terms import Terms
@@ -32,7 +32,7 @@ from segl.service.store.transactions import write
 class AcceptedDocument:
     """A document that was checked: its title, file name and media type by the manifest, its bytes and its pages.
 
-    `typeset` is the PDF that is shown and sealed in the place of a document that is none.
+    `typeset` is the PDF that is shown and sealed in place of a document that is not a PDF.
     """
 
     title: str
@@ -45,7 +45,7 @@ class AcceptedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """By what a retry is told from another request: the sender's key, and the SHA-256 of the request's body."""
+    """What distinguishes a retry from another request: the sender's key, and the SHA-256 of the request's body."""
 
     key: str
     request_sha256: bytes
@@ -61,13 +61,13 @@ def create_job(
     documents: Sequence[AcceptedDocument],
     idempotency: Idempotency | None = None,
 ) -> Job:
-    """Accept a job: when this returns, it survives whatever happens; when it raises, nothing of it is left.
+    """Accept a job: once this returns, the job survives a crash; if this raises, nothing of the job is left.
 
-    A retry that comes while the first try is still under way gets the first one's job.
+    A retry that arrives while the first request is still being handled returns the first one's job.
 
     Raises:
         NotAllowedError: The sender may not ask for this, or the documents are too large together.
-        KeyReusedError: The key came with another request.
+        KeyReusedError: The key came with another request before.
     """
     terms = rules.permitted_terms(Sector(sender.sector), manifest)
     rules.check_size(sum(len(each.content) for each in documents))
@@ -104,10 +104,10 @@ def create_job(
 
 
 def retried_job(*, sender: Organization, idempotency: Idempotency | None) -> Job | None:
-    """The job that the same request has created before, if it came with this key.
+    """The job that the same request with the same key created before, if any.
 
     Raises:
-        KeyReusedError: The key came with another request.
+        KeyReusedError: The key came with another request before.
     """
     if idempotency is None:
         return None
@@ -175,24 +175,24 @@ def _add_signers(job: Job, manifest: PortalManifest, terms: Terms) -> list[Signe
 
 
 def _add_lookups(job: Job, manifest: PortalManifest, signers: Sequence[Signer]) -> list[Lookup]:
-    """Those whom the contact register knows are looked up at once, whenever their turn comes."""
+    """The lookups of signers reached through the contact register: due at once, whenever their turn comes."""
     return Lookup.objects.bulk_create(
-        Lookup(signer=signer, sms=asked.notifications.sms, due_at=job.created_at)
-        for signer, asked in zip(signers, manifest.signers, strict=True)
-        if isinstance(asked.notifications, NotificationsUsingLookup)
+        Lookup(signer=signer, sms=requested.notifications.sms, due_at=job.created_at)
+        for signer, requested in zip(signers, manifest.signers, strict=True)
+        if isinstance(requested.notifications, NotificationsUsingLookup)
     )
 
 
-def _addresses(signer: AskedSigner) -> dict[str, str]:
+def _addresses(signer: RequestedSigner) -> dict[str, str]:
     if isinstance(signer.identifier, ContactInformation):
         return {"personal_identification_number": "", **_contact(signer.identifier)}
-    told = signer.notifications
-    contact = _contact(told) if isinstance(told, Notifications) else {}  # Others are to be looked up in the register.
+    given = signer.notifications
+    contact = _contact(given) if isinstance(given, Notifications) else {}  # Others are looked up in the register.
     return {"personal_identification_number": signer.identifier.value, **contact}
 
 
-def _contact(told: Notifications) -> dict[str, str]:
-    return {"email": told.email.address if told.email else "", "sms": told.sms.number if told.sms else ""}
+def _contact(given: Notifications) -> dict[str, str]:
+    return {"email": given.email.address if given.email else "", "sms": given.sms.number if given.sms else ""}
 
 
 def _add_documents(job: Job, documents: Sequence[AcceptedDocument], stored: Sequence[StoredDocument]) -> None:

@@ -1,4 +1,4 @@
-"""The sender has the documents of a completed job deleted."""
+"""The sender deletes the documents of a completed job."""
 
 from datetime import datetime
 
@@ -13,13 +13,13 @@ from segl.service.store.transactions import write
 
 
 def delete_documents(*, sender: Organization, job_id: int) -> None:
-    """Delete originals and results for good: rows, contents, and the key without which a backup is noise.
+    """Delete originals and results for good: rows, contents, and the key without which backups cannot be read.
 
-    Doing it again changes nothing. Contents that a kill leaves behind are swept.
+    Doing it again changes nothing. `documents.sweep` removes contents that a crash leaves behind.
 
     Raises:
-        NoSuchJobError: There is none, or it is another organization's.
-        NotDeletableError: The job is not completed, or has not been for long enough.
+        NoSuchJobError: There is no such job, or it is another organization's.
+        NotDeletableError: The job is not completed, or was completed too recently.
     """
     job_of(sender=sender, job_id=job_id)
     with write():
@@ -43,5 +43,5 @@ def _check_deletable(job: Job, now: datetime) -> None:
     if now < deletable_at:
         raise NotDeletableError(
             f"The documents of job {job.pk} can be deleted from {deletable_at.isoformat(timespec='seconds')}: "
-            "everybody has time until then to fetch theirs."
+            "until then everyone has time to fetch their copies."
         )

@@ -1,14 +1,14 @@
-"""What a use case can refuse.
+"""The errors of the use cases.
 
 SeglError
   JobError
-    NoSuchJobError          none, or another organization's
+    NoSuchJobError          no such job, or another organization's
     NotAllowedError         the organization may not ask for this
     KeyReusedError          an Idempotency-Key that came with another request before
     NotDeletableError       the documents cannot be deleted, or not yet
     NoSuchLinkError         a signer's link that was never sent
     WrongCodeError          a wrong security code; `tries_left`
-    NotTheSignerError       someone else than the one who was asked
+    NotTheSignerError       not the person who was asked to sign
     LevelTooLowError        logged in with an eID of a lower level than the job requires
     NotOpenError            not yet activated, not this signer's turn, ended or past the deadline
 """
@@ -17,15 +17,15 @@ from segl.core.errors import SeglError
 
 
 class JobError(SeglError):
-    """A use case was refused; the message is a sentence for the one who asked."""
+    """A use case was refused; the message is a sentence for the caller."""
 
 
 class NoSuchJobError(JobError):
-    """There is no such job, or it is another organization's; the two are never told apart."""
+    """There is no such job, or it is another organization's; callers never learn which."""
 
 
 class NotAllowedError(JobError):
-    """The organization may not ask for this (ARCHITECTURE.md, rules 1 and 2); each rule has a `code` of its own."""
+    """The organization may not ask for this (ARCHITECTURE.md, rules 1 and 2); each rule has its own `code`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -61,7 +61,7 @@ class LevelTooLowError(JobError):
 
 
 class NotOpenError(JobError):
-    """The signer cannot act now; `reason` tells which page to show."""
+    """The signer cannot act now; `reason` says which page to show."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Signers who are addressed by contact information: their unique links and security codes.
+"""The unique links and security codes of signers who are addressed by contact information.
 
 A link alone opens nothing; with its code it opens one signer's job. Only digests are kept.
 """
@@ -19,7 +19,7 @@ _CODE_DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """A link's token and security code, on their way to the signer and nowhere else."""
+    """A link's token and security code, for the signer alone."""
 
     token: str
     code: str
@@ -41,10 +41,10 @@ def new_link(signer: Signer) -> NewLink:
 
 
 def signer_of_link(*, token: str) -> Signer:
-    """The signer to whom a link was sent. This alone lets nobody in.
+    """The signer to whom a link was sent. The link alone grants no access.
 
     Raises:
-        NoSuchLinkError: It was never sent.
+        NoSuchLinkError: The link was never sent.
     """
     return link_of(token).signer
 
@@ -53,11 +53,11 @@ def link_of(token: str) -> Link:
     """The link with this token, with its signer and job.
 
     Raises:
-        NoSuchLinkError: It was never sent.
+        NoSuchLinkError: The link was never sent.
     """
     link = Link.objects.select_related("signer__job").filter(token_digest=_token_digest(token)).first()
     if link is None:
-        raise NoSuchLinkError("This link was never sent: open the latest message again.")
+        raise NoSuchLinkError("This link was never sent: open the link in the latest message.")
     return link
 
 
@@ -66,5 +66,5 @@ def _token_digest(token: str) -> bytes:
 
 
 def code_digest(token: str, code: str) -> bytes:
-    """A code is short: without the service's secret its digest must not be searchable."""
+    """Keyed with the service's secret: a code is short, so a plain digest could be searched for it."""
     return hmac.new(settings.SECRET_KEY.encode(), f"{token}:{code}".encode(), hashlib.sha256).digest()

@@ -1,4 +1,4 @@
-"""Signers whom the contact register tells how to reach: whom to look up, and what follows from the answer.
+"""Signers reached through the contact register: whom to look up, and what follows from the answer.
 
 Each is looked up when the job is created, and again before a first notification that comes later
 (ARCHITECTURE.md, rule 4).
@@ -23,7 +23,7 @@ class LookupTask:
 
 
 def begin_lookup(lookup: Lookup) -> LookupTask | None:
-    """Whom to look up; nobody when the signer no longer waits or is late."""
+    """Return whom to look up, or None if the signer no longer waits or is late."""
     signer = Signer.objects.select_related("job").get(pk=lookup.signer_id)
     if signer.status != SignerStatus.WAITING or signer.is_late(clock.now()):
         with write():
@@ -33,7 +33,7 @@ def begin_lookup(lookup: Lookup) -> LookupTask | None:
 
 
 def complete_lookup(lookup: Lookup, *, is_reserved: bool, email: str, mobile: str) -> None:
-    """Record what the register says of the signer: who can be told is, when it is time; else the job ends.
+    """Record what the register says of the signer: notify the signer when it is time, or end the job if nothing can.
 
     Raises:
         LeaseLostError: Another worker has taken over.
@@ -55,7 +55,7 @@ def complete_lookup(lookup: Lookup, *, is_reserved: bool, email: str, mobile: st
 
 
 def postpone_lookup(lookup: Lookup, error: str) -> None:
-    """Record that the register did not answer: what it said before counts, or it is asked later, however often.
+    """Record that the register did not answer: use its last answer, or ask again later, however often it takes.
 
     `error` is for the operator: it must hold no identity number.
 
@@ -71,7 +71,7 @@ def postpone_lookup(lookup: Lookup, error: str) -> None:
 
 
 def _locked(lookup: Lookup) -> tuple[Job, Signer]:
-    """The signer as it stands while the job is locked."""
+    """The job, locked, and the signer as it is then."""
     job = changes.lock(Signer.objects.values_list("job_id", flat=True).get(pk=lookup.signer_id))
     return job, job.signers.get(pk=lookup.signer_id)
 
@@ -87,7 +87,7 @@ def _is_reachable(signer: Signer) -> bool:
 
 
 def _notify(lookup: Lookup, signer: Signer) -> None:
-    """Plan the first notification, or the next lookup before one that comes later."""
+    """Plan the first notification, or another lookup before it if its time has not come."""
     now = clock.now()
     if signer.activated_at is None or signer.activated_at > now:
         due.finish(lookup, due_at=signer.activated_at)

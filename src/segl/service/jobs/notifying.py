@@ -1,4 +1,4 @@
-"""The messages that tell signers of a job: what they say, and that they were sent."""
+"""The messages that notify signers of a job: what they contain, and that they were sent."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ from segl.service.store.transactions import write
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """A first notification. Its channel is insecure: it carries no title but the non-sensitive one, and no number.
+class Message:
+    """A first notification. Its channel is insecure: it has only the non-sensitive title, and no identity number.
 
     `to` is an e-mail address or a mobile number. `link` is absent for signers who log in with an eID.
     """
@@ -23,8 +23,8 @@ class Letter:
     link: NewLink | None
 
 
-def begin_notification(notification: Notification) -> Letter | None:
-    """What to send, with a link of its own for this try; nothing when the signer no longer waits or is late."""
+def begin_notification(notification: Notification) -> Message | None:
+    """Return what to send, with a new link for this attempt, or None if the signer no longer waits or is late."""
     signer = Signer.objects.select_related("job__sender").get(pk=notification.signer_id)
     with write():
         if signer.status != SignerStatus.WAITING or signer.is_late(clock.now()):
@@ -33,7 +33,7 @@ def begin_notification(notification: Notification) -> Letter | None:
         link = new_link(signer) if signer.is_addressed_by_contact_information else None
     channel = Channel(notification.channel)
     to = signer.sms if channel is Channel.SMS else signer.email
-    return Letter(channel, to, signer.job.sender.name, signer.job.nonsensitive_title, link)
+    return Message(channel, to, signer.job.sender.name, signer.job.nonsensitive_title, link)
 
 
 def complete_notification(notification: Notification) -> None:

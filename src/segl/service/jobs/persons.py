@@ -1,4 +1,4 @@
-"""Who a person is, as an eID told it, and how much of it a signed document may show."""
+"""A person's identity, as an eID confirmed it, and how much of it a signed document may show."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,7 +15,7 @@ class Identity:
     """A log-in with an eID.
 
     `method` is the eID (`TestID`, `BankID`), `provider` who vouches for it, `level` 3 or 4, `reference` the provider's
-    name for this log-in. The national identity number never leaves for a log, a URL or an insecure channel.
+    name for this log-in. The national identity number must reach no log, URL or insecure channel.
     """
 
     personal_identification_number: str
@@ -31,7 +31,7 @@ class Identity:
 
 
 def birth_date(personal_identification_number: str) -> date | None:
-    """The date of birth a national identity number tells; none for numbers that hold no date.
+    """The date of birth in a national identity number; None for numbers that hold no date.
 
     D-numbers add 40 to the day; synthetic numbers add 40 or 80 to the month (ARCHITECTURE.md, rule 6).
     """
@@ -45,16 +45,16 @@ def birth_date(personal_identification_number: str) -> date | None:
 
 
 def shown_identity(signer: Signer, identity: Identity) -> str:
-    """What stands beside the signer's name in signed documents: a number, a date of birth or nothing.
+    """What signed documents show beside the signer's name: a number, a date of birth or nothing.
 
-    Without the sender's word it is the national identity number for those addressed by it, else the date of birth.
+    Unless the sender chose, it is the national identity number for signers addressed by it, else the date of birth.
     """
     number = identity.personal_identification_number
-    asked = signer.job.identifier_in_signed_documents
+    chosen = signer.job.identifier_in_signed_documents
     default = IdentifierInSignedDocuments.PERSONAL_IDENTIFICATION_NUMBER_AND_NAME
-    if asked == IdentifierInSignedDocuments.NAME:
+    if chosen == IdentifierInSignedDocuments.NAME:
         return ""
-    if (asked or default) == default and not signer.is_addressed_by_contact_information:
+    if (chosen or default) == default and not signer.is_addressed_by_contact_information:
         return number
     born = birth_date(number)
     return born.strftime("%d.%m.%Y") if born else ""

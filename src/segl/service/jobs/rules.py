@@ -1,4 +1,4 @@
-"""What a sender may ask for, and what counts when it says nothing (ARCHITECTURE.md, rules 1 and 2)."""
+"""What a sender may ask for, and the defaults for what it leaves out (ARCHITECTURE.md, rules 1 and 2)."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,7 @@ def permitted_terms(sector: Sector, manifest: PortalManifest) -> Terms:
     """The terms of a job by the table of defaults.
 
     Raises:
-        NotAllowedError: The sector may not ask for this, or nobody could be told of the job.
+        NotAllowedError: The sector may not ask for this, or a signer could not be notified.
     """
     _refuse(refusals(sector, manifest))
     for number, signer in enumerate(manifest.signers, 1):
@@ -35,7 +35,7 @@ def permitted_terms(sector: Sector, manifest: PortalManifest) -> Terms:
 def is_mail_address(text: str) -> bool:
     """Whether mail could be sent there."""
     local, at, domain = text.rpartition("@")
-    # RFC 6531 takes anything beyond ASCII in the local part for letters, which Django's validator does not know.
+    # RFC 6531 allows any character beyond ASCII in the local part, which Django's validator rejects.
     as_ascii = "".join("x" if each.isprintable() and not each.isascii() else each for each in local)
     try:
         validate_email(as_ascii + at + domain)
@@ -45,10 +45,10 @@ def is_mail_address(text: str) -> bool:
 
 
 def check_size(size: int) -> None:
-    """Make sure that the documents of a job, together of this size in bytes, are not too large.
+    """Make sure that the documents of a job, of this total size in bytes, are not too large.
 
     Raises:
-        NotAllowedError: They are.
+        NotAllowedError: They are too large.
     """
     if size > MOST_DOCUMENT_BYTES:
         raise NotAllowedError(
@@ -58,10 +58,10 @@ def check_size(size: int) -> None:
 
 
 def check_pages(pages: int) -> None:
-    """Make sure that the documents of a job, together of so many pages, can be made into one signed PDF.
+    """Make sure that the documents of a job, with this total of pages, can be made into one signed PDF.
 
     Raises:
-        NotAllowedError: They cannot.
+        NotAllowedError: There are too many pages.
     """
     _refuse(too_many_pages(pages))
 
@@ -72,7 +72,7 @@ def _refuse(found: Iterable[Refusal]) -> None:
 
 
 def _check_reachable(number: int, signer: Signer) -> None:
-    """A message that no mail server would take reaches nobody, and then nobody would be told."""
+    """Make sure that the contact information of a signer, if any, can be used to send a message."""
     contact = contact_of(signer)
     if contact is None:
         return
@@ -87,13 +87,13 @@ def _check_reachable(number: int, signer: Signer) -> None:
     if not is_mail_address(contact.email.address):
         raise NotAllowedError(
             "EMAIL_ADDRESS_NOT_USABLE",
-            f"The e-mail address of signer {number} is none that mail could be sent to: "
+            f"The e-mail address of signer {number} is not one that mail can be sent to: "
             "give one like name@example.com.",
         )
 
 
 def _check_register(number: int, signer: Signer) -> None:
-    """Whom nobody looks up is never told."""
+    """Make sure that a signer who is to be looked up can be."""
     if isinstance(signer.notifications, NotificationsUsingLookup) and configuration.current().contact_register is None:
         raise NotAllowedError(
             "CONTACT_REGISTER_NOT_AVAILABLE",

@@ -1,4 +1,4 @@
-"""A job whose signers have all signed gets its sealed PDF, and is completed with it."""
+"""Once all signers have signed, the job gets its sealed PDF and is completed."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class SealTask:
     key: JobKey
     originals: tuple[Document, ...]
     shown: tuple[Document, ...]
-    """The PDFs whose pages are sealed, in the order of the originals that they are or stand for."""
+    """The PDFs whose pages are sealed, in the order of the originals, which they are or were typeset from."""
     xades: tuple[Document, ...]
     signers: tuple[FrontPageSigner, ...]
 
@@ -43,7 +43,7 @@ def begin_seal(sealing: Sealing) -> SealTask:
 
 
 def complete_seal(sealing: Sealing, pades: StoredDocument) -> None:
-    """Record the sealed PDF, which was read back and verified, and complete the job.
+    """Record the sealed PDF, after it was read back and verified, and complete the job.
 
     Raises:
         LeaseLostError: Another worker has taken over.
@@ -68,12 +68,12 @@ def complete_seal(sealing: Sealing, pades: StoredDocument) -> None:
 
 
 def _front_page_signer(signer: Signer) -> FrontPageSigner:
-    told = signer.signing.agreement
+    agreement = signer.signing.agreement
     return FrontPageSigner(
-        name=told["name"],
-        identity=told["shown_identity"],
+        name=agreement["name"],
+        identity=agreement["shown_identity"],
         signed_at=signer.status_since,
-        method=told["method"],
-        level=told["level"],
+        method=agreement["method"],
+        level=agreement["level"],
         signature_type=SignatureType(signer.signature_type),
     )

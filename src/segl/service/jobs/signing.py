@@ -21,7 +21,7 @@ from segl.service.store.transactions import write
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """What a signer agreed to, and where from: the sentence as it was shown is part of the evidence."""
+    """What a signer agreed to, and from where: the sentence as it was shown is part of the evidence."""
 
     sentence: str
     ip_address: str
@@ -73,8 +73,8 @@ def check_person(signer: Signer, identity: Identity) -> None:
 def agree(*, job_id: int, number: int, identity: Identity, agreement: Agreement) -> Signing:
     """Record that a signer agrees, and claim the signature for the caller, who makes it at once.
 
-    From here on the signature is made even if the caller dies: a worker takes over when the lease ends. Only when the
-    job ends before it stands (a cancel, a rejection by another) does it come to nothing.
+    From here on the signature is made even if the caller dies: a worker takes over when the lease ends. Only if the
+    job ends first (cancelled, or rejected by another signer) is there no signature.
 
     Raises:
         NoSuchJobError: There is no such signer.
@@ -87,13 +87,13 @@ def agree(*, job_id: int, number: int, identity: Identity, agreement: Agreement)
         check_person(signer, identity)
         check_open(signer)
         now = clock.now()
-        told = {
+        record = {
             **asdict(identity),
             **asdict(agreement),
             "authenticated_at": identity.authenticated_at.isoformat(),
             "shown_identity": shown_identity(signer, identity),
         }
-        signing = Signing.objects.create(signer=signer, agreement=told, agreed_at=now, due_at=now)
+        signing = Signing.objects.create(signer=signer, agreement=record, agreed_at=now, due_at=now)
         return due.claim(Signing, id=signing.pk)[0]
 
 
@@ -119,29 +119,29 @@ def reject(*, job_id: int, number: int, identity: Identity | None) -> None:
 
 
 def begin_signature(signing: Signing) -> SignatureTask | None:
-    """What is to be signed, and with which evidence; nothing when the job ended before the signature was made."""
+    """Return the documents to sign and the evidence, or None if the job ended before the signature was made."""
     signer = Signer.objects.select_related("job").get(pk=signing.signer_id)
     if signer.number not in changes.state(signer.job).turn:
         with write():
             due.finish(signing)
         return None
-    told = signing.agreement
+    agreement = signing.agreement
     evidence = Evidence(
         job_id=signer.job_id,
         job_title=signer.job.title,
         signer_number=signer.number,
-        signer_name=told["name"],
-        signer_identity=told["shown_identity"],
+        signer_name=agreement["name"],
+        signer_identity=agreement["shown_identity"],
         signature_type=SignatureType(signer.signature_type),
-        method=told["method"],
-        provider=told["provider"],
-        authentication_level=told["level"],
-        authenticated_at=datetime.fromisoformat(told["authenticated_at"]),
+        method=agreement["method"],
+        provider=agreement["provider"],
+        authentication_level=agreement["level"],
+        authenticated_at=datetime.fromisoformat(agreement["authenticated_at"]),
         agreed_at=signing.agreed_at,
-        agreement=told["sentence"],
-        ip_address=told["ip_address"],
-        user_agent=told["user_agent"],
-        login_reference=told["reference"],
+        agreement=agreement["sentence"],
+        ip_address=agreement["ip_address"],
+        user_agent=agreement["user_agent"],
+        login_reference=agreement["reference"],
     )
     documents = tuple(
         SignedDocument(each.name, each.media_type, bytes(each.sha256)) for each in originals(job=signer.job)
@@ -154,7 +154,7 @@ def begin_signature(signing: Signing) -> SignatureTask | None:
 def complete_signature(signing: Signing, xades: StoredDocument) -> bool:
     """Record a signature that was made and stored; the last one makes the job due for sealing.
 
-    Returns whether it counts: it does not when the job ended in the meantime.
+    Returns whether it counts: it does not if the job has ended in the meantime.
 
     Raises:
         LeaseLostError: Another worker has taken over.
@@ -171,7 +171,7 @@ def complete_signature(signing: Signing, xades: StoredDocument) -> bool:
         after = lifecycle.sign(before, signer.number)
         changes.step(job, before, after)
         if after.all_signed:
-            # The queue is told when the sealed PDF stands: until then there is nothing new to fetch.
+            # Published once the sealed PDF exists: until then there is nothing new to fetch.
             Sealing.objects.create(job=job, due_at=clock.now())
         else:
             changes.publish(job)

@@ -11,7 +11,7 @@ from segl.service.store.transactions import write
 
 @dataclass(frozen=True, slots=True)
 class DeliveredChange:
-    """A job's current status as it was taken from the queue; confirming `version` removes no later one."""
+    """A job's current status as it was taken from the queue; confirming `version` removes no later version."""
 
     job: Job
     version: int
@@ -28,8 +28,8 @@ def next_status_change(*, sender: Organization, polling_queue: str) -> Delivered
     if not changes:
         return None
     # The status is read after the version: a change in between is delivered once more, never lost.
-    asked = Signer.objects.select_related("job").filter(job=changes[0].pk)
-    signers = tuple(sorted(asked, key=lambda each: each.number))
+    rows = Signer.objects.select_related("job").filter(job=changes[0].pk)
+    signers = tuple(sorted(rows, key=lambda each: each.number))
     signed = any(each.status == SignerStatus.SIGNED for each in signers)
     made = set(Document.objects.filter(job=changes[0].pk).values_list("kind", "number")) if signed else set()
     return DeliveredChange(

@@ -9,7 +9,7 @@ from segl.service import remote
 from segl.service.notifications.maskinporten import Maskinporten
 from segl.service.remote import RemoteError
 
-_WHOM = "The contact register"
+_SERVICE = "The contact register"
 _TELEPHONE_NUMBER = re.compile(r"\+?[0-9 ().-]{3,30}")
 
 
@@ -17,9 +17,9 @@ _TELEPHONE_NUMBER = re.compile(r"\+?[0-9 ().-]{3,30}")
 class ContactDetails:
     """What the register says of a person.
 
-    One who `is_reserved` wants nothing digital from public bodies. `email` and `mobile` are as they stand there; they
-    are empty where there are none, and when the person is not registered (any more) or is not to be notified. `mobile`
-    is so too when it cannot be a telephone number.
+    A person who `is_reserved` wants nothing digital from public bodies. `email` and `mobile` are as registered, and
+    empty if there are none, or if the person is not registered (any more) or must not be notified. `mobile` is also
+    empty if it cannot be a telephone number.
     """
 
     is_reserved: bool
@@ -31,10 +31,10 @@ class ContactRegister(Protocol):
     """Where people's contact details are looked up."""
 
     def look_up(self, personal_identification_number: str) -> ContactDetails:
-        """What it says of one person. It may wait for the network: call it outside of transactions.
+        """The contact details of one person. It may wait for the network: call it outside transactions.
 
         Raises:
-            RemoteError: It does not answer, or not as it should.
+            RemoteError: The register does not answer, or not as it should.
         """
         ...
 
@@ -49,33 +49,33 @@ class HttpContactRegister:
 
     def look_up(self, personal_identification_number: str) -> ContactDetails:
         token = self._maskinporten.token()
-        asked = {"personidentifikatorer": [personal_identification_number]}
+        query = {"personidentifikatorer": [personal_identification_number]}
         headers = {"Authorization": f"Bearer {token}"}
         try:
-            told = self._http.fetch_json("POST", self._url, whom=_WHOM, json=asked, headers=headers)
+            answer = self._http.fetch_json("POST", self._url, service=_SERVICE, json=query, headers=headers)
         except RemoteError as error:
-            if error.status in {HTTPStatus.UNAUTHORIZED, None}:  # without an answer, nobody knows what is wrong
+            if error.status in {HTTPStatus.UNAUTHORIZED, None}:  # without an answer, the token may be what is wrong
                 self._maskinporten.forget(token)
             raise
-        return _details(told, personal_identification_number)
+        return _details(answer, personal_identification_number)
 
 
-def _details(told: object, asked: str) -> ContactDetails:
-    match told:
+def _details(answer: object, personal_identification_number: str) -> ContactDetails:
+    match answer:
         case {
             "personer": [
                 {"personidentifikator": found, "reservasjon": "JA" | "NEI" as reserved, "status": str(status), **more}
             ]
-        } if found == asked:
+        } if found == personal_identification_number:
             contact = more.get("kontaktinformasjon")
-            # Whoever may not ask for the varslingsstatus is not told it.
+            # Clients that may not ask for the varslingsstatus do not get it.
             if status != "AKTIV" or more.get("varslingsstatus") == "KAN_IKKE_VARSLES" or not isinstance(contact, dict):
                 contact = {}
             mobile = _text(contact, "mobiltelefonnummer")
             return ContactDetails(
                 reserved == "JA", _text(contact, "epostadresse"), mobile if _TELEPHONE_NUMBER.fullmatch(mobile) else ""
             )
-    raise RemoteError(f"{_WHOM} answered with something else than reservasjon and status of the person asked about.")
+    raise RemoteError(f"{_SERVICE} did not answer with reservasjon and status of the requested person.")
 
 
 def _text(contact: dict[str, object], name: str) -> str:

@@ -1,6 +1,6 @@
-"""The e-mail that tells a signer of a job, in Norwegian and English: the signer's language is not known yet.
+"""The e-mail that notifies a signer of a job, in Norwegian and English: the signer's language is not known yet.
 
-Mail is an insecure channel: no title but the non-sensitive one, no identity number.
+Mail is an insecure channel: it has only the non-sensitive title, and no identity number.
 """
 
 from django.core.mail import EmailMessage
@@ -51,10 +51,10 @@ If you do not know the sender, you can ignore this message.
 
 
 def send_first_notification(*, to: str, sender_name: str, nonsensitive_title: str, link: str, code: str | None) -> None:
-    """Send one message; `code` is given with a unique link, absent for those who log in with an eID.
+    """Send one message; `code` comes with a unique link; None for signers who log in with an eID.
 
     Raises:
-        OSError, smtplib.SMTPException, NotDeliverableError: The mail server did not take the message.
+        OSError, smtplib.SMTPException, NotDeliverableError: The mail server did not accept the message.
     """
     text = (_WITH_LINK if code else _WITH_LOG_IN).format(
         sender=sender_name,

@@ -1,4 +1,4 @@
-"""Access tokens of Maskinporten, which the contact register asks for: RFC 7523, section 2.1."""
+"""Access tokens of Maskinporten, which the contact register requires: RFC 7523, section 2.1."""
 
 import json
 import re
@@ -13,9 +13,9 @@ from segl.core.keys import SigningKey
 from segl.service import clock, remote
 from segl.service.remote import RemoteError
 
-_WHOM = "The token server"
+_SERVICE = "The token server"
 _GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_GRANT_SECONDS = 100  # Maskinporten takes at most 120.
+_GRANT_SECONDS = 100  # Maskinporten accepts at most 120.
 _MOST_SECONDS = 24 * 3600
 _SENDABLE = re.compile("[!-~]+")  # in a header
 _RENEWED_BEFORE = timedelta(seconds=10)
@@ -26,7 +26,7 @@ class Maskinporten:
     """Tokens of one client for one scope, each used until shortly before it expires.
 
     `issuer` is the token server's name as it writes it, `https://maskinporten.no/`. The key is that of the
-    organization certificate, RSA: Maskinporten takes RS256.
+    organization certificate, RSA: Maskinporten accepts RS256.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Maskinporten:
         self._renewed_at = _LONG_AGO
 
     def token(self) -> str:
-        """A token that is valid for some seconds more.
+        """A token that stays valid for some seconds.
 
         Raises:
             RemoteError: The token server gave none.
@@ -63,19 +63,19 @@ class Maskinporten:
             return self._token
 
     def forget(self, token: str) -> None:
-        """A token was refused, or led to no answer: the next one is a new one."""
+        """Discard a token that was rejected or led to no answer; the next one is new."""
         with self._lock:
             if token == self._token:
                 self._renewed_at = _LONG_AGO
 
     def _fetch(self, now: datetime) -> tuple[str, timedelta]:
-        sent = {"grant_type": _GRANT_TYPE, "assertion": self._grant(now)}
-        match self._http.fetch_json("POST", self._token_endpoint, whom=_WHOM, data=sent):
+        form = {"grant_type": _GRANT_TYPE, "assertion": self._grant(now)}
+        match self._http.fetch_json("POST", self._token_endpoint, service=_SERVICE, data=form):
             case {"access_token": str(token), "expires_in": int(seconds)} if (
                 _SENDABLE.fullmatch(token) and 0 < seconds <= _MOST_SECONDS
             ):
                 return token, timedelta(seconds=seconds)
-        raise RemoteError(f"{_WHOM} answered without an access_token that can be used and its expires_in.")
+        raise RemoteError(f"{_SERVICE} answered without a usable access_token and its expires_in.")
 
     def _grant(self, now: datetime) -> str:
         """A JWT (RFC 7519) that the organization signs; no two are the same."""

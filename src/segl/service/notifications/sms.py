@@ -1,6 +1,6 @@
-"""The text message that tells a signer of a job, through the configured gateway.
+"""The text message that notifies a signer of a job, through the configured gateway.
 
-SMS is an insecure channel: no title but the non-sensitive one, no identity number.
+SMS is an insecure channel: it has only the non-sensitive title, and no identity number.
 """
 
 from typing import Protocol
@@ -18,13 +18,13 @@ _WITH_LOG_IN = """\
 
 
 class SmsGateway(Protocol):
-    """What sends text messages; made without arguments for each."""
+    """Sends text messages; one is made for each message, without arguments."""
 
     def send(self, to: str, text: str) -> None:
         """Hand one message to the gateway; `to` is a mobile number as the sender wrote it.
 
         Raises:
-            OSError: The gateway did not take it: it is tried again for as long as the job waits for the signer.
+            OSError: The gateway did not accept it: it is sent again for as long as the job waits for the signer.
         """
         ...
 
@@ -32,24 +32,24 @@ class SmsGateway(Protocol):
 class HttpSmsGateway:
     """Posts each message as JSON to `sms.url`: `{"to": …, "text": …, "from": …}`, with a bearer token if there is one.
 
-    A status of success means that it was taken; the answer's body is not looked at.
+    A success status means that the gateway accepted it; the body of the answer is ignored.
     """
 
     def __init__(self, http: remote.Http = remote.HTTP) -> None:
         self._http = http
 
     def send(self, to: str, text: str) -> None:
-        told = configuration.current().sms
-        message = {"to": to, "text": text, "from": told.sender}
-        headers = {"Authorization": f"Bearer {told.token}"} if told.token else {}
-        self._http.deliver(told.url, whom="The SMS gateway", json=message, headers=headers)
+        settings = configuration.current().sms
+        message = {"to": to, "text": text, "from": settings.sender}
+        headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else {}
+        self._http.deliver(settings.url, service="The SMS gateway", json=message, headers=headers)
 
 
 def send_first_notification(*, to: str, sender_name: str, nonsensitive_title: str, link: str, code: str | None) -> None:
-    """Send one message; `code` is given with a unique link, absent for those who log in with an eID.
+    """Send one message; `code` comes with a unique link; None for signers who log in with an eID.
 
     Raises:
-        OSError: The gateway did not take it.
+        OSError: The gateway did not accept it.
     """
     gateway: SmsGateway = import_string(configuration.current().sms.gateway)()
     text = (_WITH_LINK if code else _WITH_LOG_IN).format(

@@ -1,4 +1,4 @@
-"""The SMTP back end: Django's, with one time limit for a whole conversation.
+"""The SMTP back end: Django's, with one time limit for a whole SMTP session.
 
 It also reaches addresses whose local part is not ASCII (RFC 6531).
 """
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 SECONDS = 60.0
-"""For all that the mail server says, from its greeting to its taking of the message."""
-_SHORTEST = 0.001  # 0 would be no time limit but another kind of socket
+"""For all replies of the mail server together, from its greeting to its acceptance of the message."""
+_SHORTEST = 0.001  # 0 would make the socket non-blocking
 
 
 class NotDeliverableError(SeglError):
@@ -31,9 +31,9 @@ class NotDeliverableError(SeglError):
 
 
 class EmailBackend(smtp.EmailBackend):
-    """Sends by SMTPUTF8 what needs it. Django writes such an address as an encoded word, which is nobody's address.
+    """Uses SMTPUTF8 for addresses that need it. Django would write those as encoded words, which are no addresses.
 
-    Its `timeout` is for each piece that the mail server sends or takes, `seconds` for all that it sends.
+    `timeout` limits each piece that the mail server sends or receives, `seconds` all that it sends.
     """
 
     def __init__(self, *arguments: Any, seconds: float = SECONDS, **more: Any) -> None:
@@ -61,14 +61,14 @@ class EmailBackend(smtp.EmailBackend):
 
 
 class _Timed(smtplib.SMTP):
-    """A conversation whose replies have all come after so many seconds. Those of smtplib may drip for ever."""
+    """A session in which all replies must come within `seconds`; those of smtplib may drip in for ever."""
 
     def __init__(self, *arguments: Any, seconds: float, **more: Any) -> None:
         self._ends_at = monotonic() + seconds
         super().__init__(*arguments, **more)
 
     def getreply(self) -> tuple[int, bytes]:
-        if self.file is None and self.sock:  # new, or encrypted from now on
+        if self.file is None and self.sock:  # a new connection, or encrypted from now on
             self.file = BufferedReader(_Replies(self.sock, self._ends_at))
         return super().getreply()
 
@@ -78,7 +78,7 @@ class _TimedTls(_Timed, smtplib.SMTP_SSL):
 
 
 class _Replies(RawIOBase):
-    """What the mail server says until then, each piece within the connection's own time limit."""
+    """The mail server's replies until `ends_at`, each piece within the connection's own time limit."""
 
     def __init__(self, connection: socket, ends_at: float) -> None:
         self._connection = connection

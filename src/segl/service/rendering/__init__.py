@@ -1,7 +1,7 @@
-"""PDF checks, pages as pictures and text, and the assembly of the signed PDF, each in a child process of its own.
+"""PDF checks, pages as pictures and text, and the assembly of the signed PDF, each in its own child process.
 
-A hostile PDF meets a process that has bounded time and memory, an empty environment, no keys, and can open neither a
-file nor a socket. When it dies, the caller gets one `InvalidDocument`.
+A hostile PDF is read by a process with bounded time and memory, an empty environment and no keys, which can open
+neither a file nor a socket. If it dies, the caller gets an `InvalidDocument`.
 """
 
 import json
@@ -17,7 +17,7 @@ from segl.service.rendering.children import run, warm_up
 from segl.service.rendering.limits import MEBIBYTE, Limits
 
 INSPECTION = Limits(cpu_seconds=20, wall_seconds=40, memory=768 * MEBIBYTE)
-"""Tighter, for all documents of a job together, than what comes later: what was accepted can be shown and sealed."""
+"""For all documents of a job together. Tighter than later tasks, so that accepted documents can be shown and sealed."""
 ASSEMBLY = Limits(cpu_seconds=120, wall_seconds=180, memory=2048 * MEBIBYTE, result=128 * MEBIBYTE)
 
 __all__ = ["PageContent", "PdfFacts", "assemble", "inspect", "page_image", "read_pages", "typeset_texts", "warm_up"]
@@ -42,7 +42,7 @@ class PageContent:
 
 
 def inspect(pdfs: Mapping[str, bytes | memoryview]) -> list[PdfFacts]:
-    """The facts of a job's PDFs, which can be shown and laid out for the seal: both are tried with every page.
+    """The facts of a job's PDFs, after a check that every page can be shown and laid out for the seal.
 
     Raises `InvalidDocument`, with the name, when one is not a PDF, protected, damaged, without pages or with too many
     or absurdly large ones, of a version outside 1.1–1.7, or a dynamic form.
@@ -52,7 +52,7 @@ def inspect(pdfs: Mapping[str, bytes | memoryview]) -> list[PdfFacts]:
 
 
 def typeset_texts(texts: Mapping[str, bytes | memoryview]) -> dict[str, bytes]:
-    """`segl.core.pades.text_pages.typeset_text` in a child for each: a job's plain texts as PDFs.
+    """A job's plain texts as PDFs: `segl.core.pades.text_pages.typeset_text`, in a child for each.
 
     Together they may take as long as the inspection of all documents. Raises `InvalidDocument`, with the name;
     `TooManyPages` is one.

@@ -1,24 +1,24 @@
-"""A rendering child: reads one task, shuts itself in, does it, answers, ends."""
+"""A rendering child: reads one task, restricts itself, does the task, answers and exits."""
 
 import socket
 import traceback
 
 from segl.core.errors import InvalidDocument, TooManyPages
 from segl.service.rendering import tasks, wire
-from segl.service.rendering.limits import close_the_doors, limit_use
+from segl.service.rendering.limits import limit_resources, lock_down
 
 
-def work(asker: socket.socket) -> None:
-    """Do the task that `asker` sends and answer it."""
-    asker.sendall(wire.STARTED)
-    asker.sendall(_answer(wire.receive(asker)))
+def work(client: socket.socket) -> None:
+    """Do the task that `client` sends and answer it."""
+    client.sendall(wire.STARTED)
+    client.sendall(_answer(wire.receive(client)))
 
 
 def _answer(task: wire.Task) -> bytes:
     try:
-        limit_use(task.limits)
+        limit_resources(task.limits)
         do = tasks.prepare(task)
-        close_the_doors()
+        lock_down()
         return wire.answer(wire.DONE, _within(do(), task.limits.result))
     except TooManyPages as refusal:
         return wire.answer(wire.TOO_MANY_PAGES, str(refusal).encode())

@@ -1,4 +1,4 @@
-"""The service's side of rendering: keeps one zygote a process, hands it tasks from any thread, reads the answers."""
+"""The service's side of rendering: keeps one zygote per process, hands it tasks from any thread, reads the answers."""
 
 import atexit
 import logging
@@ -49,8 +49,8 @@ class _Zygote:
             )
         return cls(process, ours)
 
-    def ask(self, limits: Limits) -> socket.socket:
-        """A stream to a new child."""
+    def fork(self, limits: Limits) -> socket.socket:
+        """Have a child forked; return a stream to it."""
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -64,13 +64,13 @@ class _Zygote:
         self.control.close()
         self.process.wait()
 
-    def await_end(self) -> None:
-        """Give it a moment to be seen dead."""
+    def await_exit(self) -> None:
+        """Wait a moment, so that `poll` sees that the process has died."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(1)
 
 
-class _Nursery:
+class _Keeper:
     """Starts the zygote when it is first needed, and again when it has died."""
 
     def __init__(self) -> None:
@@ -99,44 +99,44 @@ class _Nursery:
             self.zygote = None
 
 
-_nursery = _Nursery()
-atexit.register(_nursery.stop)
-os.register_at_fork(after_in_child=_nursery.forget)
+_keeper = _Keeper()
+atexit.register(_keeper.stop)
+os.register_at_fork(after_in_child=_keeper.forget)
 
 
 def warm_up() -> None:
     """Start the zygote now rather than with the first document; does not wait for it."""
-    _nursery.running()
+    _keeper.running()
 
 
 def run(name: str, limits: Limits = LIMITS, **arguments: Any) -> bytes:
-    """Do the task in a child of its own. Raises `InvalidDocument` when the child refuses or does not survive it."""
+    """Do the task in its own child. Raises `InvalidDocument` if the child rejects a document or dies."""
     task = wire.Task(name, arguments, limits)
     for _ in range(2):
-        zygote = _nursery.running()
+        zygote = _keeper.running()
         try:
             answer = _exchange(zygote, task)
         except _ZygoteGoneError:
-            zygote.await_end()
+            zygote.await_exit()
         else:
             return _result(name, answer)
-    raise RuntimeError("The rendering process does not start; its error stands on standard error.")
+    raise RuntimeError("The rendering process does not start; its error is on standard error.")
 
 
 def _exchange(zygote: _Zygote, task: wire.Task) -> bytes:
-    """Send the task to a new child; the answer, empty when the child died."""
-    with zygote.ask(task.limits) as stream:
+    """Send the task to a new child; return the answer, empty if the child died."""
+    with zygote.fork(task.limits) as stream:
         stream.settimeout(START_SECONDS + task.limits.wall_seconds)
         if not stream.recv(1):
             raise _ZygoteGoneError
         try:
             task.send(stream)
-            return _to_the_end(stream, task.limits.result + wire.ANSWER_MARGIN)
+            return _read_all(stream, task.limits.result + wire.ANSWER_MARGIN)
         except OSError:
             return b""
 
 
-def _to_the_end(stream: socket.socket, most: int) -> bytes:
+def _read_all(stream: socket.socket, most: int) -> bytes:
     answer = bytearray()
     while part := stream.recv(1 << 20):
         answer += part

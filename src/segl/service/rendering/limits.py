@@ -1,4 +1,4 @@
-"""What a rendering child may use at most. It gives itself up to these limits before it looks at a stranger's PDF."""
+"""What a rendering child may use at most. It sets these limits on itself before it reads an untrusted PDF."""
 
 import resource
 import signal
@@ -16,14 +16,14 @@ class Limits:
     memory: int = 1024 * MEBIBYTE
     """Address space in bytes, the libraries' own (some 300 MiB) included."""
     result: int = 64 * MEBIBYTE
-    """Size in bytes of what a task hands back."""
+    """Size in bytes of what a task returns."""
     pages: int = 2000
     """Pages of one document."""
     pixels: int = 25_000_000
     """Pixels of one page image."""
 
 
-def limit_use(limits: Limits) -> None:
+def limit_resources(limits: Limits) -> None:
     """Bound processor time, memory and duration of this process, for good; exceeding ends it."""
     _set(resource.RLIMIT_CORE, 0)
     _set(resource.RLIMIT_CPU, limits.cpu_seconds)
@@ -33,10 +33,10 @@ def limit_use(limits: Limits) -> None:
     signal.setitimer(signal.ITIMER_REAL, limits.wall_seconds)
 
 
-def close_the_doors() -> None:
-    """From now on this process can open no file and no socket, nor start a process; what is open stays usable.
+def lock_down() -> None:
+    """Make this process unable to open files and sockets or start processes; what is open stays usable.
 
-    The kernel does not hold a process of root's to the last of these.
+    The kernel does not enforce the last of these on a process of root's.
     """
     _set(resource.RLIMIT_NOFILE, 0)
     _set(resource.RLIMIT_NPROC, 0)

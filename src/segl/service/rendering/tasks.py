@@ -28,16 +28,16 @@ VERSIONS = ("1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 SMALLEST_SIDE, LARGEST_SIDE = 3, 14400
 JPEG_QUALITY = 80
 TRIED_SCALE = 0.5
-"""At which each page is drawn once before it is accepted; what takes long takes long at any."""
+"""The scale at which each page is drawn once before it is accepted; what takes long takes long at any scale."""
 PROTECTED = "The PDF is protected by a password or restricted by its owner; send it without protection."
 
 
 def prepare(task: Task) -> Callable[[], bytes]:
-    """The task, ready to run where nothing can be opened any more. No stranger's PDF is looked at before it runs."""
+    """The task, ready to run where nothing can be opened any more. No untrusted PDF is read before it runs."""
     if task.name == "assemble":
         return _assemble(**task.arguments)
     if task.name == "typeset_text":
-        pages = typeset_text(**task.arguments)  # typst reads fonts; what it makes of a text is no stranger's PDF
+        pages = typeset_text(**task.arguments)  # typst reads fonts; the PDF it makes is trusted
         return lambda: pages
     return partial(_TASKS[task.name], limits=task.limits, **task.arguments)
 
@@ -51,17 +51,17 @@ def _assemble(
 
 def inspect(pdfs: Mapping[str, bytes | memoryview], *, limits: Limits) -> bytes:
     """The values of `PdfFacts` of each, as JSON."""
-    found = []
+    facts = []
     for name, pdf in pdfs.items():
         try:
-            found.append(_inspected(pdf, limits))
+            facts.append(_inspected(pdf, limits))
         except InvalidDocument as error:
             raise type(error)(f"{name}: {error}") from error
-    return json.dumps(found).encode()
+    return json.dumps(facts).encode()
 
 
 def _inspected(pdf: bytes | memoryview, limits: Limits) -> dict[str, Any]:
-    """The values of `PdfFacts`, once all that the pages go through later was done to them."""
+    """The values of `PdfFacts`, after doing to the pages all that is done to them later."""
     if b"%PDF-" not in bytes(pdf[:1024]):
         raise InvalidDocument("The document is not a PDF.")
     _check_unprotected(pdf)
@@ -79,7 +79,7 @@ def _inspected(pdf: bytes | memoryview, limits: Limits) -> dict[str, Any]:
 
 
 def _check_unprotected(pdf: bytes | memoryview) -> None:
-    """qpdf, which is asked next, cannot open protected PDFs here: it would read random numbers from a device."""
+    """qpdf, which comes next, cannot open protected PDFs here: it would read random numbers from a device."""
     try:
         with pypdfium2.PdfDocument(as_file(pdf)) as document:
             if pdfium.FPDF_GetSecurityHandlerRevision(document) != -1:
@@ -159,9 +159,9 @@ _TASKS: dict[str, Callable[..., bytes]] = {"inspect": inspect, "page_image": pag
 
 
 def rehearse() -> None:
-    """Do each task once on a small page, so that whatever the libraries load late is there before the doors close.
+    """Do each task once on a small page, so that whatever the libraries load late is loaded before the lock-down.
 
-    Typesetting is left out: typst would start threads, which a forked child does not get.
+    Typesetting is left out: typst would start threads, which a forked child does not inherit.
     """
     for codec in ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "ascii", "pdfdoc"):
         codecs.lookup(codec)

@@ -3,7 +3,7 @@
 Service to child: the length (8 bytes, big-endian) and the pickled `Task`; with the length come the descriptors of
 anonymous files, one for each document, which the child maps instead of copying it. Child to service: STARTED, then
 DONE, REFUSED, TOO_MANY_PAGES or FAILED, the length and the result, the sentence or the traceback; never a pickle, since
-a PDF may have taken the child over. An answer that is shorter than its length says is that of a child that died.
+a PDF may have taken the child over. If an answer is shorter than its length says, the child has died.
 """
 
 import mmap
@@ -20,19 +20,19 @@ from segl.service.rendering.limits import Limits
 
 PACKET_SIZE = 16
 MOST_FILES = 253
-"""What Linux passes on at once."""
+"""The most descriptors that Linux passes at once."""
 STARTED = b"s"
 ANSWER_MARGIN = 64 * 1024
-"""What an answer may be longer than the largest result: its head, or a traceback."""
+"""How much longer an answer may be than the largest result: for its head, or for a traceback."""
 DONE, REFUSED, TOO_MANY_PAGES, FAILED = b"d", b"r", b"p", b"f"
 _LENGTH = struct.Struct(">Q")
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a child is to do: the name and arguments of a function in `tasks`, and what it may use.
+    """What a child is to do: the name and arguments of a function in `tasks`, and the limits on what it may use.
 
-    Arguments that are a `PickleBuffer` reach the function as a view of a file that is the child's own.
+    Arguments that are a `PickleBuffer` reach the function as a view of a file that only the child has.
     """
 
     name: str
@@ -63,10 +63,10 @@ def read_answer(received: bytes) -> tuple[bytes, bytes]:
 
 
 def receive(stream: socket.socket) -> Task:
-    """The task that was sent; it is the parent's own, only what goes back is a stranger's."""
+    """The task that was sent. It comes from the parent and can be trusted; only what goes back cannot."""
     head, descriptors, _, _ = socket.recv_fds(stream, _LENGTH.size, MOST_FILES)
     if len(head) < _LENGTH.size:
-        raise EOFError("the asker is gone")
+        raise EOFError("the client is gone")
     buffers = [_mapped(each) for each in descriptors]
     task: Task = pickle.loads(_exactly(stream, *_LENGTH.unpack(head)), buffers=buffers)  # noqa: S301 (see above)
     return task
@@ -95,6 +95,6 @@ def _exactly(stream: socket.socket, length: int) -> bytes:
     while view:
         count = stream.recv_into(view)
         if not count:
-            raise EOFError("the asker is gone")
+            raise EOFError("the client is gone")
         view = view[count:]
     return bytes(received)

@@ -2,8 +2,8 @@
 
 It is started fresh with an empty environment, loads the PDF libraries once and never holds a secret; a child then costs
 no more than a fork. A packet on its control socket asks for a child: how many seconds it may live, with a socket to the
-asker attached, on which the child reads its task and answers. When the control socket's other end is closed, which is
-when the parent is gone, the zygote ends its children and itself.
+client attached, on which the child reads its task and answers. When the control socket's other end is closed, because
+the parent is gone, the zygote ends its children and itself.
 """
 
 import gc
@@ -37,14 +37,14 @@ def serve(control: socket.socket) -> None:
         ready, _, _ = select.select([control, ended], [], [], GRACE_SECONDS if deadlines else None)
         if ended in ready:
             ended.recv(4096)
-        _bury(deadlines)
+        _reap(deadlines)
         if control not in ready:
             continue
         packet, descriptors, _, _ = socket.recv_fds(control, wire.PACKET_SIZE, 1)
         if not packet:
             break
-        with socket.socket(fileno=descriptors[0]) as asker:
-            pid = _fork(control, asker)
+        with socket.socket(fileno=descriptors[0]) as client:
+            pid = _fork(control, client)
         deadlines[pid] = time.monotonic() + int(packet) + GRACE_SECONDS
     for pid in deadlines:
         os.kill(pid, signal.SIGKILL)
@@ -58,8 +58,8 @@ def _wake_on_child_end() -> socket.socket:
     return reading
 
 
-def _bury(deadlines: dict[int, float]) -> None:
-    """Leave no zombie, and let no child outlive its time even if it switched its own alarm off."""
+def _reap(deadlines: dict[int, float]) -> None:
+    """Leave no zombie, and kill each child that outlives its time, even if it switched off its own alarm."""
     for pid, deadline in list(deadlines.items()):
         if time.monotonic() > deadline:
             os.kill(pid, signal.SIGKILL)
@@ -67,7 +67,7 @@ def _bury(deadlines: dict[int, float]) -> None:
             del deadlines[pid]
 
 
-def _fork(control: socket.socket, asker: socket.socket) -> int:
+def _fork(control: socket.socket, client: socket.socket) -> int:
     pid = os.fork()
     if pid:
         return pid
@@ -75,6 +75,6 @@ def _fork(control: socket.socket, asker: socket.socket) -> int:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         control.close()
-        child.work(asker)
+        child.work(client)
     finally:
         os._exit(0)

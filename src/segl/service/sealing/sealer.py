@@ -1,7 +1,7 @@
 """Makes the signatures of the service: the seal of the sealed PDFs, and the XAdES of each signer.
 
 An AUTHENTICATED signature is evidence of an eID log-in under the service's seal. An ADVANCED one is made with a
-certificate and key of the signer's own, issued for this one signature and gone after it.
+certificate and key issued to the signer for this one signature; the key is discarded after it.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from segl.core.keys import PrivateKey, SigningKey, TimestampAuthority
 from segl.core.protocol import SignatureType
 from segl.core.xades import SignedDocument
 
-# Baseline B carries no proof of time, so the certificate must outlive the wait for the seal and for whoever verifies.
+# Baseline B has no proof of time, so the certificate must still be valid when the PDF is sealed and later verified.
 # Its key exists for one signature only, however long the certificate is valid.
 PERSONAL_CERTIFICATE_VALIDITY = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
 class Sealer:
-    """The keys of the service and what its own results are verified against.
+    """The keys of the service, and the trust anchors for verifying its own results.
 
     `signer_ca` issues the one-time certificates, which get its CRL and AIA once it publishes them; with a
     `timestamp_authority` every signature carries a timestamp.
@@ -105,7 +105,7 @@ def current() -> Sealer:
 
 
 def _personal_name(evidence: Evidence) -> x509.Name:
-    """The signer's name and nothing else that identifies: the certificate stands in the signed document."""
+    """The signer's name and nothing else that identifies: the certificate is part of the signed document."""
     name = " ".join(evidence.signer_name.split())
     given, _, family = name.rpartition(" ")
     attributes = [x509.NameAttribute(NameOID.COMMON_NAME, _cut(name) or "-")]
@@ -117,7 +117,7 @@ def _personal_name(evidence: Evidence) -> x509.Name:
 
 
 def _cut(name: str) -> str:
-    """As much of a name as fits: RFC 5280 allows 64 characters, of which `cryptography` counts the bytes."""
+    """As much of a name as fits: RFC 5280 allows 64 characters, which `cryptography` counts in bytes."""
     return name.encode()[:64].decode(errors="ignore").strip()
 
 

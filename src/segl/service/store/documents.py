@@ -3,7 +3,7 @@
 Each is a sequence of AES-256-GCM chunks under a key of its own (HKDF of the job's key and its name in the store); the
 nonce holds the chunk's number and whether it is the last, so that chunks can be neither swapped, dropped nor cut off
 (the STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár). Destroying a job's key erases its documents, in
-backups too. They are written before the rows that name them; `sweep` removes those that never got a row.
+backups too. They are written before the rows that refer to them; `sweep` removes those that never got a row.
 """
 
 import hashlib
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from obstore.store import RetryConfig
 
 CHUNK = 64 * 1024
-# Of an object store: one that is away is an error soon, not after the library's three minutes.
+# For an object store: one that is down is an error soon, not after the library's three minutes.
 _RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
 LEAST_PART = 5 * 1024 * 1024
-"""Of an upload in parts, by the rules of S3."""
+"""The least size in bytes of a part of an upload, by the rules of S3."""
 _NEWEST = 10
 _TAG = 16
 _NONCE = 12
@@ -44,12 +44,12 @@ _KEY = 32
 
 
 class DocumentDamagedError(SeglError):
-    """What the document store gave back is not what was put there."""
+    """The document store returned something other than what was stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document that was written: its name in the store, and size (bytes) and SHA-256 of the clear bytes."""
+    """A document that was written: its name in the store, and size (bytes) and SHA-256 of the plaintext."""
 
     name: str
     size: int
@@ -83,7 +83,7 @@ def unwrap(wrapped: bytes) -> JobKey:
     try:
         key = AESGCM(configuration.current().master_key).decrypt(wrapped[:_NONCE], wrapped[_NONCE:], b"job key")
     except (InvalidTag, ValueError) as error:  # ValueError: cut off within the nonce
-        raise DocumentDamagedError("A job's key does not open under the configured master key.") from error
+        raise DocumentDamagedError("A job's key cannot be decrypted with the configured master key.") from error
     return JobKey(wrapped, key)
 
 
@@ -109,12 +109,12 @@ def put_all(key: JobKey, contents: Iterable[bytes | memoryview]) -> list[StoredD
 
 
 def _write(name: str, chunks: Iterable[bytes]) -> None:
-    """Write a document; a file is on the disk when this returns, but for its name."""
+    """Write a document; when this returns, a file's content is on disk, its name perhaps not yet."""
     store = _store()
     if not isinstance(store, LocalStore):
         obstore.put(store, name, chunks, chunk_size=LEAST_PART, max_concurrency=1)
         return
-    # obstore knows no fsync, and its own writing took as long again as that (measured, for a job of 22 KB).
+    # obstore has no fsync, and its own write took as long again as the fsync (measured, for a job of 22 KB).
     path = Path(f"{store.prefix}/{name}")
     try:
         with path.open("xb", buffering=0) as file:
@@ -128,7 +128,7 @@ def _write(name: str, chunks: Iterable[bytes]) -> None:
 
 
 def _make_names_durable() -> None:
-    """In a folder: have the names of its files on the disk before rows name them, so that a power cut loses none."""
+    """In a folder: flush the names of its files to disk before rows refer to them, so that a power cut loses none."""
     store = _store()
     if isinstance(store, LocalStore):
         descriptor = os.open(str(store.prefix), os.O_RDONLY)
@@ -139,28 +139,28 @@ def _make_names_durable() -> None:
 
 
 def read(document: Document) -> bytes:
-    """The clear bytes of a document, whole.
+    """The whole plaintext of a document.
 
     Raises:
-        DocumentDamagedError: They are gone, or not those that were stored.
+        DocumentDamagedError: It is gone, or not what was stored.
     """
     return b"".join(stream(document))
 
 
 def stream(document: Document) -> Iterator[bytes]:
-    """The clear bytes of a document, in chunks; the last one comes only when the SHA-256 of all was right.
+    """The plaintext of a document, in chunks; the last one comes only if the SHA-256 of all is right.
 
     Raises:
-        DocumentDamagedError: They are gone, or not those that were stored.
+        DocumentDamagedError: It is gone, or not what was stored.
     """
     return _checked(unwrap(bytes(document.job.wrapped_key)), document.stored_name, bytes(document.sha256))
 
 
 def read_back(key: JobKey, stored: StoredDocument) -> bytes:
-    """The clear bytes of a document that has no row yet, as the store gives them back.
+    """The plaintext of a document that has no row yet, read back from the store.
 
     Raises:
-        DocumentDamagedError: They are gone, or not those that were stored.
+        DocumentDamagedError: It is gone, or not what was stored.
     """
     return b"".join(_checked(key, stored.name, stored.sha256))
 
@@ -168,31 +168,31 @@ def read_back(key: JobKey, stored: StoredDocument) -> bytes:
 def discard(stored: Iterable[StoredDocument]) -> None:
     """Remove documents whose rows were not written.
 
-    The rows are asked first: when a commit's answer was lost, an error came although the rows stand.
+    The rows are checked first: if the response to a commit was lost, there was an error although the rows exist.
     """
     remove(each.name for each in stored)
 
 
 def remove(names: Iterable[str]) -> None:
-    """Remove the documents of these names that no row names any more."""
+    """Remove the documents with these names that no row refers to any more."""
     if orphans := _without_row(set(names)):
         obstore.delete(_store(), orphans)
 
 
 def probe() -> None:
-    """Make sure that documents can be stored: write one and remove it again, or raise what keeps one from it."""
+    """Make sure that documents can be stored: write one and remove it again, or raise what prevents it."""
     name = f"{secrets.token_hex(16)}-probe"
     obstore.put(_store(), name, b"probe")
     obstore.delete(_store(), name)
 
 
 def newest() -> Sequence[Document]:
-    """The few documents that were stored last: they show whether the store and the master key are those of then."""
+    """The few documents stored last, which show whether the store and the master key are still the same."""
     return list(Document.objects.select_related("job").order_by("-pk")[:_NEWEST])
 
 
 def are_lost(rows: Sequence[Document]) -> bool:
-    """Whether the store has none of these, although rows still name them."""
+    """Whether the store has none of these, although rows still refer to them."""
     keys = [each.pk for each in rows if not _exists(each.stored_name)]
     return bool(keys) and len(keys) == len(rows) and Document.objects.filter(pk__in=keys).exists()
 
@@ -206,7 +206,7 @@ def _exists(name: str) -> bool:
 
 
 def sweep(grace: timedelta = timedelta(days=1)) -> int:
-    """Remove documents older than `grace` that no row names, as a kill leaves them; returns how many."""
+    """Remove documents older than `grace` that no row refers to, as a crash leaves them; return how many."""
     before = clock.wall() - grace
     removed = 0
     for listed in obstore.list(_store(), chunk_size=1000):
@@ -259,11 +259,11 @@ def _encrypted(key: AESGCM, content: bytes | memoryview) -> Iterator[bytes]:
         yield key.encrypt(_nonce(number, last=last), view[start : start + CHUNK], None)
 
 
-def _decrypted(key: AESGCM, sealed: Iterator[bytes]) -> Iterator[bytes]:
+def _decrypted(key: AESGCM, encrypted: Iterator[bytes]) -> Iterator[bytes]:
     pending = b""
     try:
         for number in count():
-            while len(pending) <= CHUNK + _TAG and (more := next(sealed, b"")):
+            while len(pending) <= CHUNK + _TAG and (more := next(encrypted, b"")):
                 pending += more
             chunk, pending = pending[: CHUNK + _TAG], pending[CHUNK + _TAG :]
             yield key.decrypt(_nonce(number, last=not pending), chunk, None)

@@ -1,6 +1,6 @@
 """The rows of the service. Words and states are those of the Signature API: job, signer, document, status change.
 
-`Due` is what every row has that falls due: see `segl.service.due`, the only code that writes these columns.
+`Due` has the columns of every row that falls due: see `segl.service.due`, the only code that writes them.
 """
 
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ class Organization(models.Model):
     name = models.CharField(max_length=200)
     sector = models.CharField(max_length=7, choices=[(each.value, each.name.title()) for each in Sector])
     brokers = models.ManyToManyField("self", symmetrical=False, related_name="broker_for")
-    blocked_at = models.DateTimeField(null=True)  # From then on it is not let in, whoever calls for it.
+    blocked_at = models.DateTimeField(null=True)  # From then on calls by it or for it are refused.
 
     class Meta:
         db_table = "organization"
@@ -49,7 +49,7 @@ class CallPace(models.Model):
 class PollTime(models.Model):
     """From when (wall clock) a sender that found a queue empty may poll it again.
 
-    The key is a digest of sender and queue: a queue's name may be longer than what an index takes.
+    The key is a digest of sender and queue: a queue's name may be too long for an index.
     """
 
     queue_digest = models.BinaryField(primary_key=True, max_length=32)
@@ -60,7 +60,7 @@ class PollTime(models.Model):
 
 
 class Due(models.Model):
-    """A row that knows when it is next due.
+    """A row with the time when it is next due.
 
     `due_at` is business time; empty: nothing to do. `lease_until` is milliseconds since 1970 on the database's clock.
     `fence` grows with each claim and each outcome: an outcome that carries an older one changes nothing.
@@ -83,7 +83,7 @@ class Job(models.Model):
     id = models.AutoField(primary_key=True)  # The .NET client reads the id as 32 signed bits.
     sender = models.ForeignKey(Organization, models.PROTECT, related_name="jobs")
     broker = models.ForeignKey(Organization, models.PROTECT, related_name="brokered_jobs")
-    reference = models.CharField(max_length=50, null=True)  # Empty and absent are told apart on the wire.  # noqa: DJ001
+    reference = models.CharField(max_length=50, null=True)  # Empty and absent differ on the wire.  # noqa: DJ001
     polling_queue = models.TextField(default="")
     title = models.CharField(max_length=80)
     nonsensitive_title = models.CharField(max_length=80, default="")
@@ -97,7 +97,7 @@ class Job(models.Model):
     available_seconds = models.PositiveBigIntegerField()  # Of each group of signers, from its own activation.
     completed_at = models.DateTimeField(null=True)
     documents_deleted_at = models.DateTimeField(null=True)
-    # By which the sender tells a retry; unique below, so empty must be null.
+    # Marks a retry of the sender's; unique below, so empty must be null.
     idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001
     request_sha256 = models.BinaryField(max_length=32, null=True)  # Of the body that came with the key.
 
@@ -107,12 +107,12 @@ class Job(models.Model):
 
 
 class Signer(models.Model):
-    """One who is asked to sign a job; `number` counts from 1 and stands in the URL of the XAdES."""
+    """A person who is asked to sign a job; `number` counts from 1 and is part of the URL of the XAdES."""
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="signers")
     number = models.PositiveSmallIntegerField()
     order = models.PositiveSmallIntegerField(default=0)
-    activated_at = models.DateTimeField(null=True)  # May lie ahead; empty while signers before have not signed.
+    activated_at = models.DateTimeField(null=True)  # May be in the future; empty until earlier signers have signed.
     personal_identification_number = models.CharField(max_length=IDENTITY_NUMBER_LENGTH, default="", db_index=True)
     email = models.TextField(default="")
     sms = models.TextField(default="")
@@ -121,7 +121,7 @@ class Signer(models.Model):
     status = models.CharField(max_length=40, default="WAITING")
     status_since = models.DateTimeField()
     wrong_codes = models.PositiveSmallIntegerField(default=0)
-    name = models.TextField(default="")  # As the eID gave it, when the signer signed.
+    name = models.TextField(default="")  # As the eID gave it when the signer signed.
 
     class Meta:
         db_table = "signer"
@@ -161,7 +161,7 @@ class DocumentKind(models.TextChoices):
 
     ORIGINAL = "original"
     TYPESET = "typeset"
-    """The PDF that stands for the original of the same number, which is none."""
+    """The PDF made from the original of the same number, which is not a PDF."""
     MANIFEST = "manifest"
     XADES = "xades"
     PADES = "pades"
@@ -170,7 +170,7 @@ class DocumentKind(models.TextChoices):
 class Document(models.Model):
     """A document of a job: immutable, encrypted under the job's key in the document store.
 
-    `sha256` and `size` are those of the clear bytes.
+    `sha256` and `size` are those of the plaintext.
     """
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="documents")
@@ -222,7 +222,7 @@ class Notification(Due):
 
 
 class Lookup(Due):
-    """A signer whom the contact register is asked about; `sms`: for a mobile number too."""
+    """A signer to look up in the contact register; `sms`: for a mobile number too."""
 
     signer = models.OneToOneField(Signer, models.CASCADE, related_name="lookup", primary_key=True)
     sms = models.BooleanField()

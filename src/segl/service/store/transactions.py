@@ -26,7 +26,7 @@ def write() -> Iterator[None]:
 
 @contextmanager
 def migrating() -> Iterator[None]:
-    """While one process changes the tables, others that want to wait. Over SQLite, for one machine, nobody waits."""
+    """Let one process at a time change the tables. SQLite is for one machine, where no process waits."""
     if connection.vendor != "postgresql":
         yield
         return

@@ -1,4 +1,4 @@
-"""Every kind of work: whose rows ask for it, what does it, and in which lane. A new kind is added here."""
+"""Every kind of work: the rows that ask for it, the function that does it, and its lane. Add new kinds here."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ from segl.service.work.sign import sign
 
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """So many threads of a worker for some kinds: what waits for one server holds up nothing but its like."""
+    """The number of threads a worker has for some kinds: work that waits for a server delays no other lane."""
 
     parallel: int
 
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """A kind of work: `do` is called with a claimed row of `model` whose columns are as `only` says."""
+    """A kind of work: `do` is called with a claimed row of `model` whose columns have the values in `only`."""
 
     model: type[Due]
     do: Callable[[Any], None]

@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def look_up(row: Lookup) -> None:
-    """Look one signer up and record the answer, or that there is none.
+    """Look one signer up and record the answer, or that none came.
 
     Raises:
         LeaseLostError: Another worker has taken over.

@@ -8,23 +8,23 @@ from segl.service.store.models import Notification
 def notify(row: Notification) -> None:
     """Send one first notification and record it.
 
-    A kill between the two sends it again, with a link of its own: better twice than never.
+    After a crash between the two it is sent again, with a new link: better twice than never.
 
     Raises:
         LeaseLostError: Another worker has taken over.
         UnavailableError: The mail server or SMS gateway did not take the message, but may do so later.
-        OSError, smtplib.SMTPException, NotDeliverableError: It refuses this very message.
+        OSError, smtplib.SMTPException, NotDeliverableError: This very message was rejected.
     """
-    letter = jobs.begin_notification(row)
-    if letter is None:
+    message = jobs.begin_notification(row)
+    if message is None:
         return
-    link = f"/s/{letter.link.token}" if letter.link else "/"
+    link = f"/s/{message.link.token}" if message.link else "/"
     notifications.send_first_notification(
-        channel=letter.channel,
-        to=letter.to,
-        sender_name=letter.sender_name,
-        nonsensitive_title=letter.nonsensitive_title,
+        channel=message.channel,
+        to=message.to,
+        sender_name=message.sender_name,
+        nonsensitive_title=message.nonsensitive_title,
         link=configuration.current().web_root + link,
-        code=letter.link.code if letter.link else None,
+        code=message.link.code if message.link else None,
     )
     jobs.complete_notification(row)

@@ -1,4 +1,4 @@
-"""Does a claimed piece of work, whatever comes of it: an outcome, a try later, or nothing when the lease was lost."""
+"""Does a claimed piece of work and ends the claim: with an outcome, a later retry, or nothing if the lease was lost."""
 
 import logging
 import traceback
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 def perform(row: Due) -> bool:
     """Do what a claimed row asks for; returns whether it was done."""
     if row.attempts > due.MAX_ATTEMPTS:
-        _give_back(row, SeglError("Each attempt ended without an outcome: the process died in it."))
+        _give_back(row, SeglError("Each attempt ended without an outcome: the process died during it."))
         return False
     try:
         with due.kept(row):
@@ -34,9 +34,9 @@ def perform(row: Due) -> bool:
 
 
 def sign_now(*, job_id: int, number: int, identity: Identity, agreement: signing.Agreement) -> bool:
-    """Record that a signer agrees and make the signature at once; seal the job too when it was the last.
+    """Record that a signer agrees and make the signature at once; seal the job too if it was the last signature.
 
-    Returns whether the signature stands; if not, a worker makes it.
+    Returns whether the signature was made; if not, a worker makes it later.
 
     Raises:
         JobError: The signer may not sign, or not now; see `segl.service.jobs.signing.agree`.
@@ -50,12 +50,12 @@ def sign_now(*, job_id: int, number: int, identity: Identity, agreement: signing
 def _give_back(row: Due, error: Exception) -> None:
     # The text of errors that are not ours may hold anything, addresses and tokens too.
     ours = isinstance(error, SeglError)
-    told = str(error) if ours else type(error).__name__
+    description = str(error) if ours else type(error).__name__
     where = "" if ours else "\n" + "".join(traceback.format_tb(error.__traceback__))
-    logger.warning("%s %s failed (attempt %s): %s%s", row._meta.db_table, row.pk, row.attempts, told, where)
+    logger.warning("%s %s failed (attempt %s): %s%s", row._meta.db_table, row.pk, row.attempts, description, where)
     give_back = due.postpone if isinstance(error, UnavailableError) else due.retry
     try:
         with write():
-            give_back(row, told)
+            give_back(row, description)
     except LeaseLostError as lost:
         logger.warning("%s", lost)

@@ -1,4 +1,4 @@
-"""Makes the sealed PDF of a job that all have signed; the job is complete once that was read back and verified."""
+"""Makes the sealed PDF of a job that all have signed, reads it back, verifies it, and completes the job."""
 
 from datetime import datetime
 

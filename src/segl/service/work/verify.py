@@ -16,11 +16,11 @@ class UnverifiedResultError(SeglError):
 
 
 def verify_results(task: SealTask, sealed: StoredDocument, *, at: datetime) -> None:
-    """Make sure that the seal, every signer's XAdES and the documents' digests are right, as stored.
+    """Make sure that the stored seal, every signer's XAdES and the documents' digests are right.
 
     Raises:
-        UnverifiedResultError: Something is not; the message says what.
-        DocumentDamagedError: The store gave back something else than was put there.
+        UnverifiedResultError: One of them is wrong; the message says which.
+        DocumentDamagedError: The store returned something other than what was stored.
     """
     originals = {each.name: documents.read(each) for each in task.originals}
     pdf = documents.read_back(task.key, sealed)
@@ -34,7 +34,7 @@ def verify_results(task: SealTask, sealed: StoredDocument, *, at: datetime) -> N
 
 
 def _check_complete(task: SealTask, reports: tuple[SignatureReport, ...]) -> None:
-    """One seal, and under the name of each signer's XAdES a signature with this signer's evidence."""
+    """Require one seal and, under the name of each signer's XAdES, a signature with that signer's evidence."""
     attached = {report.name: report.evidence for report in reports if report.kind == "XAdES"}
     for each in task.xades:
         evidence = attached.get(each.name)

@@ -6,7 +6,7 @@ COUNTERS = ("call_pace", "poll_time")
 
 
 def leave_unlogged(apps: Any, schema_editor: Any) -> None:
-    """What is counted per call need not survive a crash, and so waits for no disk."""
+    """What is counted per call need not survive a crash, so its tables are not logged."""
     if schema_editor.connection.vendor == "postgresql":
         for table in COUNTERS:
             schema_editor.execute(f"ALTER TABLE {table} SET UNLOGGED")
