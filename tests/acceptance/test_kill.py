@@ -5,6 +5,7 @@ No signature and no status change is lost or doubled; what the killed step had p
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -26,6 +27,7 @@ from segl.core import pades
 from segl.core.certificates import TrustAnchors
 from segl.core.errors import SeglError
 from segl.core.verification import Verdict
+from segl.sandbox.pki import ensure_pki
 from segl.sdk import (
     ClientConfiguration,
     ContactInformation,
@@ -74,14 +76,6 @@ STEPS = [
     "jobs.status_queue:confirm_status_change:before:1",
     "jobs.status_queue:confirm_status_change:after:1",
 ]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def chosen_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The database's URL; SQLite's is the sandbox's own."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/sandbox/segl.sqlite3"
-    return str(request.getfixturevalue("postgresql_url"))
 
 
 class Service:
@@ -172,9 +166,19 @@ def _connection(url: str) -> Iterator[Any]:
             yield postgresql
 
 
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sandbox's PKI, to copy: its RSA keys take time to make."""
+    folder = tmp_path_factory.mktemp("pki")
+    ensure_pki(folder)
+    return folder
+
+
 @pytest.fixture
-def service(request: pytest.FixtureRequest, tmp_path: Path, chosen_database: str) -> Iterator[Service]:
-    service = Service(tmp_path, chosen_database, request.getfixturevalue("step"))
+def service(request: pytest.FixtureRequest, tmp_path: Path, database_url: str, pki: Path) -> Iterator[Service]:
+    """A sandbox on a migrated database, with its keys made."""
+    shutil.copytree(pki, tmp_path / "sandbox" / "pki")
+    service = Service(tmp_path, database_url, request.getfixturevalue("step"))
     yield service
     service.stop()
 
