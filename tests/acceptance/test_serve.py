@@ -38,6 +38,7 @@ from segl.sdk import (
     PortalClient,
     Signer,
 )
+from sockets import wait_until_read
 
 PUBLIC = "123456789"
 KARI = Person("kari@example.com", "01017012345", "Kari Nordmann")
@@ -137,7 +138,7 @@ def test_a_stop_lets_a_slow_upload_end_with_its_job(run: Operator, ports: Ports,
         for name, value in {**request.headers, "Content-Length": str(len(content))}.items():
             connection.putheader(name, value)
         connection.endheaders(content[:20_000])
-        time.sleep(0.3)
+        wait_until_read(connection.sock)
         serving.process.send_signal(number)
         wait_until_closed(ports.api[0])
         connection.send(content[20_000:])

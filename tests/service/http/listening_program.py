@@ -1,6 +1,6 @@
 """A process with two listeners around a small application: `listening_program.py PKI_FOLDER [impatient] [hasty]`.
 
-Prints a line with the ports as JSON when it accepts calls.
+Prints a line with the ports as JSON when it accepts calls, and one when it begins something slow.
 """
 
 import hashlib
@@ -30,6 +30,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
         start_response("200 OK", [("Content-Length", str(ANSWER_BYTES))])
         return (bytes(64 * 1024) for _ in range(ANSWER_BYTES // (64 * 1024)))
     if environ["PATH_INFO"] in {"/slow", "/long"}:
+        print("slow", flush=True)
         time.sleep(0.5)
     body = environ["wsgi.input"].read()
     scope = environ["asgi.scope"]

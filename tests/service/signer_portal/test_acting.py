@@ -1,6 +1,7 @@
 """Reading, signing, rejecting, and what comes after."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from io import BytesIO
 
 import pytest
@@ -10,6 +11,7 @@ from browsers import Browser, address, heading, text
 from builders import KARI, OLA, contact, create, person, sent_link, status_of
 from pdfs import pdf
 from segl.core.protocol import IdentifierInSignedDocuments, OnBehalfOf
+from segl.service import clock
 from segl.service.jobs.finding import document_of
 from segl.service.sealing import Sealer
 from segl.service.store import documents
@@ -43,11 +45,18 @@ def ola(job: Job, new_browser: Callable[[], Browser]) -> Browser:
     return browser
 
 
+@pytest.fixture
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is noon on a day after which no clock is changed for a month."""
+    monkeypatch.setattr(clock, "wall", lambda: datetime(2026, 11, 24, 11, tzinfo=UTC))
+
+
+@pytest.mark.usefixtures("noon")
 def test_the_page_says_who_asks_what_until_when_and_shows_the_text(kari: Browser, job: Job) -> None:
     page = text(kari.get(address(job)))
     assert "Nordvik kommune ber deg om å signere" in page
     assert "Gjelder sesongen 2027." in page
-    assert "(om 30 dager)" in page
+    assert "torsdag 24. desember kl. 12.00 (om 30 dager)" in page
     assert "Leie av plass 14" in page
     assert "Side 1 av 1" in page
     assert NB in page
