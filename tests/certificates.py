@@ -14,16 +14,16 @@ from cryptography.x509.oid import NameOID
 from segl.core.certificates import TrustAnchors
 from segl.core.keys import PrivateKey
 
-Kind = Literal["RSA", "P-256"]
+Kind = Literal["RSA", "RSA-2047", "P-256"]
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 
 
 @cache
 def private_key(name: str, kind: Kind = "RSA") -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
     """One key per name: RSA keys take time to make."""
-    if kind == "RSA":
-        return rsa.generate_private_key(65537, 2048)
-    return ec.generate_private_key(ec.SECP256R1())
+    if kind == "P-256":
+        return ec.generate_private_key(ec.SECP256R1())
+    return rsa.generate_private_key(65537, 2048 if kind == "RSA" else 2047)
 
 
 def subject(common_name: str, **attributes: str) -> x509.Name:
@@ -107,6 +107,7 @@ def certificate(
     content_commitment: bool = True,
     extensions: Sequence[x509.ExtensionType] = (),
     key_cert_sign: bool = True,
+    key_usage: bool = True,
 ) -> x509.Certificate:
     usage = x509.KeyUsage(
         digital_signature=digital_signature and not ca,
@@ -128,10 +129,11 @@ def certificate(
         .not_valid_before(not_before)
         .not_valid_after(not_after)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
+    if key_usage:
+        builder = builder.add_extension(usage, critical=True)
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
     return builder.sign(issuer_key, hashes.SHA256())
