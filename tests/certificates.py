@@ -15,6 +15,7 @@ from segl.core.certificates import TrustAnchors
 from segl.core.keys import PrivateKey
 
 Kind = Literal["RSA", "RSA-2047", "P-256"]
+SHA256 = hashes.SHA256()
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 
 
@@ -107,7 +108,8 @@ def certificate(
     content_commitment: bool = True,
     extensions: Sequence[x509.ExtensionType] = (),
     key_cert_sign: bool = True,
-    key_usage: bool = True,
+    without: Sequence[type[x509.ExtensionType]] = (),
+    algorithm: hashes.HashAlgorithm = SHA256,
 ) -> x509.Certificate:
     usage = x509.KeyUsage(
         digital_signature=digital_signature and not ca,
@@ -120,6 +122,12 @@ def certificate(
         encipher_only=False,
         decipher_only=False,
     )
+    usual: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=ca, path_length=None), True),
+        (usage, True),
+        (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), False),
+    ]
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -128,12 +136,8 @@ def certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(not_before)
         .not_valid_after(not_after)
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
-    if key_usage:
-        builder = builder.add_extension(usage, critical=True)
-    for extension in extensions:
-        builder = builder.add_extension(extension, critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())
+    for extension, critical in [*usual, *((each, False) for each in extensions)]:
+        if type(extension) not in without:
+            builder = builder.add_extension(extension, critical)
+    return builder.sign(issuer_key, algorithm)

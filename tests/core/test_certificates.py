@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -127,9 +128,9 @@ def _below_an_organization() -> PrivateKey:
     return Authority(ISSUER.organization("123456789")).issue(subject("Below"), kind="P-256")
 
 
-def _issuer(**uses: bool) -> Authority:
+def _issuer(**uses: Any) -> Authority:
     key = private_key("CA", "P-256")
-    issuer = certificate(subject("CA"), key, ROOT.key.certificate.subject, ROOT.key.key, **uses)  # type: ignore[arg-type]  # flags by name
+    issuer = certificate(subject("CA"), key, ROOT.key.certificate.subject, ROOT.key.key, **uses)
     return Authority(PrivateKey(issuer, (ROOT.key.certificate,), key))
 
 
@@ -151,7 +152,7 @@ def _expired() -> PrivateKey:
         (_foreign, "does not chain to a trust anchor"),
         (_below_an_organization, "does not chain to a trust anchor"),
         (lambda: _issuer(ca=True, key_cert_sign=False).seal(), "trust anchor .*CN=CA may not issue certificates"),
-        (lambda: _issuer(ca=False, key_usage=False).seal(), "does not chain to a trust anchor"),
+        (lambda: _issuer(ca=False, without=[x509.KeyUsage]).seal(), "does not chain to a trust anchor"),
         (_without_signing, "its key usage allows no signatures"),
         (_future, "is not valid before 2026-11-25"),
         (_expired, "expired 2026-11-23"),
@@ -167,7 +168,7 @@ def test_certificates_that_are_not_trusted_are_refused_with_the_reason(
 
 
 def test_a_ca_without_key_usage_may_issue() -> None:
-    key = _issuer(ca=True, key_usage=False).seal()
+    key = _issuer(ca=True, without=[x509.KeyUsage]).seal()
     assert len(ROOT.trust().chain(key.certificate, extra=key.chain, at=NOW)) == 3
 
 

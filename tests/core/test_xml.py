@@ -24,6 +24,8 @@ ENTITIES = '<!ENTITY a0 "lol">' + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}"
         ('<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE a><a/>'.encode("utf-16"), "DOCTYPE"),
         (b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', "DOCTYPE"),
         (b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "DOCTYPE"),
+        # That it cannot be loaded would be said if it were looked for.
+        (b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///no/such/file">]><a>&x;</a>', "DOCTYPE"),
         (f"<!DOCTYPE a [{ENTITIES}]><a>&a9;</a>".encode(), "DOCTYPE|amplification"),
         (b"<a>" * 33 + b"</a>" * 33, "deeper than 32"),
         (b"<a>" * 1000 + b"</a>" * 1000, "depth|deeper"),
@@ -40,6 +42,11 @@ ENTITIES = '<!ENTITY a0 "lol">' + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}"
 def test_forbidden_xml_is_refused_with_a_sentence(data: bytes, sentence: str) -> None:
     with pytest.raises(InvalidMessage, match=sentence):
         parse(data)
+
+
+def test_what_just_keeps_the_limits_is_read() -> None:
+    assert parse(b"<a>" * 32 + b"</a>" * 32).tag == "a"
+    assert len(parse(b"<a " + b" ".join(b'b%d="1"' % n for n in range(64)) + b"/>").attrib) == 64
 
 
 def test_namespaces_are_counted_where_they_are_in_scope() -> None:
@@ -66,6 +73,11 @@ def test_canonical_form_does_not_take_the_text_that_follows() -> None:
     assert canonical(root[0], exclusive=False) == b"<b>x&#xD;</b>"
 
 
+def test_canonical_form_has_the_instructions_that_were_kept() -> None:
+    data = b"<a><?b c?></a>"
+    assert canonical(parse(data, keep_pis=True), exclusive=True) == data
+
+
 @pytest.mark.parametrize(
     ("text", "time"),
     [
@@ -90,6 +102,7 @@ def test_date_times_of_the_schema_are_read(text: str, time: datetime) -> None:
         ("2016-02-10T12:00:00+14:01", "is not a date-time such as"),
         ("2016-02-30T12:00:00Z", "that exists"),
         ("2016-02-10T24:00:01Z", "that exists"),
+        ("2016-02-10T24:00:00.1Z", "that exists"),
         ("9999-12-31T24:00:00Z", "that exists"),
         ("2016-02-10T12:00:00", "has no offset"),
     ],

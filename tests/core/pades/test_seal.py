@@ -8,11 +8,13 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
 from asn1crypto import keys
 from asn1crypto import x509 as asn1_x509
@@ -34,7 +36,7 @@ from segl.core.certificates import TrustAnchors
 from segl.core.errors import InvalidSignature
 from segl.core.evidence import Evidence
 from segl.core.keys import PrivateKey, RevocationValues
-from segl.core.pades import Attachment, FrontPage, assemble, seal, verify
+from segl.core.pades import Attachment, FrontPage, assemble, seal, sealing, verify
 from segl.core.verification import DocumentState, SignatureReport, Verdict
 
 CONTRACT = pdfs.pdf("The contract")
@@ -257,6 +259,76 @@ def test_an_attachment_that_is_no_signature_fails(
     assert whole.verdict == Verdict.PASSED
     assert (attached.verdict, attached.name) == (Verdict.FAILED, "signatur-1.xml")
     assert len(attached.reasons) == 1
+
+
+def test_a_seal_of_another_kind_fails(sealed: bytes, authority: Authority) -> None:
+    report = report_of(sealed.replace(b"/ETSI.CAdES.detached", b"/ETSI.RFC3161       "), authority.trust())
+    assert report.verdict == Verdict.FAILED
+    assert report.reasons[0].startswith("The seal is of the kind /ETSI.RFC3161")
+
+
+def test_a_seal_with_a_digest_that_protects_nothing_fails(
+    seal_key: PrivateKey, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "DIGEST", "sha1")
+    report = report_of(seal(CONTRACT, key=seal_key, sealed_at=NOW), authority.trust())
+    assert report.verdict == Verdict.FAILED
+    assert report.reasons[0] == "The seal uses the digest algorithm sha1, which protects nothing any more."
+
+
+def test_a_seal_that_names_another_certificate_is_refused(
+    sealed: bytes, seal_key: PrivateKey, authority: Authority
+) -> None:
+    named = hashlib.sha256(seal_key.certificate.public_bytes(Encoding.DER)).hexdigest().upper().encode()
+    assert named in sealed
+    with pytest.raises(InvalidSignature, match="Signing certificate attribute does not match"):
+        report_of(sealed.replace(named, named[::-1]), authority.trust())
+
+
+def test_a_seal_over_another_type_of_content_fails(sealed: bytes, authority: Authority) -> None:
+    content_type, data, digested = b"06092A864886F70D010903310B", b"06092A864886F70D010701", b"06092A864886F70D010705"
+    assert content_type + data in sealed
+    report = report_of(sealed.replace(content_type + data, content_type + digested), authority.trust())
+    assert (report.verdict, report.signed_at) == (Verdict.FAILED, None)
+    assert report.reasons[0].startswith("The seal is malformed: Content type digested_data did not match")
+
+
+@dataclass
+class Impostor:
+    """Seals in another's name."""
+
+    certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
+    sign: Callable[[bytes], bytes]
+
+
+def test_a_seal_made_with_another_key_than_its_certificates_fails(seal_key: PrivateKey, authority: Authority) -> None:
+    impostor = Impostor(seal_key.certificate, seal_key.chain, authority.seal("Impostor").sign)
+    report = report_of(seal(CONTRACT, key=impostor, sealed_at=NOW), authority.trust())
+    assert (report.verdict, report.signed_at) == (Verdict.FAILED, None)
+    assert report.reasons == ("The seal was not made with the key of its certificate.",)
+
+
+def nested(pdf: bytes, depth: int) -> bytes:
+    """The PDF with its list of attached files so many levels down."""
+    with pikepdf.open(BytesIO(pdf)) as document:
+        names = document.Root.Names
+        for _ in range(depth):
+            names.EmbeddedFiles = document.make_indirect(pikepdf.Dictionary(Kids=[names.EmbeddedFiles]))
+        changed = BytesIO()
+        document.save(changed)
+        return changed.getvalue()
+
+
+def test_attached_signatures_are_found_fifteen_levels_down_and_no_deeper(
+    front_page: FrontPages, seal_key: PrivateKey, authority: Authority
+) -> None:
+    attached = Attachment("signatur-1.xml", "application/xml", "", signature_by(seal_key))
+    pdf = assemble(documents=[CONTRACT], front_page=front_page(1), attachments=[attached])
+    found = verify(seal(nested(pdf, 15), key=seal_key, sealed_at=NOW), trust=authority.trust(), documents=None, at=NOW)
+    assert [each.kind for each in found] == ["PAdES", "XAdES"]
+    with pytest.raises(InvalidSignature, match="nested too deeply"):
+        verify(seal(nested(pdf, 16), key=seal_key, sealed_at=NOW), trust=authority.trust(), documents=None, at=NOW)
 
 
 class Stamps:

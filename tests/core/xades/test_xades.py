@@ -21,7 +21,7 @@ from clients import DS, JAVA, XADES, signatures
 from segl.core import xmldsig
 from segl.core.certificates import TrustAnchors
 from segl.core.errors import InvalidInput, InvalidSignature
-from segl.core.evidence import write_evidence
+from segl.core.evidence import read_evidence, write_evidence
 from segl.core.keys import SigningKey
 from segl.core.verification import DocumentState, SignatureReport, Verdict
 from segl.core.xades import Evidence, SignedDocument, sign, verify
@@ -239,6 +239,25 @@ def test_a_part_that_is_signed_twice_is_refused() -> None:
 def test_evidence_that_is_not_signed_is_not_believed() -> None:
     report = _verify(_without_evidence_reference(SIGNED))
     assert (report.verdict, report.evidence) == (Verdict.FAILED, None)
+
+
+def _written() -> str:
+    return etree.tostring(write_evidence(EVIDENCE), encoding="unicode")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("evidence", "other", "it is not there"),
+        ("job-id", "other", "job-id"),
+        (">7<", ">seven<", "invalid literal"),
+        ("+00:00", "", "has no offset"),
+    ],
+)
+def test_evidence_that_cannot_be_read_is_refused_with_the_reason(old: str, new: str, reason: str) -> None:
+    assert read_evidence(_written().encode()) == EVIDENCE
+    with pytest.raises(InvalidSignature, match=f"The evidence in the signature cannot be read: .*{reason}"):
+        read_evidence(_written().replace(old, new).encode())
 
 
 def test_what_xml_cannot_carry_is_replaced_in_the_evidence() -> None:
