@@ -369,6 +369,9 @@ def test_values_check_themselves_when_they_are_made() -> None:
         ContactInformation()
     with pytest.raises(InvalidMessage, match=r"reference has the character U\+0001"):
         PortalJobRequest("a\x01b")
+    assert PortalJobRequest("x" * 50).reference == "x" * 50
+    with pytest.raises(InvalidMessage, match="reference is 51 characters"):
+        PortalJobRequest("x" * 51)
     with pytest.raises(InvalidMessage, match=r"polling-queue has the character U\+0001"):
         PortalJobRequest(polling_queue="a\x01b")
     for contact in (Email, Sms):
