@@ -14,16 +14,17 @@ from cryptography.x509.oid import NameOID
 from segl.core.certificates import TrustAnchors
 from segl.core.keys import PrivateKey
 
-Kind = Literal["RSA", "P-256"]
+Kind = Literal["RSA", "RSA-2047", "P-256"]
+SHA256 = hashes.SHA256()
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 
 
 @cache
 def private_key(name: str, kind: Kind = "RSA") -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
     """One key per name: RSA keys take time to make."""
-    if kind == "RSA":
-        return rsa.generate_private_key(65537, 2048)
-    return ec.generate_private_key(ec.SECP256R1())
+    if kind == "P-256":
+        return ec.generate_private_key(ec.SECP256R1())
+    return rsa.generate_private_key(65537, 2048 if kind == "RSA" else 2047)
 
 
 def subject(common_name: str, **attributes: str) -> x509.Name:
@@ -107,6 +108,8 @@ def certificate(
     content_commitment: bool = True,
     extensions: Sequence[x509.ExtensionType] = (),
     key_cert_sign: bool = True,
+    without: Sequence[type[x509.ExtensionType]] = (),
+    algorithm: hashes.HashAlgorithm = SHA256,
 ) -> x509.Certificate:
     usage = x509.KeyUsage(
         digital_signature=digital_signature and not ca,
@@ -119,6 +122,12 @@ def certificate(
         encipher_only=False,
         decipher_only=False,
     )
+    usual: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=ca, path_length=None), True),
+        (usage, True),
+        (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), False),
+    ]
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -127,11 +136,8 @@ def certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(not_before)
         .not_valid_after(not_after)
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
-    for extension in extensions:
-        builder = builder.add_extension(extension, critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())
+    for extension, critical in [*usual, *((each, False) for each in extensions)]:
+        if type(extension) not in without:
+            builder = builder.add_extension(extension, critical)
+    return builder.sign(issuer_key, algorithm)

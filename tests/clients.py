@@ -23,7 +23,11 @@ ASIC = "http://uri.etsi.org/2918/v1.2.1#"
 DS = "http://www.w3.org/2000/09/xmldsig#"
 XADES = "http://uri.etsi.org/01903/v1.3.2#"
 INCLUSIVE = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
-SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+DIGESTS = {
+    "sha256": "http://www.w3.org/2001/04/xmlenc#sha256",
+    "sha384": "http://www.w3.org/2001/04/xmldsig-more#sha384",
+    "sha512": "http://www.w3.org/2001/04/xmlenc#sha512",
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Shape:
     """The ZIP is written as a stream: sizes in data descriptors, zero in the local headers."""
     canonicalization: str = INCLUSIVE
     transform: str = INCLUSIVE
+    digest: str = "sha256"
     signature_method: str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
     issuer: str = "CN=Some Issuer as this client spells it"
     serial_number: int = 42
@@ -117,7 +122,7 @@ def signatures(shape: Shape, files: Mapping[str, bytes], key: SigningKey) -> byt
     canonical_properties = properties.replace(
         "<SignedProperties", f"<SignedProperties{_sorted(properties_ns + shape.inherited)}", 1
     )
-    signed_info = _signed_info(shape, files, ids, _digest(canonical_properties.encode()))
+    signed_info = _signed_info(shape, files, ids, _digest(canonical_properties.encode(), shape))
     canonical_info = signed_info.replace("<SignedInfo", f'<SignedInfo xmlns="{DS}"{shape.inherited}', 1)
     value = _lines(key.sign(canonical_info.encode()), shape)
     certificates = [key.certificate, *(key.chain if shape.whole_chain else ())]
@@ -137,8 +142,8 @@ def signatures(shape: Shape, files: Mapping[str, bytes], key: SigningKey) -> byt
 def _signed_info(shape: Shape, files: Mapping[str, bytes], ids: Mapping[str, str], properties: str) -> str:
     references = "".join(
         f'<Reference Id="{ids[each]}" URI="{quote_plus(each) if shape.encoded_names else each}">'
-        f'<DigestMethod Algorithm="{SHA256}"></DigestMethod>'
-        f"<DigestValue>{_digest(content)}</DigestValue></Reference>"
+        f'<DigestMethod Algorithm="{DIGESTS[shape.digest]}"></DigestMethod>'
+        f"<DigestValue>{_digest(content, shape)}</DigestValue></Reference>"
         for each, content in files.items()
     )
     return (
@@ -146,7 +151,8 @@ def _signed_info(shape: Shape, files: Mapping[str, bytes], ids: Mapping[str, str
         f'<SignatureMethod Algorithm="{shape.signature_method}"></SignatureMethod>{references}'
         '<Reference Type="http://uri.etsi.org/01903#SignedProperties" URI="#SignedProperties">'
         f'<Transforms><Transform Algorithm="{shape.transform}"></Transform></Transforms>'
-        f'<DigestMethod Algorithm="{SHA256}"></DigestMethod><DigestValue>{properties}</DigestValue></Reference>'
+        f'<DigestMethod Algorithm="{DIGESTS[shape.digest]}"></DigestMethod><DigestValue>{properties}</DigestValue>'
+        "</Reference>"
         "</SignedInfo>"
     )
 
@@ -154,7 +160,8 @@ def _signed_info(shape: Shape, files: Mapping[str, bytes], ids: Mapping[str, str
 def _properties(shape: Shape, ids: Mapping[str, str], key: SigningKey) -> str:
     ds, default = shape.ds_prefix, "" if shape.ds_prefix else f' xmlns="{DS}"'
     der = key.certificate.public_bytes(Encoding.DER)
-    algorithm, fingerprint = (SHA256, hashlib.sha256(der)) if shape.version else (f"{DS}sha1", hashlib.sha1(der))
+    digest = shape.digest if shape.version else "sha1"
+    algorithm, fingerprint = {**DIGESTS, "sha1": f"{DS}sha1"}[digest], hashlib.new(digest, der)
     issuer_serial = (
         f"<IssuerSerial><{ds}X509IssuerName{default}>{shape.issuer}</{ds}X509IssuerName>"
         f"<{ds}X509SerialNumber{default}>{shape.serial_number}</{ds}X509SerialNumber></IssuerSerial>"
@@ -178,8 +185,8 @@ def _sorted(declarations: str) -> str:
     return "".join(f" {each}" for each in sorted(declarations.split(), key=lambda each: each.partition("=")[0]))
 
 
-def _digest(content: bytes) -> str:
-    return b64encode(hashlib.sha256(content).digest()).decode()
+def _digest(content: bytes, shape: Shape) -> str:
+    return b64encode(hashlib.new(shape.digest, content).digest()).decode()
 
 
 def _lines(data: bytes, shape: Shape) -> str:

@@ -12,13 +12,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import AuthorityInformationAccessOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from certificates import NOW, Authority
 from segl.core.keys import PrivateKey
 
 HOUR = timedelta(hours=1)
 REVOKED_AT = NOW - timedelta(days=2)
+RELATIVE = x509.RelativeDistinguishedName([x509.NameAttribute(NameOID.COMMON_NAME, "Part")])
 REVOKED_TEXT = "2026-11-22 12:00:00 UTC"
 
 
@@ -49,7 +50,7 @@ def scope(url: str | None = None, **more: bool) -> x509.IssuingDistributionPoint
     """Which of its issuer's certificates a CRL covers."""
     return x509.IssuingDistributionPoint(
         full_name=[_url(url)] if url else None,
-        relative_name=None,
+        relative_name=RELATIVE if more.pop("relative", False) else None,
         only_contains_user_certs=more.pop("user_certs", False),
         only_contains_ca_certs=more.pop("ca_certs", False),
         only_some_reasons=frozenset({x509.ReasonFlags.key_compromise}) if more.pop("some_reasons", False) else None,

@@ -4,15 +4,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
-from certificates import NOW, Authority, subject
+from certificates import NOW, Authority, certificate, private_key, subject
 from revocations import asks_at
-from segl.core.certificates import TrustAnchors, load_der, load_pem, organization_name, organization_number
+from segl.core.certificates import (
+    TrustAnchors,
+    check_validity,
+    issuers,
+    load_der,
+    load_pem,
+    organization_name,
+    organization_number,
+)
 from segl.core.errors import InvalidInput, UntrustedCertificate
 from segl.core.keys import PrivateKey
 
@@ -55,8 +64,14 @@ def test_two_organization_identifiers_are_none_whatever_else_is_there(other: str
 
 
 def test_an_organization_is_called_by_its_name_or_else_its_common_name() -> None:
-    assert organization_name(ISSUER.organization("123456789", "Virksomhet AS").certificate) == "Virksomhet AS"
-    assert organization_name(ISSUER.issue(subject("Felles navn"), kind="P-256").certificate) == "Felles navn"
+    both, without = subject("Felles navn", organization="Virksomhet AS"), subject("Felles navn")
+    assert organization_name(ISSUER.issue(both, kind="P-256").certificate) == "Virksomhet AS"
+    assert organization_name(ISSUER.issue(without, kind="P-256").certificate) == "Felles navn"
+
+
+def test_a_certificate_that_names_nobody_is_called_by_its_subject_and_has_no_number() -> None:
+    certificate = ISSUER.issue(x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "NO")]), kind="P-256").certificate
+    assert (organization_name(certificate), organization_number(certificate)) == ("C=NO", None)
 
 
 def test_a_chain_leads_to_an_anchor_with_the_intermediates_sent_along_or_known() -> None:
@@ -113,6 +128,12 @@ def _below_an_organization() -> PrivateKey:
     return Authority(ISSUER.organization("123456789")).issue(subject("Below"), kind="P-256")
 
 
+def _issuer(**uses: Any) -> Authority:
+    key = private_key("CA", "P-256")
+    issuer = certificate(subject("CA"), key, ROOT.key.certificate.subject, ROOT.key.key, **uses)
+    return Authority(PrivateKey(issuer, (ROOT.key.certificate,), key))
+
+
 def _without_signing() -> PrivateKey:
     return ISSUER.issue(subject("Encrypts only"), kind="P-256", digital_signature=False, content_commitment=False)
 
@@ -130,6 +151,8 @@ def _expired() -> PrivateKey:
     [
         (_foreign, "does not chain to a trust anchor"),
         (_below_an_organization, "does not chain to a trust anchor"),
+        (lambda: _issuer(ca=True, key_cert_sign=False).seal(), "trust anchor .*CN=CA may not issue certificates"),
+        (lambda: _issuer(ca=False, without=[x509.KeyUsage]).seal(), "does not chain to a trust anchor"),
         (_without_signing, "its key usage allows no signatures"),
         (_future, "is not valid before 2026-11-25"),
         (_expired, "expired 2026-11-23"),
@@ -142,6 +165,41 @@ def test_certificates_that_are_not_trusted_are_refused_with_the_reason(
     key = make()
     with pytest.raises(UntrustedCertificate, match=sentence):
         ROOT.trust().chain(key.certificate, extra=key.chain, at=NOW)
+
+
+def test_a_ca_without_key_usage_may_issue() -> None:
+    key = _issuer(ca=True, without=[x509.KeyUsage]).seal()
+    assert len(ROOT.trust().chain(key.certificate, extra=key.chain, at=NOW)) == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "days", "sentence"),
+    [
+        (lambda: _issuer(ca=False), 0, "CN=CA is no CA's and may issue none"),
+        (lambda: _issuer(ca=True, without=[x509.BasicConstraints]), 0, "CN=CA is no CA's and may issue none"),
+        (lambda: _issuer(ca=True, key_cert_sign=False), 0, "CN=CA may issue none: its key usage lacks keyCertSign"),
+        (lambda: ISSUER, 400, "expired"),
+    ],
+)
+def test_an_issuer_that_may_not_issue_is_refused_with_the_reason(
+    make: Callable[[], Authority], days: int, sentence: str
+) -> None:
+    with pytest.raises(UntrustedCertificate, match=sentence):
+        ROOT.trust().chain_of_issuer(make().key.certificate, at=NOW + timedelta(days=days))
+    expected = (ISSUER.key.certificate, ROOT.key.certificate)
+    assert ROOT.trust().chain_of_issuer(ISSUER.key.certificate, at=NOW) == expected
+
+
+def test_a_certificate_is_valid_in_its_first_and_last_second() -> None:
+    certificate = ISSUER.key.certificate
+    check_validity(certificate, certificate.not_valid_before_utc)
+    check_validity(certificate, certificate.not_valid_after_utc)
+
+
+def test_an_issuer_whose_key_is_of_an_unknown_kind_is_passed_over() -> None:
+    unknown = _der(ISSUER.key).replace(bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d03017f"))
+    others = [load_der(unknown), ROOT.key.certificate, ISSUER.key.certificate]
+    assert issuers(ISSUER.seal().certificate, others) == (ISSUER.key.certificate, ROOT.key.certificate)
 
 
 def test_a_chain_without_its_intermediate_is_refused() -> None:

@@ -99,12 +99,13 @@ def test_a_wrong_password_is_said_so(password: str | None, sentence: str) -> Non
         PrivateKey.from_pem(_certificates(KEY), _pem(b"secret"), password)
 
 
-def test_a_broken_or_empty_pkcs12_file_is_refused() -> None:
+def test_a_broken_or_half_empty_pkcs12_file_is_refused() -> None:
     with pytest.raises(InvalidInput, match="cannot be read"):
         PrivateKey.from_pkcs12(b"nothing", "secret")
-    empty = pkcs12.serialize_key_and_certificates(b"name", None, KEY.certificate, None, NoEncryption())
-    with pytest.raises(InvalidInput, match="has no private key"):
-        PrivateKey.from_pkcs12(empty, "")
+    for key, named in ((None, KEY.certificate), (KEY.key, None)):
+        half = pkcs12.serialize_key_and_certificates(b"name", key, named, None, NoEncryption())
+        with pytest.raises(InvalidInput, match="has no private key with a certificate"):
+            PrivateKey.from_pkcs12(half, "")
 
 
 def test_a_kind_of_key_that_we_do_not_sign_with_is_refused() -> None:

@@ -70,6 +70,19 @@ def test_one_who_ends_it_ends_it_for_all_who_wait_also_in_later_groups(status: S
     assert state.status is JobStatus.FAILED
 
 
+def test_nobody_ends_it_before_their_turn_or_after_signing() -> None:
+    with pytest.raises(IllegalStepError, match="not signer 2's turn yet"):
+        lifecycle.end(job(0, 1), 2, Status.REJECTED)
+    with pytest.raises(IllegalStepError, match="the status is SIGNED"):
+        lifecycle.end(lifecycle.sign(job(0, 0), 1), 1, Status.REJECTED)
+
+
+def test_nobody_is_waited_for_in_a_job_that_failed() -> None:
+    state = job_state([(1, 0, Status.REJECTED), (2, 0, WAITING)])
+    assert state.turn == frozenset()
+    assert not state.is_waiting(2)
+
+
 def test_a_cancelled_job_keeps_what_was_signed() -> None:
     state = lifecycle.cancel(lifecycle.sign(job(0, 1, 2), 1))
     assert statuses(state) == [SIGNED, Status.CANCELLED, Status.CANCELLED]

@@ -49,8 +49,10 @@ def test_both_clients_shapes_are_read(content_type: str, sent: bytes) -> None:
     assert parts(content_type, sent) == FOUND
 
 
-def test_a_line_that_begins_like_the_boundary_is_content() -> None:
-    content = b"one\r\n--Ab_12-xyz.()+more\r\ntwo --Ab_12-xyz.()+ three"
+@pytest.mark.parametrize(
+    "content", [b"one\r\n--Ab_12-xyz.()+more\r\ntwo --Ab_12-xyz.()+ three", b"one --Ab_12-xyz.()+\r\ntwo"]
+)
+def test_a_line_that_looks_like_the_boundary_in_part_is_content(content: bytes) -> None:
     assert parts(JAVA, java(("Content-Type: application/xml", content))) == [("application/xml", content)]
 
 
@@ -58,6 +60,8 @@ def test_a_create_request_has_its_xml_and_then_the_package() -> None:
     assert request_and_package(JAVA, java(REQUEST, PACKAGE)) == (XML, ZIP)
     with pytest.raises(InvalidRequest, match=r"needs two parts, .*: application/octet-stream, application/xml"):
         request_and_package(JAVA, java(PACKAGE, REQUEST))
+    with pytest.raises(InvalidRequest, match="the parts that came are: none"):
+        request_and_package(JAVA, java())
 
 
 @pytest.mark.parametrize("content", [b"", b"\r\n", b"\r\n\r\n", b"--", bytes(range(256)) * 300])

@@ -15,8 +15,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certificates import NOW, Authority, subject
-from revocations import HOUR, REVOKED_AT, asks_at, crl, ocsp_answer, point, scope
+from certificates import NOW, Authority, certificate, private_key, subject
+from revocations import HOUR, RELATIVE, REVOKED_AT, asks_at, crl, ocsp_answer, point, scope
 from segl.core import revocation
 from segl.core.keys import PrivateKey
 from segl.core.revocation import SKEW, Good, NoAnswer, Revoked, Status
@@ -69,6 +69,8 @@ def test_lists_of_others_or_for_some_reasons_are_not_asked() -> None:
         point("http://a.example", reasons=frozenset({COMPROMISED})),
         point("http://b.example", crl_issuer=[x509.DirectoryName(subject("CRL issuer"))]),
         point("file:///etc/passwd"),
+        x509.DistributionPoint([x509.DirectoryName(subject("CRL issuer"))], None, None, None),
+        x509.DistributionPoint(None, RELATIVE, None, None),
         point("https://c.example"),
     ]
     certificate = ISSUER.issue(subject("A"), kind="P-256", extensions=[x509.CRLDistributionPoints(points)]).certificate
@@ -99,8 +101,24 @@ class TestOcsp:
         )
         assert judged_ocsp(ocsp_answer(CERTIFICATE, CA, status=REVOKED)) == Revoked(REVOKED_AT, None)
 
-    def test_a_responder_that_the_issuer_authorized_may_answer(self) -> None:
-        assert judged_ocsp(ocsp_answer(CERTIFICATE, CA, signer=responder())) == Good(NOW + HOUR)
+    @pytest.mark.parametrize(("since", "until"), [(-DAYS, DAYS), (SKEW, DAYS), (-DAYS, timedelta())])
+    def test_a_responder_that_the_issuer_authorized_may_answer(self, since: timedelta, until: timedelta) -> None:
+        answer = ocsp_answer(CERTIFICATE, CA, signer=responder(since=since, until=until))
+        assert judged_ocsp(answer) == Good(NOW + HOUR)
+
+    def test_a_responder_whose_certificate_has_a_weak_signature_may_not(self) -> None:
+        name, key, uses = subject("Responder"), private_key("Responder"), [ExtendedKeyUsageOID.OCSP_SIGNING]
+        extended = [x509.ExtendedKeyUsage(uses)]
+        weak = certificate(name, key, CA.certificate.subject, CA.key, extensions=extended, algorithm=hashes.SHA224())
+        answer = ocsp_answer(CERTIFICATE, CA, signer=PrivateKey(weak, (), key))
+        assert judged_ocsp(answer) == NoAnswer("the signature uses sha224, not SHA-256 or better")
+
+    def test_an_answer_under_the_name_of_an_issuer_with_an_rsa_key_is_none_unless_it_signed(self) -> None:
+        issuer = ROOT.issue(subject("RSA issuer"), kind="RSA", ca=True)
+        of_it = Authority(issuer).organization("123456789").certificate
+        answer = ocsp_answer(of_it, issuer, signer=Authority(FOREIGN).issue(subject("A")), sends_certificate=False)
+        told = revocation.judge_ocsp(answer, certificate=of_it, issuer=issuer.certificate, at=NOW)
+        assert told == NoAnswer("the answer is signed neither by the issuer nor by a certificate in it")
 
     def test_the_issuer_may_have_an_rsa_key(self) -> None:
         issuer = Authority(ROOT.issue(subject("RSA issuer"), kind="RSA", ca=True))
@@ -154,12 +172,22 @@ class TestOcsp:
             FOREIGN,
             responder(Authority(FOREIGN)),
             responder(ROOT),
+            responder(Authority.root("Test Issuer")),
             responder(use=ExtendedKeyUsageOID.CLIENT_AUTH),
             responder(until=-timedelta(seconds=1)),
             responder(since=2 * SKEW),
             ISSUER.organization("123456789"),
         ],
-        ids=["foreign", "foreign responder", "responder of the root", "other use", "expired", "future", "organization"],
+        ids=[
+            "foreign",
+            "foreign responder",
+            "responder of the root",
+            "responder of an impostor",
+            "other use",
+            "expired",
+            "future",
+            "organization",
+        ],
     )
     def test_others_may_not_answer(self, signer: PrivateKey) -> None:
         for status in (ocsp.OCSPCertStatus.GOOD, REVOKED):
@@ -238,6 +266,7 @@ class TestCrl:
             (scope(attribute_certs=True), True),
             (scope(some_reasons=True), True),
             (scope(indirect=True), True),
+            (scope(relative=True), True),
             (x509.DeltaCRLIndicator(7), True),
             (x509.DeltaCRLIndicator(7), False),
             (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\5\0"), True),
@@ -249,6 +278,7 @@ class TestCrl:
             "attributes",
             "reasons",
             "indirect",
+            "relative",
             "delta",
             "delta, uncritical",
             "new",
@@ -285,6 +315,14 @@ class TestCrl:
     )
     def test_what_does_not_hold_is_no_answer(self, data: bytes, reason: str) -> None:
         assert judged_crl(data) == NoAnswer(reason)
+
+    def test_an_issuer_without_key_usage_and_certificates_without_constraints_are_judged_too(self) -> None:
+        issuer, key = private_key("Without key usage", "P-256"), private_key("Without constraints", "P-256")
+        name = subject("Without key usage")
+        ca = certificate(name, issuer, name, issuer, ca=True, without=[x509.KeyUsage])
+        below = certificate(subject("Below"), key, name, issuer, without=[x509.BasicConstraints])
+        data = crl(PrivateKey(ca, (), issuer), extensions=[(scope(user_certs=True), True)])
+        assert revocation.judge_crl(data, certificate=below, issuer=ca, at=NOW) == Good(NOW + HOUR)
 
     def test_one_who_may_not_sign_lists_is_not_believed(self) -> None:
         organization = ISSUER.organization("123456789")
@@ -349,6 +387,6 @@ class TestOpenssl:
         openssl(*("ca", "-gencrl", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key", "-out", "crl.pem"))
         openssl(*("crl", "-in", "crl.pem", "-outform", "DER", "-out", "crl.der"))
         data = (tmp_path / "crl.der").read_bytes()
-        for certificate, expected in ((CERTIFICATE, Revoked(REVOKED_AT, COMPROMISED)), (OTHER, None)):
-            told = revocation.judge_crl(data, certificate=certificate, issuer=CA.certificate, at=datetime.now(UTC))
+        for listed, expected in ((CERTIFICATE, Revoked(REVOKED_AT, COMPROMISED)), (OTHER, None)):
+            told = revocation.judge_crl(data, certificate=listed, issuer=CA.certificate, at=datetime.now(UTC))
             assert told == expected if expected else isinstance(told, Good)

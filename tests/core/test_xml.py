@@ -1,6 +1,7 @@
 """What XML is accepted at all, and how it is canonicalized."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -42,6 +43,19 @@ def test_forbidden_xml_is_refused_with_a_sentence(data: bytes, sentence: str) ->
         parse(data)
 
 
+def test_no_file_is_read_for_an_entity(tmp_path: Path) -> None:
+    """What is in this one would make the whole ill-formed."""
+    broken = tmp_path / "broken.xml"
+    broken.write_text("<")
+    with pytest.raises(InvalidMessage, match="DOCTYPE"):
+        parse(f'<!DOCTYPE a [<!ENTITY x SYSTEM "{broken.as_uri()}">]><a>&x;</a>'.encode())
+
+
+def test_what_just_keeps_the_limits_is_read() -> None:
+    assert parse(b"<a>" * 32 + b"</a>" * 32).tag == "a"
+    assert len(parse(b"<a " + b" ".join(b'b%d="1"' % n for n in range(64)) + b"/>").attrib) == 64
+
+
 def test_namespaces_are_counted_where_they_are_in_scope() -> None:
     assert len(parse(b"<a>" + b'<b xmlns:n="urn:n" c="1"/>' * 1000 + b"</a>")) == 1000
 
@@ -64,6 +78,11 @@ def test_canonical_form_keeps_inherited_namespaces_and_has_no_empty_default() ->
 def test_canonical_form_does_not_take_the_text_that_follows() -> None:
     root = etree.fromstring("<a><b>x&#13;</b>tail</a>")
     assert canonical(root[0], exclusive=False) == b"<b>x&#xD;</b>"
+
+
+def test_canonical_form_has_the_instructions_that_were_kept() -> None:
+    data = b"<a><?b c?></a>"
+    assert canonical(parse(data, keep_pis=True), exclusive=True) == data
 
 
 @pytest.mark.parametrize(
@@ -90,6 +109,7 @@ def test_date_times_of_the_schema_are_read(text: str, time: datetime) -> None:
         ("2016-02-10T12:00:00+14:01", "is not a date-time such as"),
         ("2016-02-30T12:00:00Z", "that exists"),
         ("2016-02-10T24:00:01Z", "that exists"),
+        ("2016-02-10T24:00:00.1Z", "that exists"),
         ("9999-12-31T24:00:00Z", "that exists"),
         ("2016-02-10T12:00:00", "has no offset"),
     ],

@@ -2,6 +2,7 @@
 
 import shutil
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from io import BytesIO
@@ -100,12 +101,45 @@ def test_limits_are_named_with_what_went_over_them() -> None:
         archive.read(bomb, Limits(total_bytes=30_000_000))
 
 
+def test_an_empty_archive_is_read() -> None:
+    assert archive.read(_archive(), LIMITS) == {}
+
+
+def test_a_name_that_is_not_said_to_be_in_utf_8_is_in_the_first_code_page() -> None:
+    data = bytearray(_archive(("ab", b"content")).replace(b"ab", b"\x91\x92"))
+    for signature, flags_at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        struct.pack_into("<H", data, data.find(signature) + flags_at, 0x2)
+    assert archive.read(bytes(data), LIMITS) == {"æÆ": b"content"}
+
+
+@pytest.mark.parametrize("more", range(0, 300, 20))
+def test_content_that_is_inflated_without_more_input_is_read(more: int) -> None:
+    """The last piece may come after all that was packed has been taken."""
+    content = bytes(64 * 1024 + more)
+    assert archive.read(_archive(("a", content), compression=zipfile.ZIP_DEFLATED), LIMITS) == {"a": content}
+
+
+def test_what_just_keeps_the_limits_is_read() -> None:
+    assert len(archive.read(_archive(*((str(number), b"") for number in range(64))), LIMITS)) == 64
+    stored = _archive(("a", b"content"))
+    assert archive.read(stored, Limits(total_bytes=len(stored))) == {"a": b"content"}
+    deflated = _archive(("a", bytes(1024 * 1024)), compression=zipfile.ZIP_DEFLATED)
+    assert len(archive.read(deflated, Limits(total_bytes=1024 * 1024))["a"]) == 1024 * 1024
+    with pytest.raises(InvalidPackage, match="unpacks to more than 200 times its size"):
+        archive.read(_archive(("a", bytes(1024 * 1024 + 1)), compression=zipfile.ZIP_DEFLATED), LIMITS)
+
+
 def test_a_member_that_unpacks_to_more_than_it_says_is_not_unpacked() -> None:
     data = bytearray(_archive(("a", bytes(5_000_000)), compression=zipfile.ZIP_DEFLATED))
     for signature, size_at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
         struct.pack_into("<L", data, data.find(signature) + size_at, 100)
-    with pytest.raises(InvalidPackage, match="longer or shorter than its header says"):
-        archive.read(bytes(data), LIMITS)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidPackage, match="longer or shorter than its header says"):
+            archive.read(bytes(data), LIMITS)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 LARGE = bytes(range(256)) * 3000
@@ -129,19 +163,42 @@ def test_deflated_content_of_another_size_than_told_is_refused(content: bytes, m
         archive.read(bytes(data), Limits(ratio=10_000))
 
 
-def test_bytes_after_the_deflated_content_are_refused() -> None:
-    content = LARGE[:1000]
-    deflated = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    packed = deflated.compress(content) + deflated.flush()
-    for hidden in (b"x", bytes(100_000)):
-        data = bytearray(_archive(("a", packed + hidden)))
-        for signature, method_at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
-            at = data.find(signature)
-            struct.pack_into("<H", data, at + method_at, zipfile.ZIP_DEFLATED)
-            struct.pack_into("<L", data, at + method_at + 6, zlib.crc32(content))
-            struct.pack_into("<L", data, at + method_at + 14, len(content))
-        with pytest.raises(InvalidPackage, match="longer or shorter than its header says"):
-            archive.read(bytes(data), LIMITS)
+def _deflated(content: bytes, packed: bytes) -> bytes:
+    """An archive that says of its file `a` that it holds the content, deflated to `packed`."""
+    data = bytearray(_archive(("a", packed)))
+    for signature, method_at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        at = data.find(signature) + method_at
+        struct.pack_into("<H", data, at, zipfile.ZIP_DEFLATED)
+        struct.pack_into("<L", data, at + 6, zlib.crc32(content))
+        struct.pack_into("<L", data, at + 14, len(content))
+    return bytes(data)
+
+
+def _packed(content: bytes, flush: int = zlib.Z_FINISH) -> bytes:
+    deflating = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return deflating.compress(content) + deflating.flush(flush)
+
+
+# A block that is stored: it ends with the first piece of 64 KiB that is inflated.
+ONE_PIECE = LARGE[:65531]
+OF_ONE_PIECE = b"\x01" + struct.pack("<2H", 65531, 65531 ^ 0xFFFF) + ONE_PIECE
+
+
+@pytest.mark.parametrize(
+    ("content", "packed"),
+    [
+        (LARGE[:1000], _packed(LARGE[:1000]) + b"x"),
+        (LARGE[:1000], _packed(LARGE[:1000]) + bytes(100_000)),
+        (ONE_PIECE, OF_ONE_PIECE + b"x"),
+        (LARGE[:1000], _packed(LARGE[:1000])[:-20]),
+        (LARGE[:1000], _packed(LARGE[:1000], zlib.Z_SYNC_FLUSH)),
+    ],
+    ids=["a byte more", "many more", "a byte more after a whole piece", "cut off", "not ended"],
+)
+def test_more_or_less_than_the_deflated_content_is_refused(content: bytes, packed: bytes) -> None:
+    with pytest.raises(InvalidPackage, match="longer or shorter than its header says"):
+        archive.read(_deflated(content, packed), LIMITS)
+    assert archive.read(_deflated(content, _packed(content)), LIMITS) == {"a": content}
 
 
 PLAIN = _archive(("first.pdf", b"content"), ("second", b"more"))
@@ -151,9 +208,40 @@ def _changed(at: int, new: bytes, data: bytes = PLAIN) -> bytes:
     return data[:at] + new + data[at + len(new) :]
 
 
-CENTRAL = PLAIN.find(b"PK\x01\x02")
+def _with_first_until(position: int) -> bytes:
+    """The first member is said to extend to there."""
+    sizes = struct.pack("<2L", position - 39, position - 39)
+    return _changed(18, sizes, _changed(PLAIN.find(b"PK\x01\x02") + 20, sizes))
+
+
+CENTRAL, SECOND, END = PLAIN.find(b"PK\x01\x02"), PLAIN.rfind(b"PK\x01\x02"), PLAIN.find(b"PK\x05\x06")
 BROKEN = {
     "no archive": (b"hello", "no end record"),
+    "no archive of many bytes": (bytes(100), "no end record"),
+    "end record cut off": (PLAIN[: END + 10], "no end record"),
+    "on the second disk": (_changed(END + 4, b"\x01"), "its end record does not fit"),
+    "directory on the second disk": (_changed(END + 6, b"\x01"), "its end record does not fit"),
+    "members on other disks": (_changed(END + 8, b"\x01"), "its end record does not fit"),
+    "member on the second disk": (_changed(CENTRAL + 34, b"\x01"), "its directory is damaged"),
+    "more members than in its directory": (_changed(END + 8, b"\x03\0\x03"), "its directory is cut off"),
+    "fewer members than in its directory": (_changed(END + 8, b"\x01\0\x01"), "directory does not end where it should"),
+    "no header in its directory": (_changed(CENTRAL, b"XX"), "its directory is damaged"),
+    "a name longer than its directory": (_changed(SECOND + 28, b"\xff\xff"), "its directory is damaged"),
+    "no local header": (_changed(0, b"XX"), "two headers of first.pdf say different things"),
+    "facts left out that do not follow": (
+        _changed(14, bytes(12), _archive(("æ", b"content"))),
+        "two headers of æ say different things",
+    ),
+    "deflated content that is none": (_deflated(b"content", b"\xff" * 20), "a is damaged"),
+    "other facts than those that follow": (
+        _changed(14, b"\x01", zipped({"first.pdf": b"content"})),
+        "two headers of first.pdf say different things",
+    ),
+    "stored content of another size": (_changed(CENTRAL + 24, b"\x01", _changed(22, b"\x01")), "first.pdf is damaged"),
+    "a local header beyond its end": (
+        _changed(SECOND + 42, struct.pack("<L", len(PLAIN) - 10), _with_first_until(len(PLAIN) - 10)),
+        "second is cut off",
+    ),
     "empty": (b"", "no end record"),
     "cut off": (PLAIN[:-1], "no end record"),
     "bytes after it": (PLAIN + b"x", "does not fit its length"),
@@ -224,6 +312,23 @@ def test_bytes_hidden_between_members_are_refused() -> None:
         assert lenient.testzip() is None
     with pytest.raises(InvalidPackage, match="bytes before second that belong to no file"):
         archive.read(bytes(data), LIMITS)
+
+
+def test_bytes_hidden_before_the_directory_are_refused() -> None:
+    hidden = b"hidden"
+    start = struct.pack("<L", CENTRAL + len(hidden))
+    data = PLAIN[:CENTRAL] + hidden + _changed(END + 16, start)[CENTRAL:]
+    with zipfile.ZipFile(BytesIO(data)) as lenient:
+        assert lenient.testzip() is None
+    with pytest.raises(InvalidPackage, match="bytes before its directory that belong to no file"):
+        archive.read(data, LIMITS)
+
+
+def test_a_data_descriptor_that_does_not_agree_is_refused() -> None:
+    data = zipped({"a": b"content"})
+    descriptor = data.find(b"PK\x07\x08")
+    with pytest.raises(InvalidPackage, match="the data descriptor of a does not agree with its header"):
+        archive.read(_changed(descriptor + 12, b"\xff", data), LIMITS)
 
 
 def test_two_entries_for_one_member_are_refused() -> None:

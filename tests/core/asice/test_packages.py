@@ -19,10 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from certificates import NOW, Authority
-from clients import ASIC, DOTNET, JAVA, V2, XADES, Shape, package, signatures, zipped
-from segl.core.asice import Package, PackageFile, build, open_package
+from certificates import NOW, Authority, subject
+from clients import ASIC, DOTNET, INCLUSIVE, JAVA, V2, XADES, Shape, package, signatures, zipped
+from segl.core.asice import SIGNING_TIME_TOLERANCE, Package, PackageFile, build, misnamed, open_package
 from segl.core.errors import InvalidPackage, UntrustedCertificate
+from segl.core.keys import PrivateKey
 
 ROOT = Authority.root()
 ISSUER = ROOT.intermediate()
@@ -32,6 +33,7 @@ KNOWING = TRUST._replace(intermediates=(ISSUER.key.certificate,))
 MANIFEST = b"<manifest/>"
 DOCUMENTS = {"kontrakt æ + 1.pdf": b"%PDF-1.4 ...", "vedlegg.txt": b"hei"}
 FILES = {**DOCUMENTS, "manifest.xml": MANIFEST}
+CANONICAL_1_1 = "http://www.w3.org/2006/12/xml-c14n11"
 CLIENTS = pytest.mark.parametrize("shape", [JAVA, DOTNET, V2], ids=["Java", ".NET", "SigningCertificateV2"])
 
 
@@ -45,7 +47,7 @@ SIGNATURES = zipfile.ZipFile(BytesIO(BUILT)).read("META-INF/signatures.xml")
 
 
 def _open(data: bytes, **arguments: object) -> Package:
-    settled = {"trust": KNOWING, "now": NOW, "tolerance": timedelta(seconds=5), "expected_signer": KEY.certificate}
+    settled = {"trust": KNOWING, "now": NOW, "tolerance": SIGNING_TIME_TOLERANCE, "expected_signer": KEY.certificate}
     return open_package(data, **{**settled, **arguments})  # type: ignore[arg-type] # given by name in each test
 
 
@@ -68,6 +70,25 @@ def test_a_package_that_was_built_opens() -> None:
 @CLIENTS
 def test_a_package_in_each_clients_shape_opens(shape: Shape) -> None:
     assert_holds(_open(package(shape, FILES, KEY)))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        replace(JAVA, digest="sha384"),
+        replace(V2, digest="sha384"),
+        replace(V2, digest="sha512"),
+        replace(JAVA, canonicalization=CANONICAL_1_1, transform=CANONICAL_1_1),
+    ],
+    ids=["SHA-384", "V2 with SHA-384", "V2 with SHA-512", "Canonical XML 1.1"],
+)
+def test_a_package_with_each_accepted_algorithm_opens(shape: Shape) -> None:
+    assert_holds(_open(package(shape, FILES, KEY)))
+
+
+def test_a_package_with_ten_certificates_opens() -> None:
+    certificate = f"<X509Certificate>{_base64(ISSUER.key)}</X509Certificate>"
+    assert_holds(_open(_replacing("</X509Data>", 7 * certificate + "</X509Data>")))
 
 
 def test_a_package_to_the_byte_as_java_writes_it_opens() -> None:
@@ -109,6 +130,44 @@ def test_a_mimetype_entry_is_accepted_when_it_says_the_right_thing() -> None:
     assert_holds(_open(_with({"mimetype": b"application/vnd.etsi.asic-e+zip"})))
     with pytest.raises(InvalidPackage, match="The file mimetype must say"):
         _open(_with({"mimetype": b"application/zip"}))
+
+
+def test_what_asic_says_of_itself_need_not_be_signed() -> None:
+    assert_holds(_open(_with({"META-INF/manifest.xml": b"<files/>"})))
+
+
+@pytest.mark.parametrize("seconds", [-5, 5])
+def test_a_package_may_be_five_seconds_off(seconds: int) -> None:
+    _open(BUILT, now=NOW + timedelta(seconds=seconds))
+
+
+def test_a_package_of_no_organization_is_refused_from_none_too() -> None:
+    nobody = ISSUER.issue(subject("Nobody"))
+    with pytest.raises(InvalidPackage, match="signed by organization None, but sent by None"):
+        _open(package(JAVA, FILES, nobody), expected_signer=nobody.certificate)
+
+
+def test_any_trusted_organization_may_sign_where_none_is_expected() -> None:
+    assert_holds(_open(BUILT, expected_signer=None))
+
+
+@pytest.mark.parametrize(
+    ("hrefs", "documents", "absent", "unknown", "repeated"),
+    [
+        (["a", "b"], ["a"], "b", "none", "none"),
+        (["a"], ["a", "b"], "none", "b", "none"),
+        (["a", "a"], ["a"], "none", "none", "a"),
+    ],
+)
+def test_manifest_and_package_must_name_the_same_files(
+    hrefs: list[str], documents: list[str], absent: str, unknown: str, repeated: str
+) -> None:
+    (fault,) = misnamed(hrefs, documents)
+    assert fault.endswith(
+        f"missing from the package: {absent}; missing from the manifest: {unknown}; "
+        f"more than once in the manifest: {repeated}."
+    )
+    assert not [*misnamed(["a", "b"], ["b", "a"])]
 
 
 def test_the_chain_may_be_completed_from_known_intermediates_alone() -> None:
@@ -157,6 +216,10 @@ def _signed(edit: Callable[[str], str], shape: Shape = JAVA) -> bytes:
     return zipped({**FILES, "META-INF/signatures.xml": edited})
 
 
+def _base64(key: PrivateKey) -> str:
+    return b64encode(key.certificate.public_bytes(Encoding.DER)).decode()
+
+
 def _of_version_6() -> str:
     der = KEY.certificate.public_bytes(Encoding.DER).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05")
     return b64encode(der).decode()
@@ -200,6 +263,7 @@ REFUSED = {
     "signature missing": (_with({"META-INF/signatures.xml": None}), "has no META-INF/signatures.xml"),
     "signature no XML": (_with({"META-INF/signatures.xml": b"x"}), "not well-formed"),
     "no signature in it": (_with({"META-INF/signatures.xml": b"<a/>"}), "exactly one Signature"),
+    "signature in another root": (_replacing("XAdESSignatures", "Other"), "one XAdESSignatures element"),
     "two signatures": (_signed(_twice), "exactly one Signature"),
     "same Id twice": (_replacing("<Object>", '<Object Id="SignedProperties"/><Object>'), "occurs more"),
     "signed properties wrapped": (_signed(_wrapped), "SignedProperties points to nothing that can be signed"),
@@ -211,11 +275,16 @@ REFUSED = {
         _signed(lambda text: text[: text.index("<X509Certificate>")] + text[text.index("</X509Data>") :]),
         "does not have the certificate that the signed properties name",
     ),
+    "certificate of another with the same key": (
+        _signed(lambda text: text.replace(_base64(KEY), _base64(ISSUER.organization("123456789"))), DOTNET),
+        "does not have the certificate that the signed properties name",
+    ),
     "certificate garbage": (_replacing("</X509Data>", "<X509Certificate>AAAA</X509Certificate></X509Data>"), "be read"),
     "certificate of version 6": (
         _replacing("</X509Data>", f"<X509Certificate>{_of_version_6()}</X509Certificate></X509Data>"),
         "5 is not a valid X509 version",
     ),
+    "another certificate named too": (_replacing("</Cert>", "</Cert><Cert/>"), "SignedProperties was changed"),
     "11 certificates": (
         _replacing("</X509Data>", 11 * "<X509Certificate>AAAA</X509Certificate>" + "</X509Data>"),
         "14 certificates; at most 10",
@@ -224,11 +293,29 @@ REFUSED = {
         _replacing('manifest.xml"><DigestMethod', f'manifest.xml">{NO_TRANSFORMS}<DigestMethod'),
         "transforms that are not accepted",
     ),
+    "transform with parameters": (
+        _replacing(f'<Transform Algorithm="{INCLUSIVE}"/>', f'<Transform Algorithm="{INCLUSIVE}"><a/></Transform>'),
+        "Transform is .*not accepted",
+    ),
     "reference without URI": (_replacing('URI="manifest.xml"', ""), "has no URI"),
     "reference to nothing": (_replacing('URI="manifest.xml"', 'URI="#nothing"'), "points to nothing"),
     "reference twice": (_replacing('URI="vedlegg.txt"', 'URI="manifest.xml"'), "does not match"),
     "target of another": (_replacing('Target="#Signature"', 'Target="#Other"'), "Target #Other"),
     "SHA-1 digest": (_replacing(SHA256, "http://www.w3.org/2000/09/xmldsig#sha1"), "DigestMethod is .*not acc"),
+    "no digest method": (_replacing("DigestMethod", "Other"), "one ds:DigestMethod in Reference; there are 0"),
+    "two signing times": (
+        _replacing("</SigningTime>", "</SigningTime><SigningTime/>"),
+        "xades:SigningTime in SignedProperties; there are 2",
+    ),
+    "signing time empty": (_replacing(">2026-11-24T12:00:00.000+00:00<", "><"), "SigningTime '' is not a date-time"),
+    "signature value empty": (
+        _signed(lambda text: re.sub("<SignatureValue>[^<]+", "<SignatureValue>", text)),
+        "signature value does not match",
+    ),
+    "parts in another order": (
+        _signed(lambda text: re.sub("(?s)(<SignatureValue>.*)(<KeyInfo>.*</KeyInfo>)", r"\2\1", text)),
+        "in this order",
+    ),
     "unknown part": (_replacing("<KeyInfo>", "<Extra/><KeyInfo>"), "must consist of"),
     "signed with XSLT": (
         package(replace(JAVA, transform="http://www.w3.org/TR/1999/REC-xslt-19991116"), FILES, KEY),
@@ -241,6 +328,11 @@ REFUSED = {
     "method of another kind of key": (
         package(replace(JAVA, signature_method="http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"), FILES, KEY),
         "is not for keys of the kind",
+    ),
+    "RSA method with an elliptic key": (package(JAVA, FILES, ISSUER.seal()), "is not for keys of the kind"),
+    "RSA key of 2047 bits": (
+        package(JAVA, FILES, ISSUER.issue(KEY.certificate.subject, kind="RSA-2047")),
+        "The RSA key has 2047 bits; 2048 are needed",
     ),
     "unknown canonicalization": (
         package(replace(JAVA, canonicalization="urn:none"), FILES, KEY),

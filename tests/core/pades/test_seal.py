@@ -8,16 +8,19 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
 from asn1crypto import keys
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import StreamObject
@@ -34,7 +37,7 @@ from segl.core.certificates import TrustAnchors
 from segl.core.errors import InvalidSignature
 from segl.core.evidence import Evidence
 from segl.core.keys import PrivateKey, RevocationValues
-from segl.core.pades import Attachment, FrontPage, assemble, seal, verify
+from segl.core.pades import Attachment, FrontPage, assemble, seal, sealing, verify
 from segl.core.verification import DocumentState, SignatureReport, Verdict
 
 CONTRACT = pdfs.pdf("The contract")
@@ -117,6 +120,7 @@ def test_a_seal_is_a_pades_certification_that_allows_no_changes_and_keeps_the_ve
     assert "signing_time" not in attributes
     assert len(signature.other_embedded_certs) == 2
     assert reader.input_version == (1, 7)
+    assert list(reader.root["/Extensions"]) == ["/ESIC"]
 
 
 def test_an_rsa_seal_passes_too(authority: Authority) -> None:
@@ -166,7 +170,7 @@ def test_a_genuine_signature_under_another_organizations_seal_is_doubted(
     given = {"contract.pdf": CONTRACT}
     whole, person = verify(by_another, trust=authority.trust(), documents=given, at=NOW)
     assert (whole.verdict, person.verdict) == (Verdict.PASSED, Verdict.INDETERMINATE)
-    assert "not by Someone Else AS, who sealed the file" in person.reasons[0]
+    assert person.reasons == ("It is vouched for by Nordvik segl, not by Someone Else AS, who sealed the file.",)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +260,114 @@ def test_an_attachment_that_is_no_signature_fails(
     whole, attached = verify(seal(pdf, key=seal_key, sealed_at=NOW), trust=authority.trust(), documents=None, at=NOW)
     assert whole.verdict == Verdict.PASSED
     assert (attached.verdict, attached.name) == (Verdict.FAILED, "signatur-1.xml")
-    assert len(attached.reasons) == 1
+    assert (attached.intact, attached.trusted, len(attached.reasons)) == (False, False, 1)
+
+
+def test_an_attached_signature_that_was_changed_fails_alone(
+    front_page: FrontPages, seal_key: PrivateKey, authority: Authority
+) -> None:
+    changed = signature_by(seal_key).replace(b"Kari", b"Mari")
+    pdf = assemble(
+        documents=[CONTRACT],
+        front_page=front_page(1),
+        attachments=[
+            Attachment("signatur-1.xml", "application/xml", "", changed),
+            Attachment("signatur-2.xml", "application/xml", "", signature_by(seal_key)),
+        ],
+    )
+    reports = verify(seal(pdf, key=seal_key, sealed_at=NOW), trust=authority.trust(), documents=None, at=NOW)
+    assert [each.verdict for each in reports] == [Verdict.PASSED, Verdict.FAILED, Verdict.PASSED]
+
+
+@pytest.mark.parametrize(("name", "media_type"), [("signatur", "application/xml"), ("signatur.XML", "text/plain")])
+def test_an_attached_signature_is_found_by_name_or_type(
+    front_page: FrontPages, seal_key: PrivateKey, authority: Authority, name: str, media_type: str
+) -> None:
+    attached = Attachment(name, media_type, "", signature_by(seal_key))
+    pdf = assemble(documents=[CONTRACT], front_page=front_page(1), attachments=[attached])
+    reports = verify(seal(pdf, key=seal_key, sealed_at=NOW), trust=authority.trust(), documents=None, at=NOW)
+    assert [each.name for each in reports] == ["Seal", name]
+
+
+def test_a_seal_of_another_kind_fails(sealed: bytes, authority: Authority) -> None:
+    report = report_of(sealed.replace(b"/ETSI.CAdES.detached", b"/ETSI.RFC3161       "), authority.trust())
+    assert report.verdict == Verdict.FAILED
+    assert report.reasons[0].startswith("The seal is of the kind /ETSI.RFC3161")
+
+
+def test_a_seal_with_a_digest_that_protects_nothing_fails(
+    seal_key: PrivateKey, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "DIGEST", "sha1")
+    report = report_of(seal(CONTRACT, key=seal_key, sealed_at=NOW), authority.trust())
+    assert report.verdict == Verdict.FAILED
+    assert report.reasons[0] == "The seal uses the digest algorithm sha1, which protects nothing any more."
+
+
+def test_a_seal_that_names_another_certificate_is_refused(
+    sealed: bytes, seal_key: PrivateKey, authority: Authority
+) -> None:
+    named = hashlib.sha256(seal_key.certificate.public_bytes(Encoding.DER)).hexdigest().upper().encode()
+    assert named in sealed
+    with pytest.raises(InvalidSignature, match="Signing certificate attribute does not match"):
+        report_of(sealed.replace(named, named[::-1]), authority.trust())
+
+
+def test_a_seal_over_another_type_of_content_fails(sealed: bytes, authority: Authority) -> None:
+    content_type, data, digested = b"06092A864886F70D010903310B", b"06092A864886F70D010701", b"06092A864886F70D010705"
+    assert content_type + data in sealed
+    report = report_of(sealed.replace(content_type + data, content_type + digested), authority.trust())
+    assert (report.verdict, report.signed_at) == (Verdict.FAILED, None)
+    assert report.reasons[0].startswith("The seal is malformed: Content type digested_data did not match")
+
+
+@dataclass
+class KeyElsewhere:
+    """Signs as it is told."""
+
+    certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
+    sign: Callable[[bytes], bytes]
+
+
+@pytest.mark.parametrize("algorithm", [hashes.SHA384(), hashes.SHA512()], ids=["SHA-384", "SHA-512"])
+def test_a_seal_with_a_longer_digest_passes(
+    seal_key: PrivateKey, authority: Authority, monkeypatch: pytest.MonkeyPatch, algorithm: hashes.HashAlgorithm
+) -> None:
+    monkeypatch.setattr(sealing, "DIGEST", algorithm.name)
+    elliptic = seal_key.key
+    assert isinstance(elliptic, ec.EllipticCurvePrivateKey)
+    key = KeyElsewhere(seal_key.certificate, seal_key.chain, lambda data: elliptic.sign(data, ec.ECDSA(algorithm)))
+    assert report_of(seal(CONTRACT, key=key, sealed_at=NOW), authority.trust()).verdict == Verdict.PASSED
+
+
+def test_a_seal_made_with_another_key_than_its_certificates_fails(seal_key: PrivateKey, authority: Authority) -> None:
+    impostor = KeyElsewhere(seal_key.certificate, seal_key.chain, authority.seal("Impostor").sign)
+    report = report_of(seal(CONTRACT, key=impostor, sealed_at=NOW), authority.trust())
+    assert (report.verdict, report.signed_at) == (Verdict.FAILED, None)
+    assert report.reasons == ("The seal was not made with the key of its certificate.",)
+
+
+def nested(pdf: bytes, depth: int) -> bytes:
+    """The PDF with its list of attached files so many levels down."""
+    with pikepdf.open(BytesIO(pdf)) as document:
+        names = document.Root.Names
+        for _ in range(depth):
+            names.EmbeddedFiles = document.make_indirect(pikepdf.Dictionary(Kids=[names.EmbeddedFiles]))
+        changed = BytesIO()
+        document.save(changed)
+        return changed.getvalue()
+
+
+def test_attached_signatures_are_found_fifteen_levels_down_and_no_deeper(
+    front_page: FrontPages, seal_key: PrivateKey, authority: Authority
+) -> None:
+    attached = Attachment("signatur-1.xml", "application/xml", "", signature_by(seal_key))
+    pdf = assemble(documents=[CONTRACT], front_page=front_page(1), attachments=[attached])
+    found = verify(seal(nested(pdf, 15), key=seal_key, sealed_at=NOW), trust=authority.trust(), documents=None, at=NOW)
+    assert [each.kind for each in found] == ["PAdES", "XAdES"]
+    with pytest.raises(InvalidSignature, match="nested too deeply"):
+        verify(seal(nested(pdf, 16), key=seal_key, sealed_at=NOW), trust=authority.trust(), documents=None, at=NOW)
 
 
 class Stamps:
@@ -341,7 +452,26 @@ def test_a_seal_that_covers_none_of_the_documents_given_is_doubted(sealed: bytes
     assert [(each.name, each.state) for each in report.documents] == [("a.pdf", DocumentState.NOT_SIGNED)]
 
 
-@pytest.mark.parametrize("hidden", [b"deadbeef", b"        ", b"00 0"])
+def test_a_broken_seal_that_covers_none_of_the_documents_given_still_fails(sealed: bytes, authority: Authority) -> None:
+    report = report_of(appended(sealed), authority.trust(), documents={"a.pdf": CONTRACT})
+    assert (report.verdict, len(report.reasons)) == (Verdict.FAILED, 2)
+
+
+def test_a_second_seal_fails_a_first_that_allowed_it(
+    seal_key: PrivateKey, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a seal allows, nothing may be added but what keeps it verifiable."""
+    usual = sealing._metadata
+    allowing = {"docmdp_permissions": MDPPerm.FILL_FORMS}
+    monkeypatch.setattr(sealing, "_metadata", lambda reason: replace(usual(reason), **allowing))
+    sealed = seal(CONTRACT, key=seal_key, sealed_at=NOW)
+    monkeypatch.setattr(sealing, "_metadata", lambda reason: replace(usual(reason), certify=False))
+    monkeypatch.setattr(sealing, "FIELD_NAME", "Second")
+    first, _ = verify(seal(sealed, key=seal_key, sealed_at=NOW), trust=authority.trust(), documents=None, at=NOW)
+    assert (first.verdict, first.reasons) == (Verdict.FAILED, ("The file was changed after it was sealed.",))
+
+
+@pytest.mark.parametrize("hidden", [b"deadbeef", b"DEADBEEF", b"        ", b"00 0"])
 def test_what_is_hidden_in_the_room_beside_the_seal_fails_it(
     sealed: bytes, authority: Authority, hidden: bytes
 ) -> None:

@@ -238,6 +238,14 @@ BROKEN = {
     "element within a text": _manifest(title="<title>a<b/>c</title>"),
     "organization number of 8 digits": _manifest(sender=SENDER.replace("9<", "<")),
     "organization number in other digits": _manifest(sender=SENDER.replace("123456789", "١٢٣٤٥٦٧٨٩")),
+    "document title empty": _documents("<title>d</title>", "<title/>"),
+    "document title of 81 characters": _documents("<title>d", f"<title>{81 * 'æ'}"),
+    "href of 101 characters": _documents("a.pdf", 101 * "a"),
+    "mime of 101 characters": _documents("application/pdf", 101 * "a"),
+    "nonsensitive title empty": _manifest(title="<title>t</title><nonsensitive-title/>"),
+    "nonsensitive title of 81 characters": _manifest(
+        title=f"<title>t</title><nonsensitive-title>{81 * 'x'}</nonsensitive-title>"
+    ),
     "href of 3 characters": _documents("a.pdf", "a.p"),
     "href missing": _documents('href="a.pdf"', ""),
     "mime empty": _documents("application/pdf", ""),
@@ -260,6 +268,11 @@ BROKEN = {
     "sms first": _signer(f'{PIN}<notifications><sms number="1"/><email address="a"/></notifications>'),
     "email without address": _signer(f"{PIN}<notifications><email/></notifications>"),
     "lookup without email": _signer(f"{PIN}<notifications-using-lookup><sms/></notifications-using-lookup>"),
+    "lookup with text for sms": _signer(PIN + LOOKUP.replace("<email/>", "<email/><sms>a</sms>")),
+    "identified by text": _signer(
+        "<identified-by-contact-information>a</identified-by-contact-information>"
+        '<notifications><email address="a"/></notifications>'
+    ),
     "lookup with text": _signer(PIN + LOOKUP.replace("<email/>", "<email>a</email>")),
 }
 
@@ -275,6 +288,7 @@ def test_a_manifest_that_breaks_the_schema_is_refused(reference: Path, schema: e
     ("name", "sentence"),
     [
         ("title of 81 characters", r"title is 81 characters \('æ+'…\); at most 80 are accepted"),
+        ("another root element", "The root element is {.*}other; it must be {.*}portal-signature-job-manifest"),
         ("empty title", "title is 0 characters; it must be at least 1"),
         ("wrong order", "In portal-signature-job-manifest, signers is missing; there is sender instead"),
         ("element too many", "In portal-signature-job-manifest, extra is not expected there"),
@@ -290,6 +304,24 @@ def test_a_manifest_that_breaks_the_schema_is_refused(reference: Path, schema: e
 def test_the_sentence_names_element_value_and_limit(name: str, sentence: str) -> None:
     with pytest.raises(InvalidMessage, match=sentence):
         PortalManifest.from_xml(BROKEN[name].encode())
+
+
+def test_a_manifest_that_just_keeps_the_limits_is_read(schema: etree.XMLSchema) -> None:
+    shortest = _documents("a.pdf", "a.pd").replace("application/pdf", "a")
+    nonsensitive = f"<nonsensitive-title>{80 * 'n'}</nonsensitive-title>"
+    document = f'<document href="{100 * "a"}" mime="{100 * "m"}"><title>{80 * "d"}</title></document>'
+    longest = _manifest(
+        signers=f"<signers>{10 * SIGNER}</signers>",
+        title=f"<title>{80 * 'æ'}</title>{nonsensitive}<description>{220 * 'x'}</description>",
+        documents=f"<documents>{20 * document}</documents>",
+    )
+    for xml in (
+        shortest,
+        shortest.replace("</title><documents", "</title><nonsensitive-title>n</nonsensitive-title><documents"),
+        longest,
+    ):
+        schema.assertValid(etree.fromstring(xml))
+        PortalManifest.from_xml(xml.encode())
 
 
 def test_all_faults_of_a_manifest_can_be_told_at_once() -> None:
@@ -337,8 +369,23 @@ def test_values_check_themselves_when_they_are_made() -> None:
         ContactInformation()
     with pytest.raises(InvalidMessage, match=r"reference has the character U\+0001"):
         PortalJobRequest("a\x01b")
+    assert PortalJobRequest("x" * 50).reference == "x" * 50
+    with pytest.raises(InvalidMessage, match="reference is 51 characters"):
+        PortalJobRequest("x" * 51)
+    with pytest.raises(InvalidMessage, match=r"polling-queue has the character U\+0001"):
+        PortalJobRequest(polling_queue="a\x01b")
+    for contact in (Email, Sms):
+        with pytest.raises(InvalidMessage, match=r"has the character U\+0001"):
+            contact("a\x01b")
+    with pytest.raises(InvalidMessage, match="since is 2026-01-01 00:00:00, without a time zone"):
+        PortalSignature(SignatureStatus.WAITING, datetime(2026, 1, 1), NUMBER)  # noqa: DTZ001 - as below
     with pytest.raises(InvalidMessage, match="without a time zone"):
         Availability(datetime(2026, 1, 1))  # noqa: DTZ001 - the point of the test
+
+
+def test_an_answer_that_just_keeps_the_limits_is_written() -> None:
+    PortalJobResponse(2**63 - 1, "x" * 500, "r" * 50).to_xml()
+    replace(CHANGE, signatures=10 * CHANGE.signatures[:1]).to_xml()
 
 
 @pytest.mark.parametrize(

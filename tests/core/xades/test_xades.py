@@ -16,13 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from certificates import NOW, Authority
+from certificates import NOW, Authority, subject
 from clients import DS, JAVA, XADES, signatures
+from segl.core import xmldsig
 from segl.core.certificates import TrustAnchors
 from segl.core.errors import InvalidInput, InvalidSignature
+from segl.core.evidence import read_evidence, write_evidence
 from segl.core.keys import SigningKey
 from segl.core.verification import DocumentState, SignatureReport, Verdict
 from segl.core.xades import Evidence, SignedDocument, sign, verify
+from segl.core.xmldsig import algorithms
 
 ROOT = Authority.root()
 SEAL = ROOT.intermediate().seal()
@@ -122,6 +125,14 @@ def test_a_document_that_is_not_covered_leaves_it_open() -> None:
     assert report.reasons == ("The document 3.pdf was given, but this signature does not cover it.",)
 
 
+def test_a_hundred_signatures_are_verified_and_no_more() -> None:
+    signature = SIGNED[SIGNED.index(b"<ds:Signature") :]
+    with pytest.raises(InvalidSignature, match="There are 101 signatures"):
+        verify(b"<a>" + 101 * signature + b"</a>", trust=TRUST, documents=None, at=NOW)
+    with pytest.raises(InvalidSignature, match="occurs more than once"):
+        verify(b"<a>" + 100 * signature + b"</a>", trust=TRUST, documents=None, at=NOW)
+
+
 def test_a_signature_over_no_document_leaves_it_open() -> None:
     report = _verify(sign(key=SEAL, documents=[], evidence=EVIDENCE, signing_time=NOW), documents=None)
     assert (report.verdict, report.reasons) == (Verdict.INDETERMINATE, ("The signature covers no document.",))
@@ -155,6 +166,13 @@ def test_a_signature_that_is_not_trusted_is_intact_but_left_open(
     assert reason in report.reasons[0]
 
 
+def test_a_signature_by_a_certificate_for_logging_in_is_left_open() -> None:
+    name = subject("Virksomhet", organization="Virksomhet AS")
+    report = _verify(_sign(ROOT.issue(name, kind="P-256", content_commitment=False)))
+    assert (report.verdict, report.intact, report.trusted) == (Verdict.INDETERMINATE, True, False)
+    assert "is for authentication only" in report.reasons[0]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
@@ -180,6 +198,7 @@ def _without_evidence_reference(xml: bytes) -> bytes:
     [
         (lambda xml: b"no xml", "not well-formed"),
         (lambda xml: b"<a/>", "There are 0 signatures in the XML"),
+        (lambda xml: bytes(10_000_001), "The XML is 10000001 bytes; at most 10000000"),
         (lambda xml: xml.replace(b'Id="Evidence"', b'Id="ID_0"'), "Id ID_0 occurs more than once"),
         (lambda xml: xml.replace(b"xml-exc-c14n#", b"xml-exc-c14n#WithComments"), "not accepted"),
         (lambda xml: xml.replace(b"<ds:Object Id", b"<ds:Other/><ds:Object Id"), "must consist of"),
@@ -190,9 +209,55 @@ def test_what_cannot_be_read_as_a_signature_is_refused(edit: Callable[[bytes], b
         _verify(edit(SIGNED))
 
 
+@pytest.mark.parametrize(
+    ("of_properties", "of_evidence"),
+    [
+        (algorithms.OBJECT_TYPE, algorithms.OBJECT_TYPE),
+        (algorithms.SIGNED_PROPERTIES_TYPE, algorithms.SIGNED_PROPERTIES_TYPE),
+        (algorithms.OBJECT_TYPE, algorithms.SIGNED_PROPERTIES_TYPE),
+    ],
+    ids=["none", "two", "another"],
+)
+def test_exactly_one_reference_must_be_to_these_signed_properties(
+    of_properties: str, of_evidence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(algorithms, "SIGNED_PROPERTIES_TYPE", of_properties)
+    monkeypatch.setattr(algorithms, "OBJECT_TYPE", of_evidence)
+    with pytest.raises(InvalidSignature, match="The signature does not sign its SignedProperties"):
+        _verify(_sign())
+
+
+def test_a_part_that_is_signed_twice_is_refused() -> None:
+    """Only one of its digests would be compared."""
+    signature, evidence = etree.Element(f"{{{DS}}}Signature"), write_evidence(EVIDENCE)
+    profile = xmldsig.Profile(xmldsig.EXCLUSIVE, signing_certificate=2)
+    xmldsig.sign(signature, key=SEAL, files=[], objects=[evidence, evidence], signing_time=NOW, profile=profile)
+    with pytest.raises(InvalidSignature, match="Two references point to the same part"):
+        _verify(etree.tostring(signature))
+
+
 def test_evidence_that_is_not_signed_is_not_believed() -> None:
     report = _verify(_without_evidence_reference(SIGNED))
     assert (report.verdict, report.evidence) == (Verdict.FAILED, None)
+
+
+def _written() -> str:
+    return etree.tostring(write_evidence(EVIDENCE), encoding="unicode")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("evidence", "other", "it is not there"),
+        ("job-id", "other", "job-id"),
+        (">7<", ">seven<", "invalid literal"),
+        ("+00:00", "", "has no offset"),
+    ],
+)
+def test_evidence_that_cannot_be_read_is_refused_with_the_reason(old: str, new: str, reason: str) -> None:
+    assert read_evidence(_written().encode()) == EVIDENCE
+    with pytest.raises(InvalidSignature, match=f"The evidence in the signature cannot be read: .*{reason}"):
+        read_evidence(_written().replace(old, new).encode())
 
 
 def test_what_xml_cannot_carry_is_replaced_in_the_evidence() -> None:
