@@ -269,9 +269,9 @@ def test_a_download_that_nobody_could_call_whole_is_refused(
 def test_an_answer_that_is_larger_than_any_message_is_refused(
     configuration: ClientConfiguration, service: Service, who_am_i: WhoAmI
 ) -> None:
-    service.answer = lambda handler: reply(handler, 200, b"x" * 2_000_000)
+    service.answer = lambda handler: reply(handler, 200, b"x" * 2_000_000, X_Request_Id="7")
 
-    with pytest.raises(UnexpectedResponseError, match="more than 1000000 bytes"):
+    with pytest.raises(UnexpectedResponseError, match=r"more than 1000000 bytes.* \(request 7\)$"):
         who_am_i(configuration)
 
 
@@ -393,6 +393,23 @@ def test_each_call_is_logged_without_its_query(
 
     [line] = [each.getMessage() for each in caplog.records if each.name == "segl.sdk"]
     assert re.fullmatch(rf"GET {re.escape(service.api_root)}/{CUSTOMER}/pades: 200 after \d\.\d\d\d s", line)
+
+
+@pytest.mark.parametrize(("sent", "logged"), [("0123456789abcdef", " (request 0123456789abcdef)"), ("a b", "")])
+def test_a_call_is_logged_with_the_services_id_for_it(
+    configuration: ClientConfiguration,
+    service: Service,
+    who_am_i: WhoAmI,
+    caplog: pytest.LogCaptureFixture,
+    sent: str,
+    logged: str,
+) -> None:
+    caplog.set_level(logging.INFO, "segl.sdk")
+    service.answer = lambda handler: reply(handler, 200, b"You are welcome", X_Request_Id=sent)
+    who_am_i(configuration)
+
+    [line] = [each.getMessage() for each in caplog.records if each.name == "segl.sdk"]
+    assert line.partition(" s")[2] == logged
 
 
 def test_what_is_safe_is_asked_again_when_the_service_is_overloaded(

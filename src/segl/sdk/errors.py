@@ -71,13 +71,13 @@ class UnexpectedResponseError(ClientError):
     """The service answered, but not with what was asked for.
 
     `status` is the HTTP status; `code`, `message` and `error_type` (`CLIENT` or `SERVER`) are those of the service's
-    error document, `request_id` is what the service calls this request in its log; None where it sent none.
+    error document; `request_id` identifies the request in the service's log. Each is None if the service sent none.
     """
 
     def __init__(
         self, sentence: str, *, status: int, error: ErrorMessage | None = None, request_id: str | None = None
     ) -> None:
-        super().__init__(sentence)
+        super().__init__(f"{sentence} (request {request_id})" if request_id else sentence)
         self.status = status
         self.code = error.code if error else None
         self.message = error.message if error else None
@@ -97,12 +97,18 @@ class TooEagerPollingError(UnexpectedResponseError):
     """Polled too early; `next_permitted_poll_time` (aware) says when to try again, on the service's clock."""
 
     def __init__(
-        self, next_permitted_poll_time: datetime, error: ErrorMessage | None, *, clock_lead: timedelta = timedelta()
+        self,
+        next_permitted_poll_time: datetime,
+        error: ErrorMessage | None,
+        *,
+        clock_lead: timedelta = timedelta(),
+        request_id: str | None = None,
     ) -> None:
         super().__init__(
             f"Polled too early; the next poll is permitted at {next_permitted_poll_time.isoformat()}.",
             status=429,
             error=error,
+            request_id=request_id,
         )
         self.next_permitted_poll_time = next_permitted_poll_time
         self._clock_lead = clock_lead

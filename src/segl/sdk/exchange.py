@@ -5,6 +5,7 @@ nothing of sockets or of sync and async: transport.py drives them.
 """
 
 import random
+import re
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -133,7 +134,7 @@ def understand(response: Response, read: Callable[[bytes], T]) -> T:
         raise UnexpectedResponseError(
             f"The service answered {response.status} with a message that cannot be understood: {error}",
             status=response.status,
-            request_id=_request_id(response),
+            request_id=request_id(response.headers),
         ) from None
 
 
@@ -163,18 +164,20 @@ def _error(response: Response, kind: type[UnexpectedResponseError]) -> Unexpecte
     if error is not None:
         sentence = f"{error.message} ({error.code}, status {response.status})"
         kind = BrokerNotAuthorizedError if error.code == "BROKER_NOT_AUTHORIZED" else kind
-    return kind(sentence, status=response.status, error=error, request_id=_request_id(response))
+    return kind(sentence, status=response.status, error=error, request_id=request_id(response.headers))
 
 
 def _too_many(response: Response, error: ErrorMessage | None) -> UnexpectedResponseError:
     permitted = poll_time(response)
     if permitted and "dosfilter" not in response.headers:
-        return TooEagerPollingError(permitted, error, clock_lead=clock_lead(response))
+        return TooEagerPollingError(
+            permitted, error, clock_lead=clock_lead(response), request_id=request_id(response.headers)
+        )
     return RateLimitedError(
         "Too many calls a second: the service blocks this sender for a while (30 s); call less often.",
         status=429,
         error=error,
-        request_id=_request_id(response),
+        request_id=request_id(response.headers),
     )
 
 
@@ -185,5 +188,7 @@ def _error_message(response: Response) -> ErrorMessage | None:
         return None
 
 
-def _request_id(response: Response) -> str | None:
-    return response.headers.get("x-request-id")
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """The service's id for the request; None without one, or if it is no plain name: logs and messages show it."""
+    sent_id = headers.get("x-request-id", "")
+    return sent_id if re.fullmatch("[A-Za-z0-9._-]{1,64}", sent_id) else None

@@ -23,7 +23,7 @@ from segl.sdk.errors import (
     UnexpectedResponseError,
     UntrustedServerError,
 )
-from segl.sdk.exchange import Operation, Request, Response, Wait
+from segl.sdk.exchange import Operation, Request, Response, Wait, request_id
 from segl.sdk.tls import WrongOrganization
 
 logger = logging.getLogger("segl.sdk")
@@ -183,7 +183,9 @@ def _response(answer: httpx.Response) -> Response:
 
 
 def _unexpected(answer: httpx.Response, what: str) -> UnexpectedResponseError:
-    return UnexpectedResponseError(f"The service's answer has {what}.", status=answer.status_code)
+    return UnexpectedResponseError(
+        f"The service's answer has {what}.", status=answer.status_code, request_id=request_id(answer.headers)
+    )
 
 
 class _Body:
@@ -242,7 +244,8 @@ def _exchange(request: Request) -> Iterator[Callable[[httpx.Response], None]]:
     call, started = f"{request.method} {request.url.partition('?')[0]}", time.monotonic()
 
     def answered(answer: httpx.Response) -> None:
-        logger.info("%s: %d after %.3f s", call, answer.status_code, time.monotonic() - started)
+        named = f" (request {sent_id})" if (sent_id := request_id(answer.headers)) else ""
+        logger.info("%s: %d after %.3f s%s", call, answer.status_code, time.monotonic() - started, named)
 
     try:
         yield answered

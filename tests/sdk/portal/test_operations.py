@@ -245,6 +245,36 @@ def test_a_job_that_has_ended_cannot_be_cancelled(calls: PortalOperations) -> No
     assert (error.value.code, error.value.request_id) == ("JOB_COMPLETED", "4711")
 
 
+@pytest.mark.parametrize(
+    ("status", "content", "headers"),
+    [
+        (200, b"<html/>", {}),
+        (403, b"", {}),
+        (403, ErrorMessage("BROKER_NOT_AUTHORIZED", "No.", "CLIENT").to_xml(), {}),
+        (429, b"", {"dosfilter": "too many requests"}),
+        (429, b"", {"x_next_permitted_poll_time": POLL_TIME}),
+        (500, ErrorMessage("INTERNAL_ERROR", "It failed.", "SERVER").to_xml(), {}),
+    ],
+)
+def test_an_error_ends_with_the_services_id_for_the_request(
+    calls: PortalOperations, status: int, content: bytes, headers: dict[str, str]
+) -> None:
+    with pytest.raises(UnexpectedResponseError) as error:
+        refused(calls.get_status_change(None), status, content, x_request_id="0123456789abcdef", **headers)
+
+    assert error.value.request_id == "0123456789abcdef"
+    assert str(error.value).endswith(" (request 0123456789abcdef)")
+
+
+@pytest.mark.parametrize("sent", ["", "a b", "7\nERROR logged in as root", "\x1b[31m", "é", "65" * 33, "7, 8", "٣"])
+def test_a_request_id_that_is_no_plain_name_is_ignored(calls: PortalOperations, sent: str) -> None:
+    with pytest.raises(UnexpectedResponseError) as error:
+        refused(calls.who_am_i(None), 500, x_request_id=sent)
+
+    assert error.value.request_id is None
+    assert str(error.value) == "The service answered 500 without saying why."
+
+
 def test_documents_are_deleted_at_their_reference(calls: PortalOperations) -> None:
     url = f"{ROOT}/123456789/portal/signature-jobs/7"
 
