@@ -25,13 +25,13 @@ FAULTS = ("busy", "broken", "before", "after", "duplicate", "blocked", "eager", 
 
 
 class Queue:
-    """Jobs that changed. One that was told is hidden for some polls, and comes back unless it is confirmed."""
+    """Jobs that changed. One that was delivered is hidden for some polls, and comes back unless it is confirmed."""
 
     def __init__(self, jobs: int, *, faults: tuple[str, ...] = ("none",), seed: int = 0) -> None:
         self.waiting = list(range(1, jobs + 1))
         self.hidden: list[int] = []
         self.confirmed: list[int] = []
-        self.told: list[int] = []
+        self.delivered: list[int] = []
         self.faults = faults
         self.refusal: int | None = None
         self.unknown: set[int] = set()
@@ -81,7 +81,7 @@ class Queue:
         job = self.waiting[0]
         if fault != "duplicate":
             self.hidden.append(self.waiting.pop(0))
-        self.told.append(job)
+        self.delivered.append(job)
         return httpx.Response(200, content=_change(job).to_xml(), headers=_permitted(timedelta()))
 
 

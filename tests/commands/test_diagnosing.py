@@ -207,7 +207,7 @@ def test_the_official_environments_have_names(folder: Path, monkeypatch: pytest.
         (["--environment", "difitest", "--certificate", "certificate.pem"], "segl: Give your certificate as"),
         (["--environment", "difitest", *MINE, "--sender", "12"], "segl: An organization number is 9 digits; '12' is"),
         (["--environment", "difitest", *MINE, "--proxy", "x:y@z"], 'Proxy.url must be "http://host:port"'),
-        (["--sandbox", "password", *MINE], "segl: 'password' is no ready file"),
+        (["--sandbox", "password", *MINE], "segl: 'password' is not a ready file"),
         (["--environment", "difitest", "--pkcs12", "mine.p12", "--password-file", "no"], "segl: no: Cannot be read"),
         (["--environment", "elsewhere"], "Invalid value for '--environment'"),
     ],

@@ -376,7 +376,7 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
         "server",
         "belongs to Organization 999999999, with the number 999999999, not 984661185",
     ),
-    "no TLS": (_plain_http, "server", "speaks no TLS .*WRONG_VERSION_NUMBER.*check the port"),
+    "no TLS": (_plain_http, "server", "does not speak TLS .*WRONG_VERSION_NUMBER.*check the"),
     "refused in TLS": (lambda it: it.serve(ROOT, SERVICE, STRANGER), "access", "ended the TLS connection .*complete"),
     "not let in": (_unknown_organization, "access", "not registered here. .*Ask those who run the service to let"),
     "not the API": (_no_api, "access", "404 without saying why. Check the API root"),
@@ -511,7 +511,7 @@ UNSEEN: dict[str, tuple[Break, str, str]] = {
     "TLS 1.1": (
         lambda it: it.handshake(maximum_version=ssl.TLSVersion.TLSv1_1, minimum_version=ssl.TLSVersion.TLSv1),
         "server",
-        "speaks no TLS 1.2 or newer .*PROTOCOL_VERSION",
+        "does not speak TLS 1.2 or newer .*PROTOCOL_VERSION",
     ),
     "no cipher in common": (
         lambda it: it.handshake(maximum_version=ssl.TLSVersion.TLSv1_2, ciphers="AES128-SHA"),

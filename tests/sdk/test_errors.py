@@ -1,4 +1,4 @@
-"""The errors of the tree go from process to process, as they do from a pool's workers."""
+"""The errors of the tree can be passed from process to process, as from a pool's workers."""
 
 import copy
 import pickle

@@ -1,15 +1,15 @@
 """What can go wrong between a client and the service, as one tree.
 
 SeglError                            (segl.core.errors)
-├── InvalidInput                     (segl.core.errors) found here, before anything is sent: mend what it names
+├── InvalidInput                     (segl.core.errors) found here, before anything is sent: correct what it names
 └── ClientError
     ├── NotAvailableError            the job or signature does not have it (yet): wait for a later status change
     ├── ForeignUrlError              a URL outside the service; nothing was sent to it
     ├── NoAnswerError                connection lost, time-out: did the service act? poll, or ask again
     │   ├── NotReachedError          nothing was sent: try again later; check network and proxy
-    │   ├── UntrustedServerError     the server is somebody else; nothing was sent: check the Environment
+    │   ├── UntrustedServerError     not the server that was expected; nothing was sent: check the Environment
     │   └── ClientCertificateError   the server did not accept our certificate: check it
-    └── UnexpectedResponseError      an answer that says no, or that cannot be understood: its message says what to do
+    └── UnexpectedResponseError      an answer that refuses, or cannot be understood: its message says what to do
         ├── BrokerNotAuthorizedError the certificate's organization may not act for the sender: have it authorized
         ├── JobNotCancellableError   too late to cancel: the job has ended
         ├── TooEagerPollingError     polled before the permitted time: wait until then
@@ -124,5 +124,5 @@ class RateLimitedError(UnexpectedResponseError):
 
 
 def seconds_until(moment: datetime, *, clock_lead: timedelta) -> float:
-    """Seconds from now to a moment on the service's clock, which is so far ahead of ours; 0 when it is past."""
+    """Return the seconds from now to a moment on the service's clock, `clock_lead` ahead of ours; 0 if it is past."""
     return max(0.0, (moment - datetime.now(UTC) - clock_lead).total_seconds())
