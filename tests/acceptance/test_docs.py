@@ -69,7 +69,7 @@ def sign(sandbox: Sandbox) -> Iterator[Callable[[int, str], None]]:
 def emptied(sandbox: Sandbox) -> None:
     """Confirm what other tests left on the default queue."""
     with PortalClient(ClientConfiguration.sandbox(sandbox.ready_file, PUBLIC)) as client:
-        while (change := client.get_status_change()).told:
+        while (change := client.get_status_change()).message:
             client.confirm(change.confirmation_reference)
         time.sleep(change.seconds_until_next_poll)
 

@@ -1,4 +1,4 @@
-"""The commands `segl doctor` and `segl explain`: what they say and with which status they end."""
+"""The commands `segl doctor` and `segl explain`: what they print and with which status they exit."""
 
 import json
 import subprocess
@@ -43,7 +43,7 @@ def run(*arguments: str | Path, typed: str | None = None, **variables: str) -> R
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a person stands who has a certificate, in both forms, and the service's root."""
+    """The working directory of a person who has a certificate, in both forms, and the service's root."""
     key = ROOT.organization(CUSTOMER)
     encryption = BestAvailableEncryption(b"s3cret")
     (tmp_path / "mine.p12").write_bytes(
@@ -77,7 +77,7 @@ PEM = ["--certificate", "certificate.pem", "--private-key", "key.pem"]
 def test_the_doctor_finds_nothing_wrong(folder: Path, service: Service, mine: list[str]) -> None:
     result = run("doctor", *at(service), *mine)
 
-    assert f"{service.api_root}\n  ✓ certificate  It is that of Organization 123456789, organization" in result.output
+    assert f"{service.api_root}\n  ✓ certificate  It belongs to Organization 123456789, organization" in result.output
     assert "  ✓ access       The service says: You are welcome\n" in result.output
     assert "✗" not in result.output
     # Test certificates are valid for an hour, and roots need not be sent along.
@@ -89,8 +89,8 @@ def test_the_doctor_says_what_is_wrong(folder: Path, service: Service) -> None:
     result = run("doctor", *at(service), "--pkcs12", "mine.p12", "--password-file", "wrong")
 
     assert "  ✗ certificate  'mine.p12': The PKCS#12 file cannot be read: Invalid password" in result.output
-    assert "  – access       Not checked: what is told above kept it from being asked." in result.output
-    assert "  ✓ network      127.0.0.1 accepts connections at port" in result.output
+    assert "  – access       Not checked: another fault prevented it." in result.output
+    assert "  ✓ network      127.0.0.1 accepts connections on port" in result.output
     assert result.output.endswith("\n\n1 fault.\n")
     assert "wr0ng" not in result.output
     assert result.exit_code == 1
@@ -99,17 +99,17 @@ def test_the_doctor_says_what_is_wrong(folder: Path, service: Service) -> None:
 def test_the_doctors_findings_as_json_keep_their_keys(folder: Path, service: Service) -> None:
     result = run("doctor", *at(service), *MINE, "--sender", "987654321", "--json")
 
-    told = json.loads(result.stdout)
-    assert list(told) == ["passed", "checked_at", "api_root", "checks"]
-    assert (told["passed"], told["api_root"]) == (True, service.api_root)
-    assert datetime.fromisoformat(told["checked_at"]) <= datetime.now(UTC)
-    assert [each["check"] for each in told["checks"]] == [each for each in CHECKS if each != "proxy"]
-    assert told["checks"][0] == {
+    report = json.loads(result.stdout)
+    assert list(report) == ["passed", "checked_at", "api_root", "checks"]
+    assert (report["passed"], report["api_root"]) == (True, service.api_root)
+    assert datetime.fromisoformat(report["checked_at"]) <= datetime.now(UTC)
+    assert [each["check"] for each in report["checks"]] == [each for each in CHECKS if each != "proxy"]
+    assert report["checks"][0] == {
         "check": "certificate",
         "state": "ok",
-        "sentence": "It is that of Organization 123456789, organization number 123456789.",
+        "sentence": "It belongs to Organization 123456789, organization number 123456789.",
     }
-    assert told["checks"][-2]["sentence"] == "123456789 is authorized as broker of 987654321."
+    assert report["checks"][-2]["sentence"] == "123456789 is authorized as broker of 987654321."
     assert result.exit_code == 0
 
 
@@ -141,7 +141,7 @@ def test_passwords_come_from_files_or_variables(folder: Path, service: Service) 
 
     assert (well.exit_code, refused.exit_code) == (0, 1)
     assert "  ✓ proxy        127.0.0.1 accepts connections" in well.output
-    assert "it gave none. The proxy refused (407 Proxy Authentication Required)" in refused.output
+    assert "did not open a connection to the service. The proxy refused (407 Proxy Authentication" in refused.output
     assert not {"s3cret", "wr0ng"} & {*(well.output + refused.output).split()}
 
 
@@ -168,9 +168,9 @@ def test_the_password_of_a_key_is_asked_for_when_it_has_one(
     assert run("doctor", *at(service), *PEM, typed="wr0ng\n").exit_code == 1
 
     monkeypatch.setattr(diagnosing, "_at_terminal", lambda: False)
-    told = "segl: key.pem is encrypted: give its password with --password-file or SEGL_PASSWORD.\n"
-    unasked = run("doctor", *at(service), *PEM)
-    assert (unasked.exit_code, unasked.stderr) == (2, told)
+    message = "segl: key.pem is encrypted: give its password with --password-file or SEGL_PASSWORD.\n"
+    without = run("doctor", *at(service), *PEM)
+    assert (without.exit_code, without.stderr) == (2, message)
 
 
 def test_a_sandboxs_own_organizations_need_no_files(folder: Path, service: Service) -> None:
@@ -207,12 +207,12 @@ def test_the_official_environments_have_names(folder: Path, monkeypatch: pytest.
         (["--environment", "difitest", "--certificate", "certificate.pem"], "segl: Give your certificate as"),
         (["--environment", "difitest", *MINE, "--sender", "12"], "segl: An organization number is 9 digits; '12' is"),
         (["--environment", "difitest", *MINE, "--proxy", "x:y@z"], 'Proxy.url must be "http://host:port"'),
-        (["--sandbox", "password", *MINE], "segl: 'password' is no ready file"),
+        (["--sandbox", "password", *MINE], "segl: 'password' is not a ready file"),
         (["--environment", "difitest", "--pkcs12", "mine.p12", "--password-file", "no"], "segl: no: Cannot be read"),
         (["--environment", "elsewhere"], "Invalid value for '--environment'"),
     ],
 )
-def test_wrong_use_of_the_doctor_is_said_clearly(folder: Path, arguments: list[str], sentence: str) -> None:
+def test_incorrect_use_of_the_doctor_is_explained(folder: Path, arguments: list[str], sentence: str) -> None:
     result = run("doctor", *arguments)
 
     assert sentence in result.output
@@ -258,7 +258,7 @@ def package(folder: Path) -> Path:
 LASTING = Authority("Lasting Root", (SIGNED_AT.replace(year=2020), SIGNED_AT.replace(year=2030)))
 
 
-def test_a_good_package_is_told_what_it_is(package: Path) -> None:
+def test_a_good_package_is_described(package: Path) -> None:
     Path("root.pem").write_bytes(LASTING.pem())
 
     result = run("explain", "package.zip", "--trust", "root.pem", "--at", "2026-11-25T13:00:04+01:00")
@@ -272,7 +272,7 @@ def test_a_good_package_is_told_what_it_is(package: Path) -> None:
     Signer      99999999
     Signed      2026-11-25T12:00:00+00:00 by Organization 123456789, organization number 123456789
   ✓ archive      It is a ZIP file of 3 files.
-  ✓ signature    It holds for what stands in its XML.
+  ✓ signature    It is valid for what its XML says.
 """
     )
     assert "  ✓ chain        It leads to CN=Lasting Root.\n" in result.output
@@ -280,7 +280,7 @@ def test_a_good_package_is_told_what_it_is(package: Path) -> None:
     assert result.exit_code == 0
 
 
-def test_each_rule_that_a_package_breaks_is_told(package: Path) -> None:
+def test_each_rule_that_a_package_breaks_is_listed(package: Path) -> None:
     with zipfile.ZipFile(package) as good, zipfile.ZipFile("broken.zip", "w") as broken:
         for name in good.namelist():
             broken.writestr(name, b"no PDF" if name == "contract.pdf" else good.read(name))
@@ -317,7 +317,9 @@ def test_documents_are_looked_into_as_the_service_does(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", ["01017012345", "010170 12345", "010170-12345"])
-def test_a_strangers_package_shows_no_identity_number_and_steers_no_terminal(package: Path, number: str) -> None:
+def test_an_untrusted_package_shows_no_identity_number_and_cannot_control_the_terminal(
+    package: Path, number: str
+) -> None:
     with zipfile.ZipFile(package, "a") as odd:
         odd.writestr(f"Kari {number}\u202e.pdf", b"")
 
@@ -328,11 +330,11 @@ def test_a_strangers_package_shows_no_identity_number_and_steers_no_terminal(pac
     assert "\u202e" not in result.output
 
 
-def test_what_is_told_of_a_package_as_json_keeps_its_keys(package: Path) -> None:
+def test_the_description_of_a_package_as_json_keeps_its_keys(package: Path) -> None:
     result = run("explain", "package.zip", "--at", "2026-11-25T12:00:06Z", "--json")
 
-    told = json.loads(result.stdout)
-    assert list(told) == [
+    report = json.loads(result.stdout)
+    assert list(report) == [
         "passed",
         "file",
         "reference",
@@ -345,11 +347,11 @@ def test_what_is_told_of_a_package_as_json_keeps_its_keys(package: Path) -> None
         "signed_at",
         "checks",
     ]
-    assert (told["passed"], told["title"]) == (False, "Contract with 010170*****")
-    assert told["signers"][0]["identity_number"] == "010170*****"
+    assert (report["passed"], report["title"]) == (False, "Contract with 010170*****")
+    assert report["signers"][0]["identity_number"] == "010170*****"
     assert "01017012345" not in result.output
-    assert [each["check"] for each in told["checks"] if each["state"] == "fault"] == ["signing-time"]
-    assert {each["check"] for each in told["checks"] if each["state"] == "skipped"} == {"chain"}
+    assert [each["check"] for each in report["checks"] if each["state"] == "fault"] == ["signing-time"]
+    assert {each["check"] for each in report["checks"] if each["state"] == "skipped"} == {"chain"}
     assert result.exit_code == 1
 
 
@@ -364,21 +366,21 @@ def test_what_is_told_of_a_package_as_json_keeps_its_keys(package: Path) -> None
         ([], "Missing argument 'FILE'"),
     ],
 )
-def test_wrong_use_of_explain_is_said_clearly(package: Path, arguments: list[str], sentence: str) -> None:
+def test_incorrect_use_of_explain_is_explained(package: Path, arguments: list[str], sentence: str) -> None:
     result = run("explain", *arguments)
 
     assert sentence in result.output
     assert result.exit_code == 2
 
 
-def test_a_file_far_too_large_is_not_read(folder: Path) -> None:
+def test_a_file_that_is_far_too_large_is_not_read(folder: Path) -> None:
     with Path("huge.zip").open("wb") as huge:
         huge.truncate(1 << 40)
 
     result = run("explain", "huge.zip")
 
-    told = "segl: huge.zip: Not read: it has more than 67108864 bytes, far more than the service takes.\n"
-    assert (result.exit_code, result.stderr) == (2, told)
+    message = "segl: huge.zip: Too large: it has more than 67108864 bytes, far more than the service accepts.\n"
+    assert (result.exit_code, result.stderr) == (2, message)
 
 
 def test_explain_works_with_the_sdk_alone(package: Path) -> None:

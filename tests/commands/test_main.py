@@ -1,4 +1,4 @@
-"""The command `segl` as such: how it is called, its version."""
+"""The command `segl` itself: how it is called, its version."""
 
 import subprocess
 import sys
@@ -9,9 +9,9 @@ import segl
 from segl.commands.main import app
 
 
-def test_the_version_is_told() -> None:
-    told = CliRunner().invoke(app, ["--version"])
-    assert (told.output, told.exit_code) == (f"segl {segl.__version__}\n", 0)
+def test_it_prints_its_version() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.output, result.exit_code) == (f"segl {segl.__version__}\n", 0)
 
 
 def test_it_can_be_called_as_a_module() -> None:

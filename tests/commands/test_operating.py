@@ -1,4 +1,4 @@
-"""The commands for operators: what they say and do about organizations."""
+"""The commands for operators: what they print and do about organizations."""
 
 import json
 from datetime import UTC, datetime
@@ -19,14 +19,14 @@ def registering(tmp_path: Path) -> Operator:
 
 def test_organizations_are_registered_blocked_and_given_brokers(registering: Operator) -> None:
     done = registering.done
-    told = done("organization", "add", "123456789", "--name", "Nordvik kommune", "--sector", "public")
-    assert told == "The organization 123456789 may use the API.\n"
+    added = done("organization", "add", "123456789", "--name", "Nordvik kommune", "--sector", "public")
+    assert added == "The organization 123456789 may use the API.\n"
     done("organization", "add", "318602352", "--name", "Formidler AS", "--sector", "private")
     assert done("organization", "authorize-broker", "318602352", "123456789") == (
         "The organization 318602352 may act for 123456789.\n"
     )
     assert done("organization", "rename", "123456789", "--name", "Nordvik by") == (
-        "The organization 123456789 has another name now.\n"
+        "The organization 123456789 is renamed.\n"
     )
     assert done("organization", "block", "318602352") == "The organization 318602352 is blocked.\n"
     assert [line.split() for line in done("organization", "list").splitlines()] == [
@@ -50,11 +50,11 @@ def test_organizations_are_registered_blocked_and_given_brokers(registering: Ope
     done("organization", "unblock", "318602352")
     assert "Blocked  no" in done("organization", "show", "318602352")
     assert done("organization", "revoke-broker", "318602352", "123456789") == (
-        "The organization 318602352 may act for 123456789 no more.\n"
+        "The organization 318602352 may no longer act for 123456789.\n"
     )
 
 
-def test_what_the_register_refuses_is_said(registering: Operator) -> None:
+def test_an_error_of_the_register_ends_the_command_with_its_message(registering: Operator) -> None:
     ended = registering.command("organization", "show", "123456789")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
@@ -68,13 +68,13 @@ def test_the_register_needs_a_database_that_is_up_to_date(registering: Operator)
     assert "run `segl migrate` first" in ended.stderr
 
 
-def test_the_configurations_organizations_are_entered_by_each_migration(registering: Operator) -> None:
-    """It wins over what was changed by hand, but for blocks."""
+def test_each_migration_registers_the_configurations_organizations(registering: Operator) -> None:
+    """The configuration wins over changes made by hand, except for blocks."""
     with registering.configuration.open("a") as file:
         file.write('[[organizations]]\nnumber = "310248711"\nname = "Bryggen Bil AS"\nsector = "private"\n')
     registering.done("organization", "add", "310248711", "--name", "Another name", "--sector", "public")
     registering.done("organization", "block", "310248711")
     registering.done("migrate")
-    told = json.loads(registering.done("organization", "show", "310248711", "--json"))
-    assert (told["name"], told["sector"]) == ("Bryggen Bil AS", "private")
-    assert told["blocked_at"] is not None
+    shown = json.loads(registering.done("organization", "show", "310248711", "--json"))
+    assert (shown["name"], shown["sector"]) == ("Bryggen Bil AS", "private")
+    assert shown["blocked_at"] is not None

@@ -70,7 +70,7 @@ def sealed_pdf() -> bytes:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a person stands who got everything: what was signed, the original, the root."""
+    """The working directory of a person who has everything: what was signed, the original, the root."""
     (tmp_path / "xades-1.xml").write_bytes(signed_xml())
     (tmp_path / "signed.pdf").write_bytes(sealed_pdf())
     (tmp_path / "contract.pdf").write_bytes(CONTRACT)
@@ -94,9 +94,9 @@ def test_a_signed_pdf_and_a_xades_that_pass(folder: Path) -> None:
 def test_the_findings_as_json_keep_their_keys(folder: Path) -> None:
     result = run("verify", "xades-1.xml", "--document", "contract.pdf", "--trust", "trust.pem", "--json")
 
-    told = json.loads(result.stdout)
-    assert list(told) == ["passed", "checked_at", "files"]
-    [file] = told["files"]
+    report = json.loads(result.stdout)
+    assert list(report) == ["passed", "checked_at", "files"]
+    [file] = report["files"]
     assert (list(file), file["file"], file["error"]) == (["file", "error", "signatures"], "xades-1.xml", None)
     [signature] = file["signatures"]
     assert list(signature) == [
@@ -128,12 +128,12 @@ def test_without_trust_nothing_passes_and_it_says_what_to_do(folder: Path) -> No
     assert result.exit_code == 1
 
 
-def test_a_xades_alone_passes_only_beside_its_documents(folder: Path) -> None:
+def test_a_xades_alone_passes_only_with_its_documents(folder: Path) -> None:
     result = run("verify", "xades-1.xml", "--trust", "trust.pem")
 
     assert "contract.pdf: missing" in result.output
     assert "INDETERMINATE" in result.output
-    assert "give those that are missing with --document FILE" in result.output
+    assert "give the missing ones with --document FILE" in result.output
     assert result.exit_code == 1
 
 
@@ -194,7 +194,7 @@ def test_two_documents_of_the_same_name_are_both_looked_at(folder: Path) -> None
         (b"%PDF-1.7 nothing more", "The file cannot be read as a signed PDF"),
     ],
 )
-def test_what_is_no_signature_is_said_clearly(folder: Path, content: bytes, sentence: str) -> None:
+def test_a_file_without_a_signature_is_reported(folder: Path, content: bytes, sentence: str) -> None:
     (folder / "odd").write_bytes(content)
 
     result = run("verify", "odd", "xades-1.xml", "--document", "contract.pdf", "--trust", "trust.pem")
@@ -204,7 +204,7 @@ def test_what_is_no_signature_is_said_clearly(folder: Path, content: bytes, sent
     assert result.exit_code == 2
 
 
-def test_a_pdf_without_signature_is_said_clearly(folder: Path) -> None:
+def test_a_pdf_without_a_signature_is_reported(folder: Path) -> None:
     with pikepdf.new() as pdf:
         pdf.add_blank_page()
         pdf.save(folder / "plain.pdf")
@@ -225,7 +225,7 @@ def test_a_pdf_without_signature_is_said_clearly(folder: Path) -> None:
         ([], "Missing argument 'FILE...'"),
     ],
 )
-def test_wrong_use_is_said_clearly(folder: Path, arguments: list[str], sentence: str) -> None:
+def test_incorrect_use_is_explained(folder: Path, arguments: list[str], sentence: str) -> None:
     result = run("verify", *arguments)
 
     assert sentence in result.output
@@ -240,11 +240,11 @@ def test_a_trust_file_without_a_root_is_refused(folder: Path) -> None:
 
     result = run("verify", "xades-1.xml", "--trust", "leaf.pem")
 
-    assert "no root certificate among those given" in result.output
+    assert "None of the certificates given is a root" in result.output
     assert result.exit_code == 2
 
 
-def test_a_strangers_file_cannot_steer_the_terminal(folder: Path) -> None:
+def test_an_untrusted_file_cannot_control_the_terminal(folder: Path) -> None:
     (folder / "xades-1.xml").write_bytes(signed_xml("Kari\u009b2J\u202e [bold red]Nordmann"))
 
     result = run("verify", "xades-1.xml")
@@ -253,13 +253,13 @@ def test_a_strangers_file_cannot_steer_the_terminal(folder: Path) -> None:
     assert not any(each in result.output for each in "\x1b\u009b\u202e")
 
 
-def test_the_sdk_alone_verifies_xades_and_says_what_a_pdf_takes(folder: Path) -> None:
+def test_the_sdk_alone_verifies_xades_and_says_what_a_pdf_needs(folder: Path) -> None:
     program = "import sys; sys.modules['pyhanko'] = None; from segl.commands.main import main; main()"
     command = [sys.executable, "-c", program, "verify", "xades-1.xml", "signed.pdf"]
     command += ["--document", "contract.pdf", "--trust", "trust.pem"]
 
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
 
-    assert "To verify it takes pyhanko; install segl[service]." in ended.stdout
+    assert "Verifying it needs pyhanko; install segl[service]." in ended.stdout
     assert "1 of 1 signature passed." in ended.stdout
     assert ended.returncode == 2

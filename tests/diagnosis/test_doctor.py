@@ -58,7 +58,7 @@ def issued(
     chain: bool = True,
     root: bool = True,
 ) -> PrivateKey:
-    """An organization's certificate, good but for what is asked for; `chain` and `root` say who comes with it."""
+    """An organization's certificate, good except for these arguments; `chain` and `root` say what comes with it."""
     identifier = {"organization_identifier": f"NTRNO-{number}"} if number else {}
     key = key or private_key("customer")
     root_key = private_key(by.name, "P-256")
@@ -79,7 +79,7 @@ OWN = issued(intermediate=True).certificate
 def above(
     key: str = "intermediate", issuer: Authority = ROOT, dates: tuple[datetime, datetime] = YEAR, *, ca: bool = True
 ) -> x509.Certificate:
-    """The certificate that issued `OWN`, good but for what is asked for."""
+    """The certificate that issued `OWN`, good except for these arguments."""
     issuer_key = private_key(issuer.name, "P-256")
     return certificate(INTERMEDIATE, private_key(key, "P-256"), subject(issuer.name), issuer_key, ca, True, *dates)
 
@@ -140,7 +140,7 @@ class SetUp:
         self.api_root(f"https://127.0.0.1:{self.stack.enter_context(listening(answer))}/api")
 
     def handshake(self, owner: Authority = STRANGER, ciphers: str = "DEFAULT:@SECLEVEL=0", **unlike: object) -> None:
-        """Have a server there whose TLS, after the OpenSSL defaults, is unlike what ours is."""
+        """Have a server there with OpenSSL's default settings, except for these."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*files(owner.organization(SERVICE), self.folder))
         context.set_ciphers(ciphers)
@@ -175,7 +175,7 @@ class SetUp:
         self.proxy = Proxy(proxy.url, "segl", password)
 
     def odd_proxy(self, answer: Callable[[socket.socket], object]) -> None:
-        """Have calls go through what is no proxy."""
+        """Have calls go through something that is not a proxy."""
         self.proxy = Proxy(f"http://127.0.0.1:{self.stack.enter_context(listening(answer))}")
 
 
@@ -201,7 +201,7 @@ def states(found: dict[str, Finding], state: State) -> set[str]:
 
 
 @pytest.mark.parametrize("form", ["PEM", "PKCS#12", "loaded", "through a proxy", "with intermediate"])
-def test_a_set_up_as_it_should_be_is_called_well(set_up: SetUp, form: str) -> None:
+def test_a_good_set_up_has_no_faults(set_up: SetUp, form: str) -> None:
     if form == "PKCS#12":
         set_up.certificate = CertificateFiles(pkcs12_file(issued(), set_up.folder), password="s3cret")
     elif form == "loaded":
@@ -215,7 +215,7 @@ def test_a_set_up_as_it_should_be_is_called_well(set_up: SetUp, form: str) -> No
 
     assert [*found] == [each for each in CHECKS if each != ("network" if set_up.proxy else "proxy")]
     assert states(found, State.OK) == {*found}, found
-    assert found["certificate"].sentence == "It is that of Kunde AS, organization number 123456789."
+    assert found["certificate"].sentence == "It belongs to Kunde AS, organization number 123456789."
     assert found["access"].sentence == "The service says: You are welcome"
     assert len(set_up.service.requests) == 1
 
@@ -289,9 +289,9 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
     "elliptic curve": (
         lambda it: it.show(key=private_key("customer's curve", "P-256")),
         "private-key",
-        "the API wants RSA: order an RSA certificate",
+        "the API accepts only RSA: order an RSA certificate",
     ),
-    "weak key": (_weak_key, "private-key", "has 1024 bits, and 2048 are needed"),
+    "weak key": (_weak_key, "private-key", "has 1024 bits, but at least 2048 are needed"),
     "for signing alone": (lambda it: it.show(authentication=False), "key-usage", "use the one for authentication"),
     "for servers": (
         lambda it: it.show(purposes=[ExtendedKeyUsageOID.SERVER_AUTH]),
@@ -376,19 +376,19 @@ FAULTS: dict[str, tuple[Break, str, str]] = {
         "server",
         "belongs to Organization 999999999, with the number 999999999, not 984661185",
     ),
-    "no TLS": (_plain_http, "server", "speaks no TLS .*WRONG_VERSION_NUMBER.*check the port"),
+    "no TLS": (_plain_http, "server", "does not speak TLS .*WRONG_VERSION_NUMBER.*check the"),
     "refused in TLS": (lambda it: it.serve(ROOT, SERVICE, STRANGER), "access", "ended the TLS connection .*complete"),
     "not let in": (_unknown_organization, "access", "not registered here. .*Ask those who run the service to let"),
     "not the API": (_no_api, "access", "404 without saying why. Check the API root"),
     "another site": (
         lambda it: setattr(it.service, "answer", lambda handler: reply(handler, 200, b"<html>Welcome to nginx!")),
         "access",
-        "Something else than the API answers at https://127.0.0.1:[0-9]+/api: check the API root",
+        "Something other than the API answers at https://127.0.0.1:[0-9]+/api: check the API root",
     ),
     "no answer": (_silent, "access", "No answer .*disconnected"),
     "broker": (_unauthorized_broker, "sender", "123456789 is not authorized as broker of 987654321: have 987654321"),
-    "clock ahead": (lambda it: it.clock(timedelta(seconds=-60)), "clock", "[56][0-9] s ahead of .* set its clock by N"),
-    "clock behind": (lambda it: it.clock(timedelta(seconds=60)), "clock", "[56][0-9] s behind .* set its clock by NTP"),
+    "clock ahead": (lambda it: it.clock(timedelta(seconds=-60)), "clock", "[56][0-9] s ahead of .* clock with NTP"),
+    "clock behind": (lambda it: it.clock(timedelta(seconds=60)), "clock", "[56][0-9] s behind .* clock with NTP"),
 }
 
 
@@ -409,7 +409,7 @@ def assert_says(finding: Finding, sentence: str) -> None:
     assert re.search(sentence, finding.sentence), finding.sentence
 
 
-def test_what_hangs_on_a_fault_is_not_checked_and_all_else_is(set_up: SetUp) -> None:
+def test_what_depends_on_a_fault_is_skipped_and_all_else_is_checked(set_up: SetUp) -> None:
     _other_key(set_up)
     found = set_up.examined()
     assert states(found, State.FAULT) == {"private-key"}
@@ -421,7 +421,7 @@ def test_what_hangs_on_a_fault_is_not_checked_and_all_else_is(set_up: SetUp) -> 
     found = set_up.examined()
     assert states(found, State.SKIPPED) == {"server", "access", "clock"}
     assert states(found, State.WARNING) == {"sender"}
-    assert_says(found["sender"], "123456789's and the sender is 987654321, .* service could not be asked whether")
+    assert_says(found["sender"], "123456789's and the sender is 987654321, .* whether it is could not be checked")
 
 
 def test_several_faults_are_found_at_once(set_up: SetUp) -> None:
@@ -431,10 +431,10 @@ def test_several_faults_are_found_at_once(set_up: SetUp) -> None:
     assert states(set_up.examined(), State.FAULT) == {"certificate", "key-usage", "validity", "chain", "network"}
 
 
-def test_a_certificate_that_tls_does_not_take_is_told(set_up: SetUp) -> None:
+def test_a_certificate_that_tls_rejects_is_reported(set_up: SetUp) -> None:
     _weak_key(set_up)
 
-    assert_says(set_up.examined()["access"], "TLS on this machine does not take the certificate .*KEY_TOO_SMALL")
+    assert_says(set_up.examined()["access"], "TLS on this machine rejects the certificate .*KEY_TOO_SMALL")
 
 
 def test_a_certificate_for_another_environment_is_called_that(set_up: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -444,8 +444,8 @@ def test_a_certificate_for_another_environment_is_called_that(set_up: SetUp, mon
 
     assert_says(
         set_up.examined()["chain"],
-        "Wrong environment: it is a certificate for production, such as https://api.signering.posten.no/api, and "
-        "https://127.0.0.1:[0-9]+/api is none",
+        "Wrong environment: the certificate is for production, such as https://api.signering.posten.no/api, but not "
+        "for https://127.0.0.1:[0-9]+/api. Use",
     )
 
 
@@ -469,12 +469,12 @@ def test_an_intermediate_that_only_the_environment_has_is_a_warning(set_up: SetU
     set_up.environment = replace(set_up.environment, trust_anchors=pem)
     set_up.show(intermediate=True, chain=False)
 
-    assert_says(set_up.examined()["chain"], "incomplete: .* of CN=Intermediate .* up to the service to know it")
+    assert_says(set_up.examined()["chain"], "incomplete: .* of CN=Intermediate .* works only if the service knows")
     assert set_up.examined()["chain"].state is State.WARNING
 
 
-def test_a_chain_that_the_service_takes_is_no_fault(set_up: SetUp) -> None:
-    """Its own certificate may come from elsewhere than those that it wants of its clients."""
+def test_a_chain_that_the_service_accepts_is_no_fault(set_up: SetUp) -> None:
+    """The service's own certificate may chain to another root than those of its clients."""
     set_up.serve(ROOT, SERVICE, STRANGER)
     set_up.show(by=STRANGER)
 
@@ -482,7 +482,7 @@ def test_a_chain_that_the_service_takes_is_no_fault(set_up: SetUp) -> None:
 
     assert states(found, State.WARNING) == {"chain"}
     assert states(found, State.FAULT) == set()
-    assert_says(found["chain"], "does not lead to .* This service took it all the same.")
+    assert_says(found["chain"], "does not lead to .* This service accepted it all the same.")
 
 
 def test_a_certificate_that_expires_soon_is_a_warning(set_up: SetUp) -> None:
@@ -511,7 +511,7 @@ UNSEEN: dict[str, tuple[Break, str, str]] = {
     "TLS 1.1": (
         lambda it: it.handshake(maximum_version=ssl.TLSVersion.TLSv1_1, minimum_version=ssl.TLSVersion.TLSv1),
         "server",
-        "speaks no TLS 1.2 or newer .*PROTOCOL_VERSION",
+        "does not speak TLS 1.2 or newer .*PROTOCOL_VERSION",
     ),
     "no cipher in common": (
         lambda it: it.handshake(maximum_version=ssl.TLSVersion.TLSv1_2, ciphers="AES128-SHA"),
@@ -523,13 +523,13 @@ UNSEEN: dict[str, tuple[Break, str, str]] = {
         "access",
         "ended the TLS connection .*check that our certificate",
     ),
-    "proxy hangs": (lambda it: it.odd_proxy(_hang), "proxy", "gave none. No answer in time"),
-    "proxy hangs up": (lambda it: it.odd_proxy(lambda _: None), "proxy", "gave none. No answer .*"),
-    "proxy is none": (lambda it: it.odd_proxy(_says(b"SSH-2.0\r\n\r\n")), "proxy", "gave none. No answer .*SSH"),
+    "proxy hangs": (lambda it: it.odd_proxy(_hang), "proxy", "did not open .*. No answer in time"),
+    "proxy hangs up": (lambda it: it.odd_proxy(lambda _: None), "proxy", "did not open .*. No answer .*"),
+    "not a proxy": (lambda it: it.odd_proxy(_says(b"SSH-2.0\r\n\r\n")), "proxy", "did not open .*. No answer .*SSH"),
     "proxy forbids": (
         lambda it: it.odd_proxy(_says(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")),
         "proxy",
-        r"gave none. The proxy refused \(403 Forbidden\); check the API root, and that the proxy may connect to it",
+        r"not open .*. The proxy refused \(403 Forbidden\); check the API root, and that the proxy may connect to it",
     ),
     "no server behind the proxy": (
         lambda it: it.odd_proxy(_says(b"HTTP/1.1 200 OK\r\n\r\n")),
@@ -541,7 +541,7 @@ UNSEEN: dict[str, tuple[Break, str, str]] = {
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 @pytest.mark.parametrize("name", UNSEEN)
-def test_a_server_that_nobody_saw_is_not_vouched_for(set_up: SetUp, name: str) -> None:
+def test_a_server_that_was_not_identified_is_not_called_good(set_up: SetUp, name: str) -> None:
     damage, check, sentence = UNSEEN[name]
     set_up.timeouts = Timeouts(connect=0.5, call=0.5)
     damage(set_up)
@@ -554,7 +554,7 @@ def test_a_server_that_nobody_saw_is_not_vouched_for(set_up: SetUp, name: str) -
 
 
 @pytest.mark.parametrize("dates", [(YEAR[0], YESTERDAY), (TOMORROW, YEAR[1])])
-def test_the_chain_of_a_certificate_is_judged_apart_from_its_validity(
+def test_the_chain_of_a_certificate_is_checked_apart_from_its_validity(
     set_up: SetUp, dates: tuple[datetime, datetime]
 ) -> None:
     lasting = Authority(ROOT.name, YEAR)
@@ -566,7 +566,7 @@ def test_the_chain_of_a_certificate_is_judged_apart_from_its_validity(
     assert (found["validity"].state, found["chain"].state) == (State.FAULT, State.OK)
 
 
-def test_an_authorized_broker_is_told(set_up: SetUp) -> None:
+def test_an_authorized_broker_is_reported(set_up: SetUp) -> None:
     set_up.sender = Sender("987654321")
 
     found = set_up.examined()
@@ -580,13 +580,13 @@ def test_an_authorized_broker_is_told(set_up: SetUp) -> None:
 def test_a_clock_that_drifts_is_a_warning(set_up: SetUp) -> None:
     set_up.clock(timedelta(seconds=-3))
 
-    assert_says(set_up.examined()["clock"], "[34] s ahead of the service's: set it by NTP")
+    assert_says(set_up.examined()["clock"], "[34] s ahead of the service's: synchronize it with NTP before it is 5 s")
     assert set_up.examined()["clock"].state is State.WARNING
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The call may take two seconds, in which each piece comes in time."""
+    """The call may take two seconds; each single read is in time."""
     monkeypatch.setattr(doctor, "_MOST_SECONDS", 2.0)
 
 
@@ -600,7 +600,7 @@ def test_an_answer_that_drips_is_given_up(set_up: SetUp, name: str) -> None:
 
     assert ends.get(timeout=10)  # we hung up
     assert states(found, State.FAULT) == {"access"}
-    assert_says(found["access"], "No whole answer within 2 s; check the API root")
+    assert_says(found["access"], "No complete answer within 2 s; check the API root")
 
 
 @pytest.mark.usefixtures("impatient")
@@ -613,7 +613,7 @@ def test_a_tls_handshake_that_drips_is_given_up(set_up: SetUp, answer: Answer) -
 
     assert [ends.get(timeout=10) for _ in ("the network was looked at", "the call")] == [True, True]
     assert states(found, State.FAULT) == {"server"}
-    assert_says(found["server"], "No whole answer within 2 s; check the API root")
+    assert_says(found["server"], "No complete answer within 2 s; check the API root")
 
 
 @pytest.mark.usefixtures("impatient")
@@ -625,17 +625,17 @@ def test_a_proxy_that_drips_is_given_up(set_up: SetUp) -> None:
 
     assert [ends.get(timeout=10) for _ in ("the network was looked at", "the call")] == [True, True]
     assert states(found, State.FAULT) == {"proxy"}
-    assert_says(found["proxy"], "gave none. No whole answer within 2 s")
+    assert_says(found["proxy"], "did not open .*. No complete answer within 2 s")
 
 
-def test_a_program_whose_event_loop_runs_may_ask_too(set_up: SetUp) -> None:
+def test_a_program_with_a_running_event_loop_can_call_the_doctor(set_up: SetUp) -> None:
     async def program() -> dict[str, Finding]:
         return set_up.examined()
 
     assert asyncio.run(program())["access"].state is State.OK
 
 
-def test_a_service_that_tells_no_time_leaves_the_clock_unchecked(set_up: SetUp) -> None:
+def test_the_clock_is_not_checked_if_the_answer_has_no_date(set_up: SetUp) -> None:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response_only(200)
         handler.send_header("Content-Length", "17")
@@ -647,16 +647,16 @@ def test_a_service_that_tells_no_time_leaves_the_clock_unchecked(set_up: SetUp) 
     assert states(set_up.examined(), State.SKIPPED) == {"clock"}
 
 
-def test_a_network_that_swallows_everything_is_told(set_up: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_swallows_everything_is_reported(set_up: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
     def swallow(*_: object) -> socket.socket:
         raise TimeoutError
 
     monkeypatch.setattr(socket, "create_connection", swallow)
 
-    assert_says(set_up.examined()["network"], "did not answer within 10 s: check it, and whether a firewall")
+    assert_says(set_up.examined()["network"], "did not answer within 10 s: check the address, and whether a firewall")
 
 
-def test_unreadable_trust_anchors_are_wrong_usage(set_up: SetUp) -> None:
+def test_unreadable_trust_anchors_are_an_error(set_up: SetUp) -> None:
     set_up.environment = replace(set_up.environment, trust_anchors=b"nothing")
 
     with pytest.raises(InvalidInput, match="No certificates can be read"):

@@ -1,4 +1,4 @@
-"""What is said of packages and create requests: of good ones what they are, of broken ones each rule they break."""
+"""How packages and create requests are explained: good ones are described, broken ones with each rule they break."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -121,7 +121,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_what_is_good_is_told_what_it_is(name: str) -> None:
+def test_what_is_good_is_described(name: str) -> None:
     trust = ROOT.trust()._replace(intermediates=(ISSUER.key.certificate,))
     found = explain(GOOD[name], Surroundings(trust, NOW, count_pages=one_page))
 
@@ -171,7 +171,7 @@ def manifest(**unlike: object) -> bytes:
 
 
 def rewritten(old: str, new: str) -> bytes:
-    """A package whose manifest was edited before it was signed, by somebody who knows no rules."""
+    """A package whose manifest was edited, against any rules, before it was signed."""
     text = XML.decode()
     assert old in text
     return packed(text.replace(old, new, 1).encode())
@@ -284,7 +284,7 @@ FAULTS: dict[str, tuple[bytes, str, str]] = {
         "manifest",
         r"signers has text of its own, '01017012345'; it may not",
     ),
-    "nobody told": (
+    "nobody notified": (
         rewritten('<notifications><email address="kari@example.com"/></notifications>', "<notifications/>"),
         "manifest",
         "neither email nor sms",
@@ -320,16 +320,16 @@ FAULTS: dict[str, tuple[bytes, str, str]] = {
     "no e-mail address": (
         rewritten("kari@example.com", "nobody"),
         "terms",
-        "address of signer 1 is none that mail could be sent to: give one like name@example.com",
+        "address of signer 1 cannot receive mail: give one like name@example.com",
     ),
-    "e-mail address of nobody": (rewritten("ola@example.com", "@example.com"), "terms", "address of signer 2 is none"),
-    "e-mail address nowhere": (rewritten("ola@example.com", "ola@ "), "terms", "address of signer 2 is none"),
+    "e-mail address of nobody": (rewritten("ola@example.com", "@example.com"), "terms", "of signer 2 cannot receive"),
+    "e-mail address nowhere": (rewritten("ola@example.com", "ola@ "), "terms", "of signer 2 cannot receive mail"),
     "other media type": (
         manifest(documents=(ManifestDocument("A", "contract.pdf", "image/png"), MANIFEST.documents[1])),
         "documents",
         "has the media type 'image/png': send application/pdf or text/plain",
     ),
-    "too large": (packed(documents=LARGE), "documents", "hold 10485782 bytes together: at most"),
+    "too large": (packed(documents=LARGE), "documents", "have 10485782 bytes together: at most"),
     "another's sender": (
         head("987654321") + body(packed()),
         "sender",
@@ -339,7 +339,7 @@ FAULTS: dict[str, tuple[bytes, str, str]] = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_told_by_its_check(name: str) -> None:
+def test_a_fault_is_found_by_its_check(name: str) -> None:
     data, checks, sentence = FAULTS[name]
 
     found = faults(explained(data))
@@ -348,7 +348,7 @@ def test_a_fault_is_told_by_its_check(name: str) -> None:
     assert re.search(sentence, found[0].sentence), found[0].sentence
 
 
-def test_each_of_many_faults_is_told() -> None:
+def test_each_of_many_faults_is_found() -> None:
     old = ISSUER.issue(subject("Nobody"), not_after=NOW - timedelta(days=9))
     broken = XML.replace(b"01017012345", b"1").replace(b"<title>Contract<", b"<title><", 1).replace(b"terms", b"other")
     files = {"contract.pdf": b"no", "terms.txt": b"\xff", "manifest.xml": broken}
@@ -375,7 +375,7 @@ def test_each_of_many_faults_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "sentences"),
     [
         (
             {
@@ -408,7 +408,7 @@ def test_each_of_many_faults_is_told() -> None:
         ),
     ],
 )
-def test_each_value_that_cannot_be_read_is_told(changes: dict[str, str], told: list[str]) -> None:
+def test_each_value_that_cannot_be_read_is_reported(changes: dict[str, str], sentences: list[str]) -> None:
     """The service refuses the first, in the same words."""
     xml = replace(
         MANIFEST,
@@ -425,13 +425,13 @@ def test_each_value_that_cannot_be_read_is_told(changes: dict[str, str], told: l
 
     found = [each.sentence for each in explained(packed(xml)).findings if each.check == "manifest"]
 
-    assert found == told
+    assert found == sentences
     with pytest.raises(InvalidMessage) as refused:
         PortalManifest.from_xml(xml)
-    assert str(refused.value) in told
+    assert str(refused.value) in sentences
 
 
-def test_what_hangs_on_a_fault_is_not_checked_and_all_else_is() -> None:
+def test_what_depends_on_a_fault_is_skipped_and_all_else_is_checked() -> None:
     found = {each.check: each.state for each in explained(damaged({"contract.pdf": b"no"}, edit=twice)).findings}
 
     assert {each for each, state in found.items() if state is State.SKIPPED} == {
@@ -443,8 +443,8 @@ def test_what_hangs_on_a_fault_is_not_checked_and_all_else_is() -> None:
     assert {each for each, state in found.items() if state is State.FAULT} == {"signature", "documents"}
 
 
-def test_a_file_is_always_old_and_nobody_is_trusted_unasked() -> None:
-    """Without a time the certificate is judged as of the signing; without anchors the chain is not judged."""
+def test_without_a_time_and_trust_anchors_neither_signing_time_nor_chain_is_checked() -> None:
+    """The certificate is then checked as of the signing."""
     found = {each.check: each for each in explain(packed(key=issued(NOW + timedelta(seconds=1)))).findings}
 
     assert {each for each, one in found.items() if one.state is State.SKIPPED} == {"signing-time", "chain", "pages"}
@@ -453,38 +453,38 @@ def test_a_file_is_always_old_and_nobody_is_trusted_unasked() -> None:
     assert found["certificate"].state is State.OK
 
 
-def test_what_one_sector_may_not_ask_for_is_a_fault_of_that_and_else_a_doubt() -> None:
+def test_what_one_sector_may_not_ask_for_is_a_fault_for_it_and_a_warning_without_a_sector() -> None:
     data = manifest(required_authentication=AuthenticationLevel.THREE, availability=Availability(None, 90 * 86400 + 1))
 
     def terms(sector: Sector | None) -> list[tuple[State, str]]:
         found = explain(data, Surroundings(sector=sector)).findings
         return [(each.state, each.sentence.split()[0]) for each in found if each.check == "terms"]
 
-    told = {sector: terms(sector) for sector in (None, *Sector)}
+    found = {sector: terms(sector) for sector in (None, *Sector)}
     level, days = "required-authentication", "available-seconds"
-    assert told == {
+    assert found == {
         None: [(State.FAULT, days), (State.WARNING, level)],
         Sector.PUBLIC: [(State.FAULT, days)],
         Sector.PRIVATE: [(State.FAULT, level), (State.FAULT, days)],
     }
 
 
-def test_documents_are_looked_into_by_who_can() -> None:
-    def look(name: str, media_type: str, content: memoryview) -> int:
+def test_pages_are_counted_by_the_function_given() -> None:
+    def count(name: str, media_type: str, content: memoryview) -> int:
         assert (name, media_type) in {("contract.pdf", "application/pdf"), ("terms.txt", "text/plain")}
         assert bytes(content) == DOCUMENTS[name]
         if name == "contract.pdf":
             raise InvalidDocument(f"{name}: It is protected by a password.")
         return 2001
 
-    found = [each for each in explain(packed(), Surroundings(count_pages=look)).findings if each.check == "pages"]
+    found = [each for each in explain(packed(), Surroundings(count_pages=count)).findings if each.check == "pages"]
     assert found == [
         Finding("pages", State.FAULT, "contract.pdf: It is protected by a password."),
         Finding("pages", State.FAULT, "The documents have 2001 pages together: at most 2000 can be signed."),
     ]
 
 
-def test_a_broker_is_called_that() -> None:
+def test_a_broker_is_reported() -> None:
     [*_, sender, _terms] = explained(packed(key=ISSUER.organization("987654321"))).findings
 
     assert (sender.check, sender.state) == ("sender", State.WARNING)

@@ -16,7 +16,7 @@ def authority() -> Authority:
 
 @pytest.fixture
 def service(authority: Authority, tmp_path: Path) -> Iterator[Service]:
-    """The service as it should be."""
+    """A service that works."""
     with serving(authority.organization(SERVICE), authority, tmp_path) as running:
         yield running
 

@@ -69,7 +69,7 @@ def test_trust_anchors_must_be_certificates(tmp_path: Path, content: bytes, beca
         Environment("https://localhost/api", content, "984661185").anchors()
 
 
-def test_swapped_pem_files_are_told_apart_by_name(pem: tuple[Path, Path], tmp_path: Path) -> None:
+def test_swapped_pem_files_are_reported_by_name(pem: tuple[Path, Path], tmp_path: Path) -> None:
     certificate, key = pem
 
     with pytest.raises(InvalidInput, match=r"certificates .* from '.*key\.pem': it has a private key only \(the cert"):
@@ -106,7 +106,7 @@ ASK: dict[str, Callable[[Any], object]] = {
     [
         (
             "-----BEGIN PRIVATE KEY-----s3cret",
-            "^What was given as a file's path looks like its content: give",
+            "^The file's path looks like its content: give",
         ),
         ("s3cret\nline", "looks like its content"),
         (500 * "s3cret", "looks like its content"),
@@ -124,7 +124,7 @@ def test_a_content_is_given_as_bytes_and_not_shown(ask: str, given: object, sent
 def test_a_private_key_that_was_given_as_a_text_is_not_shown(pem: tuple[Path, Path]) -> None:
     certificate, key = pem
 
-    with pytest.raises(InvalidInput, match="looks like its content: give a content as bytes") as error:
+    with pytest.raises(InvalidInput, match="looks like its content: give content as bytes") as error:
         ClientCertificate.from_pem(certificate, key.read_text())
     assert key.read_text().splitlines()[1] not in str(error.value)
 
@@ -133,9 +133,9 @@ def test_a_private_key_that_was_given_as_a_text_is_not_shown(pem: tuple[Path, Pa
 def test_a_ready_file_must_be_one(tmp_path: Path, content: str) -> None:
     (tmp_path / "ready.json").write_text(content)
 
-    with pytest.raises(InvalidInput, match=r"ready\.json' is no ready file; `segl sandbox"):
+    with pytest.raises(InvalidInput, match=r"ready\.json' is not a ready file; `segl sandbox"):
         Environment.sandbox(tmp_path / "ready.json")
-    with pytest.raises(InvalidInput, match=r"ready\.json' is no ready file; `segl sandbox"):
+    with pytest.raises(InvalidInput, match=r"ready\.json' is not a ready file; `segl sandbox"):
         ClientConfiguration.sandbox(tmp_path / "ready.json", "123456789")
 
 
@@ -188,7 +188,7 @@ def test_test_and_production_trust_nothing_in_common() -> None:
     [
         ("proxy.example.com:3128", None, None, 'must be "http://host:port"'),
         ("socks5://proxy.example.com", None, None, 'must be "http://host:port"'),
-        ("http://segl:s3cret@proxy.example.com", None, None, "give user and password apart"),
+        ("http://segl:s3cret@proxy.example.com", None, None, "give user and password separately"),
         ("http://proxy.example.com:3128", "segl", None, "needs both user and password"),
         ("http://[x", None, None, 'must be "http://host:port"'),
         ("http://proxy.example.com:99999", None, None, 'must be "http://host:port"'),

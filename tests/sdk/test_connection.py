@@ -1,4 +1,4 @@
-"""The SDK over real TLS: whom it trusts, what it shows, what it says when the connection fails."""
+"""The SDK over real TLS: whom it trusts, what it shows, what its errors say when the connection fails."""
 
 import asyncio
 import logging
@@ -248,7 +248,7 @@ def test_a_download_that_breaks_off_leaves_what_was_there(
 @pytest.mark.parametrize(
     "headers", [{}, {"Content-Encoding": "gzip", "Content-Length": "9"}], ids=["no length", "gzip"]
 )
-def test_a_download_that_nobody_could_call_whole_is_refused(
+def test_a_download_that_cannot_be_checked_for_completeness_is_refused(
     configuration: ClientConfiguration, service: Service, save: Fetch, tmp_path: Path, headers: dict[str, str]
 ) -> None:
     def answer(handler: Any) -> None:
@@ -261,7 +261,7 @@ def test_a_download_that_nobody_could_call_whole_is_refused(
 
     service.answer = answer
 
-    with pytest.raises(UnexpectedResponseError, match=r"(how long it is|Content-Encoding gzip)"):
+    with pytest.raises(UnexpectedResponseError, match=r"(no length|Content-Encoding gzip)"):
         save(configuration, f"{service.api_root}/1/pades", tmp_path / "signed.pdf")
     assert not (tmp_path / "signed.pdf").exists()
 
@@ -269,9 +269,9 @@ def test_a_download_that_nobody_could_call_whole_is_refused(
 def test_an_answer_that_is_larger_than_any_message_is_refused(
     configuration: ClientConfiguration, service: Service, who_am_i: WhoAmI
 ) -> None:
-    service.answer = lambda handler: reply(handler, 200, b"x" * 2_000_000)
+    service.answer = lambda handler: reply(handler, 200, b"x" * 2_000_000, X_Request_Id="7")
 
-    with pytest.raises(UnexpectedResponseError, match="more than 1000000 bytes"):
+    with pytest.raises(UnexpectedResponseError, match=r"more than 1000000 bytes.* \(request 7\)$"):
         who_am_i(configuration)
 
 
@@ -288,7 +288,7 @@ def test_an_answer_that_is_larger_than_any_message_is_refused(
         ("TLSV1_ALERT_PROTOCOL_VERSION", NoAnswerError),
     ],
 )
-def test_alerts_about_our_certificate_are_told_from_others(alert: str, kind: type[Exception]) -> None:
+def test_alerts_about_our_certificate_have_their_own_error(alert: str, kind: type[Exception]) -> None:
     error = ssl.SSLError(1, f"[SSL: {alert}]")
     error.reason = alert
     assert type(transport._explained(error, "GET https://localhost")) is kind
@@ -328,7 +328,7 @@ def test_a_forked_process_has_connections_of_its_own(
         assert len(service.clients) == 2
 
 
-def test_a_refused_download_tells_why(
+def test_a_refused_download_says_why(
     configuration: ClientConfiguration, service: Service, save: Fetch, tmp_path: Path
 ) -> None:
     body = (
@@ -350,7 +350,7 @@ def test_calls_go_through_a_proxy_that_wants_credentials(
         assert proxy.tunnelled == [f"127.0.0.1:{service.port}"]
 
 
-def test_a_proxy_that_refuses_is_told_without_the_password(
+def test_a_proxy_that_refuses_is_reported_without_the_password(
     configuration: ClientConfiguration, service: Service, who_am_i: WhoAmI
 ) -> None:
     with connect_proxy("segl:s3cret") as proxy:
@@ -395,6 +395,23 @@ def test_each_call_is_logged_without_its_query(
     assert re.fullmatch(rf"GET {re.escape(service.api_root)}/{CUSTOMER}/pades: 200 after \d\.\d\d\d s", line)
 
 
+@pytest.mark.parametrize(("sent", "logged"), [("0123456789abcdef", " (request 0123456789abcdef)"), ("a b", "")])
+def test_a_call_is_logged_with_the_services_id_for_it(
+    configuration: ClientConfiguration,
+    service: Service,
+    who_am_i: WhoAmI,
+    caplog: pytest.LogCaptureFixture,
+    sent: str,
+    logged: str,
+) -> None:
+    caplog.set_level(logging.INFO, "segl.sdk")
+    service.answer = lambda handler: reply(handler, 200, b"You are welcome", X_Request_Id=sent)
+    who_am_i(configuration)
+
+    [line] = [each.getMessage() for each in caplog.records if each.name == "segl.sdk"]
+    assert line.partition(" s")[2] == logged
+
+
 def test_what_is_safe_is_asked_again_when_the_service_is_overloaded(
     configuration: ClientConfiguration, service: Service, who_am_i: WhoAmI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -409,7 +426,7 @@ def test_what_is_safe_is_asked_again_when_the_service_is_overloaded(
 def test_a_large_creation_arrives_whole_each_time_it_is_sent(
     configuration: ClientConfiguration, service: Service, create: Create, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It goes out in pieces, with its length told: proxies and servers may refuse chunked requests."""
+    """It is sent in pieces, with a Content-Length: proxies and servers may refuse chunked requests."""
     monkeypatch.setattr(exchange, "backoff", lambda _failures: 0)
     answers, created = iter([503]), PortalJobResponse(7, f"{service.api_root}/7/cancel").to_xml()
     service.answer = lambda handler: reply(handler, next(answers, 200), created)

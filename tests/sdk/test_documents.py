@@ -67,7 +67,7 @@ def test_a_package_takes_every_name_that_a_file_gets(times: int) -> None:
 @pytest.mark.parametrize(
     ("file_type", "content", "sentence"),
     [
-        (FileType.PDF, b"", r"^Title\.pdf: The document is empty; give one with a content\.$"),
+        (FileType.PDF, b"", r"^Title\.pdf: The document is empty; give one that has content\.$"),
         (FileType.TXT, b"", r"^Title\.txt: The document is empty"),
         (FileType.PDF, b"Dear all", r"^Title\.pdf: The document is not a PDF; send one, or text as text/plain\.$"),
         (FileType.PDF, bytes(1020) + b"%PDF-1.7", "is not a PDF"),
@@ -87,13 +87,13 @@ def test_a_document_is_what_it_is_said_to_be(
 
 @pytest.mark.parametrize("text", ["%PDF-1.7\n%…", "Dear all,\r\nbe kind.", 1001 * "x", "-----BEGIN CERTIFICATE-----"])
 def test_a_content_that_was_given_as_a_path_is_not_shown(text: str) -> None:
-    with pytest.raises(InvalidDocument, match="looks like its content: give a content as bytes") as error:
+    with pytest.raises(InvalidDocument, match="looks like its content: give content as bytes") as error:
         Document("Title", None, FileType.TXT, text).read()
     assert text not in str(error.value)
     assert error.value.__context__ is None
 
 
 @pytest.mark.parametrize("path", ["a\0b", "a\ud800b"])
-def test_a_path_that_no_system_takes_is_told(path: str) -> None:
+def test_a_path_that_no_system_accepts_is_reported(path: str) -> None:
     with pytest.raises(InvalidDocument, match=r"^Cannot read 'a"):
         Document("Title", None, FileType.TXT, path).read()

@@ -1,4 +1,4 @@
-"""The errors of the tree go from process to process, as they do from a pool's workers."""
+"""The errors of the tree can be passed from process to process, as from a pool's workers."""
 
 import copy
 import pickle
@@ -25,7 +25,7 @@ def _of_the_tree(root: type[SeglError]) -> Iterator[type[SeglError]]:
 def _made(kind: Any) -> SeglError:
     error: SeglError
     if kind is TooEagerPollingError:
-        error = kind(datetime(2026, 1, 1, tzinfo=UTC), SAID, clock_lead=timedelta(seconds=3))
+        error = kind(datetime(2026, 1, 1, tzinfo=UTC), SAID, clock_lead=timedelta(seconds=3), request_id="7")
     elif issubclass(kind, UnexpectedResponseError):
         error = kind("No.", status=403, error=SAID, request_id="7")
     else:

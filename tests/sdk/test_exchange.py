@@ -1,4 +1,4 @@
-"""What is sent again when the service is out of reach, and what never is."""
+"""What is sent again if the service is out of reach, and what never is."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ Happening = Response | Exception
 
 
 def played(request: Request, *happenings: Happening, retries: int = 2) -> tuple[Any, list[float]]:
-    """What comes of a request when this happens to its sendings one after another, and the waits between."""
+    """The outcome of a request when these things happen to its attempts in turn, and the waits between them."""
     operation, waits, to_come = sent(lambda: request, retries), [], iter(happenings)
     step = next(operation)
     try:
@@ -50,14 +50,14 @@ def test_what_is_safe_is_repeated_after_growing_waits(failure: Happening) -> Non
     assert 0.5 <= waits[0] <= 1 <= waits[1] <= 2
 
 
-def test_after_the_last_repetition_the_failure_stands() -> None:
+def test_after_the_last_attempt_the_failure_is_returned() -> None:
     assert played(CALL, BUSY, BUSY, BUSY)[0] == BUSY
     with pytest.raises(NoAnswerError, match="lost"):
         played(CALL, BUSY, BUSY, NoAnswerError("lost"))
     assert played(CALL, BUSY, retries=0) == (BUSY, [])
 
 
-def test_each_sending_waits_for_its_turn_and_is_built_then() -> None:
+def test_each_attempt_waits_for_its_turn_and_is_built_then() -> None:
     events: list[str] = []
 
     class Turns(Pace):
@@ -79,7 +79,7 @@ def test_each_sending_waits_for_its_turn_and_is_built_then() -> None:
 
 
 @pytest.mark.parametrize("failure", [UntrustedServerError("not them"), ClientCertificateError("not us")], ids=repr)
-def test_what_repetition_does_not_mend_is_not_repeated(failure: Exception) -> None:
+def test_what_repetition_does_not_fix_is_not_repeated(failure: Exception) -> None:
     with pytest.raises(type(failure)):
         played(CALL, failure)
 
@@ -103,10 +103,11 @@ def test_what_never_arrived_is_sent_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "least", "most"), [("3", 3, 3), ("60", 10, 10), ("Thu, 26 Nov 2026 12:00:00 GMT", 0, 1), ("-1", 0, 1)]
+    ("retry_after", "least", "most"),
+    [("3", 3, 3), ("60", 10, 10), ("Thu, 26 Nov 2026 12:00:00 GMT", 0, 1), ("-1", 0, 1)],
 )
-def test_the_service_says_when_to_try_again(said: str, least: float, most: float) -> None:
-    _, [wait] = played(CALL, Response(503, {"retry-after": said}, b""), GOOD)
+def test_the_service_says_when_to_try_again(retry_after: str, least: float, most: float) -> None:
+    _, [wait] = played(CALL, Response(503, {"retry-after": retry_after}, b""), GOOD)
 
     assert least <= wait <= most
 
@@ -116,7 +117,7 @@ def test_waits_grow_to_a_minute() -> None:
     assert backoff(1999) >= 30
 
 
-def test_the_services_clock_is_told_from_ours_when_they_differ() -> None:
+def test_the_lead_of_the_services_clock_is_known_if_the_clocks_differ() -> None:
     def lead(ahead: float) -> timedelta:
         moment = datetime.now(UTC) + timedelta(seconds=ahead)
         return clock_lead(Response(200, {"date": format_datetime(moment, usegmt=True)}, b""))
@@ -127,5 +128,5 @@ def test_the_services_clock_is_told_from_ours_when_they_differ() -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"date": "yesterday"}, {"date": "Thu, 26 Nov 2026 12:00:00"}])
-def test_a_service_that_does_not_tell_the_time_has_ours(headers: dict[str, str]) -> None:
+def test_a_service_that_does_not_send_its_time_has_ours(headers: dict[str, str]) -> None:
     assert clock_lead(Response(200, headers, b"")) == timedelta()

@@ -61,7 +61,7 @@ def _async(calls: PortalOperations) -> Loop:
 
 
 class Handled:
-    """A handler that notes what it handled, and fails as often as it is told to."""
+    """A handler that records what it handled, and fails with the given probability."""
 
     def __init__(self, *, failing: float = 0, seed: int = 0) -> None:
         self.jobs: list[int] = []
@@ -71,7 +71,7 @@ class Handled:
     def __call__(self, change: JobStatusChange) -> None:
         if self._random.random() < self._failing:
             self.failures += 1
-            raise ValueError("The program's own trouble.")
+            raise ValueError("The program's own error.")
         assert change.signature_job_id
         self.jobs.append(change.signature_job_id)
 
@@ -109,17 +109,17 @@ def test_a_thousand_failures_of_the_handler_lose_nothing(run: Loop, caplog: pyte
     assert confirmed_early == []
 
 
-def test_a_change_whose_handler_failed_is_told_in_the_log(run: Loop, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_handlers_failure_is_logged(run: Loop, caplog: pytest.LogCaptureFixture) -> None:
     failing = iter([True])
 
     def handler(change: JobStatusChange) -> None:
         if next(failing, False):
-            raise ValueError("The program's own trouble.")
+            raise ValueError("The program's own error.")
 
     run(Queue(1), handler)
 
     [record] = [each for each in caplog.records if each.levelno == logging.ERROR]
-    assert record.getMessage() == "The change of job 1 was not handled and is not confirmed; it will be told again"
+    assert record.getMessage() == "The change of job 1 was not handled and is not confirmed; it will be delivered again"
     assert record.exc_info
 
 
@@ -133,7 +133,7 @@ def test_a_poll_that_is_refused_ends_the_loop(run: Loop, status: int) -> None:
     assert error.value.status == status
 
 
-def test_a_change_that_cannot_be_confirmed_is_no_end(run: Loop) -> None:
+def test_a_change_that_cannot_be_confirmed_does_not_end_the_loop(run: Loop) -> None:
     queue, handled = Queue(2), Handled()
     queue.unknown = {1}
 
@@ -252,12 +252,12 @@ def test_the_event_has_to_be_of_the_loops_kind(calls: PortalOperations) -> None:
 def test_a_change_whose_handler_did_nothing_is_not_confirmed(calls: PortalOperations) -> None:
     queue = Queue(1)
 
-    with without_waiting(), pytest.raises(InvalidInput, match="gave a coroutine, so nothing was done"):
+    with without_waiting(), pytest.raises(InvalidInput, match="returned a coroutine, so nothing was done"):
         _sync(calls)(queue, lambda change: _not_called(change))  # noqa: PLW0108 - which hides what it calls
     assert (queue.delivered, queue.confirmed) == ([1], [])
 
 
-def test_an_async_loop_wants_a_handler_to_await(calls: PortalOperations) -> None:
+def test_an_async_loop_requires_a_handler_to_await(calls: PortalOperations) -> None:
     queue = Queue(1)
 
     async def run() -> None:
@@ -293,7 +293,7 @@ def test_one_signal_stops_all_loops_of_a_program(calls: PortalOperations) -> Non
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_what_the_program_does_when_it_is_to_end_is_done_too(run: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_programs_own_handler_of_sigterm_runs_too(run: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
     try:
@@ -312,12 +312,12 @@ class _Interrupted(threading.Event):
         return super().wait(timeout)
 
 
-def test_a_signal_in_the_midst_of_waiting_hangs_nothing(calls: PortalOperations) -> None:
+def test_a_signal_while_the_loop_waits_does_not_hang_it(calls: PortalOperations) -> None:
     with httpx.Client(transport=httpx.MockTransport(Queue(0))) as http:
         handle(http, handling(calls, None), lambda _: None, _Interrupted())
 
 
-def test_a_loop_that_is_not_to_run_handles_nothing(calls: PortalOperations) -> None:
+def test_a_loop_that_is_stopped_before_it_starts_handles_nothing(calls: PortalOperations) -> None:
     queue, stop = Queue(1), threading.Event()
     stop.set()
 
@@ -327,7 +327,7 @@ def test_a_loop_that_is_not_to_run_handles_nothing(calls: PortalOperations) -> N
 
 
 @pytest.mark.parametrize("status", [408, 425])
-def test_what_may_be_gone_the_next_time_is_no_end(calls: PortalOperations, status: int) -> None:
+def test_a_temporary_refusal_does_not_end_the_loop(calls: PortalOperations, status: int) -> None:
     loop = handling(replace(calls, retries=0), None)
     next(loop)
 
@@ -335,7 +335,7 @@ def test_what_may_be_gone_the_next_time_is_no_end(calls: PortalOperations, statu
 
 
 @pytest.mark.parametrize("permitted", ["9999-12-31T23:59:59Z", "2400-01-01T00:00:00+01:00"])
-def test_nobody_has_the_loop_wait_for_days(calls: PortalOperations, permitted: str) -> None:
+def test_no_service_makes_the_loop_wait_for_days(calls: PortalOperations, permitted: str) -> None:
     loop = handling(calls, None)
     next(loop)
 

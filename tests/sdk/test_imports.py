@@ -1,4 +1,4 @@
-"""What the SDK drags in."""
+"""What importing the SDK loads."""
 
 import os
 import subprocess

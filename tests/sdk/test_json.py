@@ -64,7 +64,7 @@ JOB = Job(
     identifier_in_signed_documents=IdentifierInSignedDocuments.DATE_OF_BIRTH_AND_NAME,
     sender=Sender("123456789", PollingQueue("kø")),
 )
-TOLD = PortalStatusChange(
+MESSAGE = PortalStatusChange(
     7,
     PortalJobStatus.IN_PROGRESS,
     "https://x/confirm",
@@ -83,7 +83,7 @@ TOLD = PortalStatusChange(
     [
         JOB,
         JobResponse(7, None, CancellationReference("https://x/cancel")),
-        JobStatusChange(NOW, TOLD, timedelta(seconds=3)),
+        JobStatusChange(NOW, MESSAGE, timedelta(seconds=3)),
         JobStatusChange(datetime.now(UTC)),
         Signature(KARI, "NEW", NOW, None),
         Signature(None, "NEW", NOW, None),
@@ -119,6 +119,12 @@ def test_a_reference_is_stored_readably() -> None:
     assert json.loads(to_json(XadesReference("https://x"))) == {"type": "XadesReference", "url": "https://x"}
 
 
+def test_a_change_is_stored_with_the_services_message() -> None:
+    stored = json.loads(to_json(JobStatusChange(NOW, MESSAGE)))
+
+    assert (stored["message"]["type"], stored["message"]["signature_job_id"]) == ("PortalStatusChange", 7)
+
+
 def test_a_path_is_stored_as_a_path() -> None:
     document = Document("Title", "Message", FileType.PDF, Path("folder", "contract.pdf"))
 
@@ -133,8 +139,8 @@ def test_a_path_is_stored_as_a_path() -> None:
         ('{"type": "Path", "value": "/"}', "was not written by to_json"),
         ('{"type": "XadesReference"}', "was not written by to_json"),
         ('{"type": "XadesReference", "url": "x", "more": 1}', "was not written by to_json"),
-        ('{"type": "PadesReference", "url": "x"}', "is of a PadesReference, not of a XadesReference"),
-        ('"https://x"', "is of a str, not of a XadesReference"),
+        ('{"type": "PadesReference", "url": "x"}', "is for a PadesReference, not for a XadesReference"),
+        ('"https://x"', "is for a str, not for a XadesReference"),
         ('{"type": "seconds", "value": 1e300}', "was not written by to_json"),
         ('{"type": "XadesReference", "url": 7}', "A reference's URL is 7, of type int; write what the service gave"),
         ('{"type": "PollingQueue", "name": "\\ud800"}', r"name has the character U\+D800, which cannot be sent"),
@@ -146,6 +152,6 @@ def test_what_is_something_else_is_refused(text: str, sentence: str) -> None:
         from_json(text, XadesReference)
 
 
-def test_what_is_no_value_of_the_sdk_is_not_stored() -> None:
+def test_only_values_of_the_sdk_are_stored() -> None:
     with pytest.raises(InvalidInput, match="A object cannot be stored"):
         to_json(object())

@@ -25,7 +25,7 @@ def test_as_many_calls_as_permitted_come_at_once_and_the_next_when_the_second_is
     assert [pace.turn(100.0) for _ in range(17)] == [0.0] * 8 + [1.0] * 8 + [2.0]
 
 
-def test_who_calls_seldom_never_waits() -> None:
+def test_rare_calls_never_wait() -> None:
     pace = Pace(2)
 
     assert [pace.turn(100 + second / 2) for second in range(50)] == [0] * 50

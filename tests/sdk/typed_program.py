@@ -128,7 +128,7 @@ def calls(client: sdk.PortalClient) -> None:
     client.cancel(response.cancellation_reference)
     client.confirm(change.confirmation_reference)
     client.delete_documents(change.delete_documents_reference)
-    client.handle_status_changes(told, sdk.Sender("123456789"), stop=threading.Event())
+    client.handle_status_changes(handler, sdk.Sender("123456789"), stop=threading.Event())
     downloads(client.get_pades(change.pades_reference), client.get_xades(change.signatures[0].xades_reference))
     client.close()
     with sdk.PortalClient(configurations()) as opened:
@@ -144,11 +144,11 @@ def calls(client: sdk.PortalClient) -> None:
     client.delete_documents("https://api.example.org/api/7")  # type: ignore[arg-type]
     client.get_pades(change.signatures[0].xades_reference)  # type: ignore[arg-type]
     client.get_xades(change.pades_reference)  # type: ignore[arg-type]
-    client.handle_status_changes(told, stop=asyncio.Event())  # type: ignore[arg-type]
+    client.handle_status_changes(handler, stop=asyncio.Event())  # type: ignore[arg-type]
     client.handle_status_changes(jobs)  # type: ignore[arg-type]
 
 
-def told(change: sdk.JobStatusChange) -> None:
+def handler(change: sdk.JobStatusChange) -> None:
     assert_type(change.status, sdk.JobStatus | str)
     assert_type(change.signature_job_id, int | None)
     assert_type(change.reference, str | None)
@@ -207,7 +207,7 @@ async def awaited(client: sdk.AsyncPortalClient) -> None:
     await client.confirm(change)  # type: ignore[arg-type]
     await client.cancel(change)  # type: ignore[arg-type]
     await client.delete_documents(change)  # type: ignore[arg-type]
-    await client.handle_status_changes(told)  # type: ignore[arg-type]
+    await client.handle_status_changes(handler)  # type: ignore[arg-type]
     await client.handle_status_changes(told_async, stop=threading.Event())  # type: ignore[arg-type]
     client.get_pades(change)  # type: ignore[arg-type]
     client.get_xades(change)  # type: ignore[arg-type]
@@ -218,7 +218,7 @@ async def awaited(client: sdk.AsyncPortalClient) -> None:
 
 
 async def told_async(change: sdk.JobStatusChange) -> None:
-    told(change)
+    handler(change)
 
 
 def stored(response: sdk.JobResponse) -> None:

@@ -1,1 +1,1 @@
-"""The command `segl`: a file for each kind of command, put together in `main`."""
+"""The command `segl`: a file for each kind of command, assembled in `main`."""

@@ -1,4 +1,4 @@
-"""The commands that say what is wrong and how to mend it: `segl doctor` of a set-up, `segl explain` of a package."""
+"""The commands that say what is wrong and how to fix it: `segl doctor` for a set-up, `segl explain` for a package."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ from segl.commands.terminal import (
     console,
     fail,
     file_content,
-    findings_told,
+    findings_for_json,
     masked,
     print_findings,
     print_json,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from segl.sdk import ClientCertificate, Environment, Proxy
 
 PASSWORD, PROXY_PASSWORD = "SEGL_PASSWORD", "SEGL_PROXY_PASSWORD"
-_MOST_BYTES = 64 * 1024 * 1024  # several times what the service takes; more would only fill the memory
+_MOST_BYTES = 64 * 1024 * 1024  # several times what the service accepts; more would only fill the memory
 
 app = typer.Typer()
 AsJson = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
@@ -58,7 +58,7 @@ def doctor(
         Path | None, typer.Option(metavar="PEM", help="Another service: the roots of its server's certificate.")
     ] = None,
     organization: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="Another service: whose its server's certificate is.")
+        str | None, typer.Option(metavar="NUMBER", help="Another service: the organization that its server belongs to.")
     ] = None,
     pkcs12: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Your organization certificate with its private key.")
@@ -68,21 +68,21 @@ def doctor(
     ] = None,
     private_key: Annotated[Path | None, typer.Option(metavar="PEM", help="Its private key.")] = None,
     password_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"Has the password of these; or set {PASSWORD}.")
+        Path | None, typer.Option(metavar="FILE", help=f"A file with their password; or set {PASSWORD}.")
     ] = None,
     sender: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="On whose behalf you send; yourself when left out.")
+        str | None, typer.Option(metavar="NUMBER", help="The organization you send for; by default your own.")
     ] = None,
     proxy: Annotated[str | None, typer.Option(metavar="URL", help="An HTTP proxy that calls go through.")] = None,
-    proxy_user: Annotated[str | None, typer.Option(metavar="NAME", help="Who you are to the proxy.")] = None,
+    proxy_user: Annotated[str | None, typer.Option(metavar="NAME", help="Your user name at the proxy.")] = None,
     proxy_password_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"Has the proxy's password; or set {PROXY_PASSWORD}.")
+        Path | None, typer.Option(metavar="FILE", help=f"A file with the proxy's password; or set {PROXY_PASSWORD}.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong with your set-up and how to mend it: certificate, proxy, network, service, clock.
+    """Find out what is wrong with your set-up and how to fix it: certificate, proxy, network, service, clock.
 
-    Exits with 0 when all is well, 1 when something is wrong, 2 when it was called in a wrong way.
+    Exits with 0 if all is well, 1 if something is wrong, 2 if the command was used incorrectly.
     """
     from segl.core.errors import SeglError
     from segl.diagnosis.doctor import examine
@@ -96,7 +96,7 @@ def doctor(
         findings = examine(service, mine, Sender(sender) if sender else None, proxy=through)
     except SeglError as error:
         fail(str(error))
-    _tell(findings, service.api_root, as_json=as_json)
+    _print(findings, service.api_root, as_json=as_json)
     raise typer.Exit(0 if all_well(findings) else 1)
 
 
@@ -115,9 +115,9 @@ def explain(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a document package or a whole create request is, and each rule of the API that it breaks.
+    """Describe a document package or a whole create request, and list each rule of the API that it breaks.
 
-    Exits with 0 when it breaks none, 1 when it breaks some, 2 when it could not be read.
+    Exits with 0 if it breaks none, 1 if it breaks some, 2 if it could not be read.
     """
     from segl.core.errors import InvalidInput
     from segl.diagnosis import explaining
@@ -128,19 +128,19 @@ def explain(
     except InvalidInput as error:
         fail(f"{file}: {error}")
     if as_json:
-        passed, checks = all_well(found.findings), findings_told(found.findings)
+        passed, checks = all_well(found.findings), findings_for_json(found.findings)
         print_json({"passed": passed, "file": str(file), **found.to_dict(), "checks": checks}, mask=True)
     else:
-        _tell_package(file, found.to_dict())
+        _print_package(file, found.to_dict())
         print_findings(console(), found.findings)
     raise typer.Exit(0 if all_well(found.findings) else 1)
 
 
 def _page_counter() -> "Callable[[str, str, memoryview], int] | None":
-    """As the service counts them; None where that is not installed."""
+    """Return the service's way of counting pages, or None if the service is not installed."""
     try:
         from segl.service import rendering
-    except ModuleNotFoundError:  # nor are processes forked on Windows
+    except ModuleNotFoundError:  # also on Windows, which cannot fork processes
         return None
 
     from segl.sdk import FileType
@@ -163,7 +163,7 @@ def _moment(text: str | None) -> datetime | None:
         fail(f"--at {text} {error}.")
 
 
-def _tell_package(file: Path, facts: "Mapping[str, Any]") -> None:
+def _print_package(file: Path, facts: "Mapping[str, Any]") -> None:
     to = console()
     to.print(safe(str(file)), style="bold")
     for name, value in _facts(facts):
@@ -186,7 +186,7 @@ def _facts(facts: "Mapping[str, Any]") -> "Iterator[tuple[str, str]]":
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which service is meant; one of three ways to say it."""
+    """The service to check, named in one of three ways."""
 
     official: Official | None
     sandbox: Path | None
@@ -213,7 +213,7 @@ class Place:
         return Environment(self.api_root, self.trust_anchors, self.organization)
 
     def certificate(self, sender: str | None) -> "ClientCertificate":
-        """The sandbox's own certificate for a sender."""
+        """Return the sandbox's certificate for one of its organizations."""
         from segl.sdk import ClientConfiguration
 
         if not (self.sandbox and sender):
@@ -226,7 +226,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Mine:
-    """The certificate that is meant: in one file or two, or one of the sandbox's own."""
+    """The certificate to check: in one file or two, or one that the sandbox has."""
 
     pkcs12: Path | None
     certificate: Path | None
@@ -234,15 +234,15 @@ class Mine:
     password_file: Path | None
 
     def files(self) -> "CertificateFiles | None":
-        """The files with their password; None when the sandbox has them."""
+        """Return the files with their password, or None if none were named: then the sandbox has them."""
         from segl.diagnosis.doctor import CertificateFiles
 
         match self.pkcs12, self.certificate, self.private_key:
             case Path() as pkcs12, None, None:
-                return CertificateFiles(pkcs12, password=_password(self.password_file, PASSWORD, asked=True))
+                return CertificateFiles(pkcs12, password=_password(self.password_file, PASSWORD, prompt=True))
             case None, Path() as certificate, Path() as key:
                 encrypted = _is_encrypted(key)
-                password = _password(self.password_file, PASSWORD, asked=encrypted)
+                password = _password(self.password_file, PASSWORD, prompt=encrypted)
                 if encrypted and password is None:
                     fail(f"{key} is encrypted: give its password with --password-file or {PASSWORD}.")
                 return CertificateFiles(certificate, key, password)
@@ -257,7 +257,7 @@ def _is_encrypted(private_key: Path) -> bool:
     try:
         return b"ENCRYPTED" in private_key.read_bytes()
     except OSError:
-        return False  # which the examination tells
+        return False  # the examination reports this
 
 
 def _proxy(url: str | None, user: str | None, password_file: Path | None) -> "Proxy | None":
@@ -265,16 +265,16 @@ def _proxy(url: str | None, user: str | None, password_file: Path | None) -> "Pr
 
     if url is None:
         return None
-    return Proxy(url, user, _password(password_file, PROXY_PASSWORD, asked=True) if user else None)
+    return Proxy(url, user, _password(password_file, PROXY_PASSWORD, prompt=True) if user else None)
 
 
-def _password(file: Path | None, variable: str, *, asked: bool) -> str | None:
-    """From the file, the environment variable, or the person at the terminal; never an argument, which others see."""
+def _password(file: Path | None, variable: str, *, prompt: bool) -> str | None:
+    """From the file, the environment variable, or a prompt at the terminal; never an argument, which others can see."""
     if file:
         return file_content(file).decode(errors="replace").rstrip("\r\n")
     if (password := os.environ.get(variable)) is not None:
         return password
-    if asked and _at_terminal():
+    if prompt and _at_terminal():
         return str(typer.prompt(f"Password ({variable})", hide_input=True, default="", show_default=False, err=True))
     return None
 
@@ -283,11 +283,11 @@ def _at_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _tell(findings: "Sequence[Finding]", api_root: str, *, as_json: bool) -> None:
+def _print(findings: "Sequence[Finding]", api_root: str, *, as_json: bool) -> None:
     if as_json:
         passed, now = all_well(findings), datetime.now(UTC).isoformat()
-        told = {"passed": passed, "checked_at": now, "api_root": api_root, "checks": findings_told(findings)}
-        print_json(told, mask=True)
+        report = {"passed": passed, "checked_at": now, "api_root": api_root, "checks": findings_for_json(findings)}
+        print_json(report, mask=True)
         return
     to = console()
     to.print(safe(api_root), style="bold")

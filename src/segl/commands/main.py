@@ -27,7 +27,7 @@ def main() -> None:
     """The entry point."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows another
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a replacement
     app()
 
 
@@ -50,22 +50,24 @@ def _common(
 def sandbox(
     *,
     folder: Annotated[Path, typer.Option(help="Where the sandbox keeps its state.")] = Path(".segl"),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The API's port; 0: the last one or any free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The API's port; 0: the same as last time, or any free port.")
+    ] = 0,
     web_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The pages' port; 0: the last one or any free one.")
+        int, typer.Option(min=0, max=65535, help="The pages' port; 0: the same as last time, or any free port.")
     ] = 0,
     ready_file: Annotated[
         Path | None,
-        typer.Option(help="JSON for clients, written when calls are accepted; in the folder when left out."),
+        typer.Option(help="JSON for clients, written once calls are accepted; by default in the folder."),
     ] = None,
-    database: Annotated[str | None, typer.Option(help="PostgreSQL URL; SQLite in the folder when left out.")] = None,
+    database: Annotated[str | None, typer.Option(help="PostgreSQL URL; by default SQLite in the folder.")] = None,
     calls_per_second: Annotated[
-        int, typer.Option(min=0, max=1000, help="Senders that call more often are blocked for 30 s; 0: none is.")
+        int, typer.Option(min=0, max=1000, help="Senders that call more often are blocked for 30 s; 0: no limit.")
     ] = 10,
     poll_seconds: Annotated[
-        int, typer.Option(min=1, max=3600, help="How long a client waits after it polled an empty queue.")
+        int, typer.Option(min=1, max=3600, help="How long clients have to wait after polling an empty queue.")
     ] = 1,
-    while_process: Annotated[int | None, typer.Option(help="End when the process with this number has ended.")] = None,
+    while_process: Annotated[int | None, typer.Option(help="Exit when the process with this ID has ended.")] = None,
 ) -> None:
     """Run a whole signing service on this machine, with test certificates and a test eID, until Ctrl-C."""
     from segl.core.errors import SeglError
@@ -82,7 +84,7 @@ def sandbox(
             calls_per_second=calls_per_second,
             poll_seconds=poll_seconds,
             while_process=while_process,
-            on_ready=_tell_ready,
+            on_ready=_print_ready,
         )
     except ModuleNotFoundError as error:
         fail(f"The sandbox needs {error.name}, which is not installed; install segl[sandbox].")
@@ -92,7 +94,7 @@ def sandbox(
         fail(f"The sandbox cannot use {error.filename}: {error.strerror}; choose another place with --folder.")
 
 
-def _tell_ready(ready: Mapping[str, Any]) -> None:
+def _print_ready(ready: Mapping[str, Any]) -> None:
     typer.echo(
         f"The sandbox is ready; nothing it signs has legal effect. Ctrl-C ends it.\n  API     {ready['api_root']}"
     )

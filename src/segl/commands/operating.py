@@ -19,7 +19,7 @@ DEFAULT_CONFIGURATION = Path("segl.toml")
 
 app = typer.Typer()
 serve = typer.Typer(no_args_is_help=True, help="Run one process of the service, until SIGTERM or Ctrl-C.")
-organization = typer.Typer(no_args_is_help=True, help="Say which organizations may use the API.")
+organization = typer.Typer(no_args_is_help=True, help="Manage the organizations that may use the API.")
 app.add_typer(serve, name="serve")
 app.add_typer(organization, name="organization")
 
@@ -28,14 +28,14 @@ Configuration = Annotated[
 ]
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="An organization number, 9 digits.")]
 Broker = Annotated[str, typer.Argument(metavar="BROKER", help="The broker's organization number.")]
-Sender = Annotated[str, typer.Argument(metavar="SENDER", help="The organization number of the one it acts for.")]
+Sender = Annotated[str, typer.Argument(metavar="SENDER", help="The organization number of the sender.")]
 Name = Annotated[str, typer.Option(help="The name that signers see.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @contextmanager
-def _refusals_told() -> Iterator[None]:
-    """What keeps a command from doing its work ends it with a sentence."""
+def _errors_reported() -> Iterator[None]:
+    """In the block, an error ends the command with its message."""
     from segl.core.errors import SeglError
 
     try:
@@ -51,8 +51,8 @@ def _refusals_told() -> Iterator[None]:
 
 @contextmanager
 def _database(configuration: Path) -> Iterator[None]:
-    """The database can be used in the block."""
-    with _refusals_told():
+    """In the block, the database can be used."""
+    with _errors_reported():
         from segl.service.config import checking, wiring
 
         wiring.set_up(configuration)
@@ -62,8 +62,8 @@ def _database(configuration: Path) -> Iterator[None]:
 
 @serve.command()
 def api(config: Configuration = DEFAULT_CONFIGURATION) -> None:
-    """Answer senders' programs: the Signature API, over mutual TLS or behind a proxy."""
-    with _refusals_told():
+    """Serve senders' programs: the Signature API, over mutual TLS or behind a proxy."""
+    with _errors_reported():
         from segl.service.config.processes import serve_api
 
         serve_api(config)
@@ -71,8 +71,8 @@ def api(config: Configuration = DEFAULT_CONFIGURATION) -> None:
 
 @serve.command()
 def web(config: Configuration = DEFAULT_CONFIGURATION) -> None:
-    """Answer signers' browsers: the pages, behind a proxy."""
-    with _refusals_told():
+    """Serve signers' browsers: the pages, behind a proxy."""
+    with _errors_reported():
         from segl.service.config.processes import serve_web
 
         serve_web(config)
@@ -80,8 +80,8 @@ def web(config: Configuration = DEFAULT_CONFIGURATION) -> None:
 
 @serve.command()
 def worker(config: Configuration = DEFAULT_CONFIGURATION) -> None:
-    """Do what falls due: send, sign, seal."""
-    with _refusals_told():
+    """Do the work that is due: send, sign, seal."""
+    with _errors_reported():
         from segl.service.config.processes import serve_worker
 
         serve_worker(config)
@@ -89,8 +89,8 @@ def worker(config: Configuration = DEFAULT_CONFIGURATION) -> None:
 
 @app.command()
 def migrate(config: Configuration = DEFAULT_CONFIGURATION) -> None:
-    """Bring the database up to date, and enter the organizations that the configuration names."""
-    with _refusals_told():
+    """Bring the database up to date, and register the organizations that the configuration names."""
+    with _errors_reported():
         from segl.service.config.processes import migrate as migrate_database
 
         migrate_database(config)
@@ -99,10 +99,10 @@ def migrate(config: Configuration = DEFAULT_CONFIGURATION) -> None:
 
 @app.command()
 def parked(
-    release: Annotated[bool, typer.Option("--release", help="Have all of it tried again.")] = False,
+    release: Annotated[bool, typer.Option("--release", help="Try all of it again.")] = False,
     config: Configuration = DEFAULT_CONFIGURATION,
 ) -> None:
-    """List the work that is tried no more since it failed too often, each with its last failure."""
+    """List the work that failed too often to be tried again, with its last failure."""
     with _database(config):
         from segl.service import due
         from segl.service.work.kinds import WORK
@@ -142,7 +142,7 @@ def list_all(as_json: AsJson = False, config: Configuration = DEFAULT_CONFIGURAT
 
         found = organizations()
     if as_json:
-        print_json([_told(each) for each in found])
+        print_json([_for_json(each) for each in found])
         return
     for each in found:
         typer.echo(f"{each.number}  {each.sector:7}  {'blocked' if each.blocked_at else '       '}  {each.name}")
@@ -150,13 +150,13 @@ def list_all(as_json: AsJson = False, config: Configuration = DEFAULT_CONFIGURAT
 
 @organization.command()
 def show(number: Number, as_json: AsJson = False, config: Configuration = DEFAULT_CONFIGURATION) -> None:
-    """Show what is known of an organization."""
+    """Show an organization."""
     with _database(config):
         from segl.service.organizations import organization as registered
 
         found = registered(number)
     if as_json:
-        print_json(_told(found))
+        print_json(_for_json(found))
         return
     blocked = f"since {found.blocked_at:%Y-%m-%d %H:%M %Z}" if found.blocked_at else "no"
     typer.echo(f"{found.number} {found.name}\n  Sector   {found.sector}\n  Blocked  {blocked}")
@@ -165,17 +165,17 @@ def show(number: Number, as_json: AsJson = False, config: Configuration = DEFAUL
 
 @organization.command()
 def rename(number: Number, name: Name, config: Configuration = DEFAULT_CONFIGURATION) -> None:
-    """Give an organization another name."""
+    """Rename an organization."""
     with _database(config):
         from segl.service.organizations import rename_organization
 
         rename_organization(number=number, name=name)
-    typer.echo(f"The organization {number} has another name now.")
+    typer.echo(f"The organization {number} is renamed.")
 
 
 @organization.command()
 def block(number: Number, config: Configuration = DEFAULT_CONFIGURATION) -> None:
-    """Let an organization in no more, neither itself nor a broker for it; its jobs go on."""
+    """Block an organization: neither it nor a broker for it may use the API; its jobs go on."""
     with _database(config):
         from segl.service.organizations import block_organization
 
@@ -185,7 +185,7 @@ def block(number: Number, config: Configuration = DEFAULT_CONFIGURATION) -> None
 
 @organization.command()
 def unblock(number: Number, config: Configuration = DEFAULT_CONFIGURATION) -> None:
-    """Let a blocked organization in again."""
+    """Let a blocked organization use the API again."""
     with _database(config):
         from segl.service.organizations import unblock_organization
 
@@ -205,14 +205,14 @@ def authorize(broker: Broker, sender: Sender, config: Configuration = DEFAULT_CO
 
 @organization.command(name="revoke-broker")
 def revoke(broker: Broker, sender: Sender, config: Configuration = DEFAULT_CONFIGURATION) -> None:
-    """Let a broker act for a sender no more."""
+    """No longer let a broker act for a sender."""
     with _database(config):
         from segl.service.organizations import revoke_broker
 
         revoke_broker(sender=sender, broker=broker)
-    typer.echo(f"The organization {broker} may act for {sender} no more.")
+    typer.echo(f"The organization {broker} may no longer act for {sender}.")
 
 
-def _told(registered: "RegisteredOrganization") -> dict[str, Any]:
+def _for_json(registered: "RegisteredOrganization") -> dict[str, Any]:
     blocked_at = registered.blocked_at
     return asdict(registered) | {"blocked_at": blocked_at.isoformat() if blocked_at else None}

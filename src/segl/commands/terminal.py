@@ -1,4 +1,4 @@
-"""What commands have in common: reading files, telling a person at a terminal or a program, ending."""
+"""What commands have in common: reading files, printing for people and programs, exiting."""
 
 import json
 import re
@@ -22,43 +22,44 @@ _IDENTITY_NUMBER = re.compile(r"(?<!\d)(\d{6})[ .-]?\d{5}(?!\d)")
 
 
 def console() -> "Console":
-    """Where text is printed as it is, in whole lines."""
+    """Return a console that prints text as it is, without markup or wrapping."""
     from rich.console import Console
 
     return Console(highlight=False, markup=False, soft_wrap=True)
 
 
 def safe(text: str) -> str:
-    """Text from a stranger's file, without characters that could steer the terminal."""
+    """Return text from an untrusted file without characters that could control the terminal."""
     return "".join(each if each.isprintable() else "�" for each in text)
 
 
 def masked(text: str) -> str:
-    """Text without the last five digits of what could be a national identity number."""
+    """Return the text without the last five digits of anything that could be a national identity number."""
     return _IDENTITY_NUMBER.sub(r"\1*****", text)
 
 
-def print_json(told: Any, *, mask: bool = False) -> None:
-    """Print for a program; with `mask`, without what could be national identity numbers."""
-    text = json.dumps(told, indent=2, ensure_ascii=False)
+def print_json(value: Any, *, mask: bool = False) -> None:
+    """Print for a program; with `mask`, national identity numbers are masked."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
     typer.echo(masked(text) if mask else text)
 
 
 def print_findings(to: "Console", findings: Sequence["Finding"]) -> None:
-    """A line for each finding, and one for all together."""
+    """Print a line for each finding, and a summary."""
     for each in findings:
         mark, color = _MARKS[each.state]
         to.print(f"  {mark} {each.check:<13}", style=color, end="")
         to.print(safe(masked(each.sentence)))
     count = Counter(str(each.state) for each in findings)
-    told = [f"{number} {word}{'' if number == 1 else 's'}" for word in ("fault", "warning") if (number := count[word])]
+    counts = [
+        f"{number} {word}{'' if number == 1 else 's'}" for word in ("fault", "warning") if (number := count[word])
+    ]
     to.print()
     well = "Nothing is wrong in what was checked" if count["skipped"] else "Nothing is wrong"
-    to.print(f"{' and '.join(told).capitalize() or well}.", style="red" if count["fault"] else "green")
+    to.print(f"{' and '.join(counts).capitalize() or well}.", style="red" if count["fault"] else "green")
 
 
-def findings_told(findings: Iterable["Finding"]) -> list[dict[str, str]]:
-    """The findings for JSON."""
+def findings_for_json(findings: Iterable["Finding"]) -> list[dict[str, str]]:
     return [{"check": each.check, "state": each.state, "sentence": each.sentence} for each in findings]
 
 
@@ -68,24 +69,24 @@ def all_well(findings: Iterable["Finding"]) -> bool:
 
 
 def file_content(file: Path, *, most: int = -1) -> bytes:
-    """The file's bytes; the command ends when it cannot be read, or has more than `most` (-1: any number)."""
+    """Return the file's bytes; end the command if it cannot be read or has more than `most` bytes (-1: no limit)."""
     try:
         with file.open("rb") as opened:
             content = opened.read(most + 1 if most >= 0 else -1)
     except OSError as error:
         fail(f"{file}: Cannot be read: {error.strerror}.")
     if 0 <= most < len(content):
-        fail(f"{file}: Not read: it has more than {most} bytes, far more than the service takes.")
+        fail(f"{file}: Too large: it has more than {most} bytes, far more than the service accepts.")
     return content
 
 
 def trusted(files: Sequence[Path]) -> "TrustAnchors":
-    """The root certificates that were given with --trust, and the intermediates among them."""
+    """Return the root certificates given with --trust, and the intermediates among them."""
     from segl.core.certificates import TrustAnchors
 
     anchors = TrustAnchors.of([certificate for file in files for certificate in _certificates(file)])
     if files and not anchors.anchors:
-        fail("--trust: no root certificate among those given; a root is one that issued itself.")
+        fail("--trust: None of the certificates given is a root, that is, issued by itself; give one.")
     return anchors
 
 
@@ -100,6 +101,6 @@ def _certificates(file: Path) -> "Sequence[Certificate]":
 
 
 def fail(sentence: str) -> NoReturn:
-    """End the command, which was used in a wrong way."""
+    """End the command with a message: it was used incorrectly."""
     typer.echo(f"segl: {sentence}", err=True)
     raise typer.Exit(WRONG_USAGE)

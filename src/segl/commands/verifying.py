@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from segl.core.verification import DocumentReport, SignatureReport
 
 app = typer.Typer()
-NO_DOCUMENT = "A signature holds for documents only beside them: give those that are missing with --document FILE."
+NO_DOCUMENT = "A signature is verified together with its documents: give the missing ones with --document FILE."
 NO_TRUST = (
     "Nothing is trusted: no trust anchors were given. Give the root certificates that you trust "
-    "with --trust FILE.pem (for a sandbox, the trust anchors its ready file names)."
+    "with --trust FILE.pem (for a sandbox, the trust anchors that its ready file names)."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found in one file: its signatures, or the error that kept it from being read."""
+    """What was found in one file: its signatures, or the error that prevented reading it."""
 
     file: Path
     signatures: "tuple[SignatureReport, ...]" = ()
@@ -51,22 +51,22 @@ def verify(
     trust: Annotated[list[Path] | None, typer.Option(metavar="PEM", help="Root certificates that you trust.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Say who signed, when, whether the bytes are intact, what is trusted and why not.
+    """Report who signed and when, whether the bytes are intact, and whether each signature is trusted, or why not.
 
-    Exits with 0 when every signature passed, 1 when one did not, 2 when a file could not be read.
+    Exits with 0 if every signature passed, 1 if one did not, 2 if a file could not be read.
     """
     anchors, documents, at = trusted(trust or []), _documents(document or []), datetime.now(UTC)
     findings = [_examine(file, anchors, documents, at) for file in files]
     if as_json:
         passed = all(each.passed for each in findings)
-        told = {
+        report = {
             "passed": passed,
             "checked_at": at.isoformat(),
             "files": [each.to_dict() for each in findings],
         }
-        print_json(told)
+        print_json(report)
     else:
-        _tell(findings, anchors)
+        _print(findings, anchors)
     raise typer.Exit(_exit_code(findings))
 
 
@@ -86,7 +86,7 @@ def _examine(file: Path, trust: "TrustAnchors", documents: Mapping[str, bytes] |
     except SeglError as error:
         return Finding(file, error=str(error))
     except ModuleNotFoundError as error:
-        return Finding(file, error=f"To verify it takes {(error.name or '').split('.')[0]}; install segl[service].")
+        return Finding(file, error=f"Verifying it needs {(error.name or '').split('.')[0]}; install segl[service].")
     return Finding(file, signatures, None if signatures else "It has no signature.")
 
 
@@ -99,28 +99,28 @@ def _signatures(
     if b"%PDF-" in content[:1024]:
         return pades.verify(content, trust=trust, documents=documents, at=at)
     if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
-        # Nobody vouches for the documents of a XAdES that stands alone; those of attached ones the seal covers.
+        # Nothing else covers the documents of a XAdES file; those of a XAdES attached to a PDF are covered by the seal.
         return xades.verify(content, trust=trust, documents=documents or {}, at=at)
     raise InvalidSignature("It is neither a PDF nor XML; give a signed PDF (PAdES) or a XAdES file.")
 
 
 def _documents(files: Sequence[Path]) -> dict[str, bytes] | None:
-    """The originals by name: the file's own, or its whole path where two have the same."""
+    """Return the originals by file name, or by whole path where two have the same name."""
     if not files:
         return None
     names = [file.name for file in files]
     return {file.name if names.count(file.name) == 1 else str(file): file_content(file) for file in files}
 
 
-def _tell(findings: Sequence[Finding], trust: "TrustAnchors") -> None:
-    """The findings for a person: per file, per signature, who, when, intact or not, trusted or not."""
+def _print(findings: Sequence[Finding], trust: "TrustAnchors") -> None:
+    """Print for a person: per file and signature, who signed, when, whether it is intact and trusted."""
     to = console()
     for finding in findings:
         to.print(safe(str(finding.file)), style="bold")
         if finding.error:
             to.print(f"  {safe(finding.error)}", style="red")
         for signature in finding.signatures:
-            _tell_signature(to, signature)
+            _print_signature(to, signature)
         to.print()
     signatures = [each for finding in findings for each in finding.signatures]
     passed, total = sum(each.verdict == "TOTAL-PASSED" for each in signatures), len(signatures)
@@ -132,7 +132,7 @@ def _tell(findings: Sequence[Finding], trust: "TrustAnchors") -> None:
         to.print(NO_DOCUMENT)
 
 
-def _tell_signature(to: "Console", signature: "SignatureReport") -> None:
+def _print_signature(to: "Console", signature: "SignatureReport") -> None:
     where = f" in {signature.name}" if signature.name else ""
     to.print(safe(f"  {signature.kind}{where}: {signature.signer}"), style="bold")
     for name, value in _facts(signature):

@@ -1,4 +1,4 @@
-"""Says what is wrong with a client's set-up and how to mend it: from the certificate's file to the service's answer."""
+"""Finds what is wrong with a client's set-up and how to fix it: from the certificate's file to the service's answer."""
 
 import asyncio
 import socket
@@ -66,7 +66,7 @@ CHECKS = (
     "sender",
     "clock",
 )
-"""In the order in which they are found. With a proxy the network is its own affair, and without there is none."""
+"""In the order of the report. `network` is left out if there is a proxy, and `proxy` if there is none."""
 EXPIRES_SOON = timedelta(days=30)
 _LEAST_RSA_BITS = 2048
 _FOR_CLIENTS = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
@@ -77,11 +77,11 @@ _OFFICIAL = {
 }
 
 _MOST_SECONDS = 20.0
-"""That the call may take altogether."""
+"""The time limit of the whole call."""
 _WHO_AM_I = "You are "
-"""How the API's answer to that question begins."""
+"""How the API's answer to the call begins."""
 _ASK = "Ask those who run the service."
-_MENDING = {
+_REMEDIES = {
     403: "Ask those who run the service to let the certificate's organization in.",
     404: "Check the API root.",
     429: "Run this again after half a minute.",
@@ -108,20 +108,20 @@ def examine(
     proxy: Proxy | None = None,
     timeouts: Timeouts | None = None,
 ) -> list[Finding]:
-    """What is right and wrong with a set-up, one finding for each of `CHECKS`; calls the service once (who am I).
+    """Examine a set-up: one finding for each of `CHECKS`. Calls the service once (who am I).
 
     Args:
-        sender: on whose behalf jobs will be sent; the certificate's organization without.
+        sender: on whose behalf jobs will be sent; by default the certificate's organization.
 
     Raises:
         InvalidInput: the environment's trust anchors cannot be read.
     """
     findings = _findings(environment, certificate, sender, proxy, timeouts or Timeouts())
-    found = {each.check: each for each in findings}  # of one check, the last: what the service's answer taught us
+    found = {each.check: each for each in findings}  # the last of each check: from the service's answer if it came
     chain = found.get("chain")
     if chain and chain.state is State.FAULT and "access" in found and found["access"].state is State.OK:
-        # A service's own trust anchors need not be those that it wants of its clients.
-        found["chain"] = _warning("chain", f"{chain.sentence} This service took it all the same.")
+        # A service may accept clients that chain to other trust anchors than its own.
+        found["chain"] = _warning("chain", f"{chain.sentence} This service accepted it all the same.")
     checks = [each for each in CHECKS if each != ("network" if proxy else "proxy")]
     return [found.get(each) or Finding(each, State.SKIPPED, SKIPPED) for each in checks]
 
@@ -162,7 +162,7 @@ def _fault(check: str, sentence: str) -> Finding:
 def _read(
     files: ClientCertificate | CertificateFiles,
 ) -> Generator[Finding, None, tuple[Sequence[x509.Certificate], ClientCertificate | None]]:
-    """The certificate and those above it, and the two with their key; as much of it as can be read."""
+    """Return the certificate with its chain, and the whole with its key; as much of it as can be read."""
     chain: Sequence[x509.Certificate] = ()
     try:
         if isinstance(files, ClientCertificate):
@@ -170,7 +170,7 @@ def _read(
         elif files.private_key is None:
             key = ClientCertificate.from_pkcs12(files.certificate, files.password or "")
         else:
-            # A CA's that stands first is a fault told of the key; the rest is told of the certificate that is meant.
+            # If a CA's certificate comes first, that is a fault of the key; the other findings are about our own.
             chain = sorted(read_certificates(files.certificate), key=_is_ca)
             key = ClientCertificate.from_pem(files.certificate, files.private_key, files.password)
     except InvalidInput as error:
@@ -186,11 +186,13 @@ def _is_ca(certificate: x509.Certificate) -> bool:
 
 def _key_type(key: PrivateKey) -> Finding:
     if not isinstance(key.key, rsa.RSAPrivateKey):
-        return _fault("private-key", "The key is an elliptic curve's, and the API wants RSA: order an RSA certificate.")
+        return _fault(
+            "private-key", "It is an elliptic-curve key, but the API accepts only RSA: order an RSA certificate."
+        )
     if key.key.key_size < _LEAST_RSA_BITS:
         return _fault(
             "private-key",
-            f"The RSA key has {key.key.key_size} bits, and {_LEAST_RSA_BITS} are needed: order a new one.",
+            f"The RSA key has {key.key.key_size} bits, but at least {_LEAST_RSA_BITS} are needed: order a new one.",
         )
     return _ok("private-key", f"It belongs to the certificate and is RSA with {key.key.key_size} bits.")
 
@@ -202,7 +204,7 @@ def _certificate_findings(
     yield _organization(certificate)
     yield _key_usage(certificate)
     yield _validity(certificate, now)
-    # Whether it is valid now is told already.
+    # The finding before says whether it is valid now.
     at = min(max(now, certificate.not_valid_before_utc), certificate.not_valid_after_utc)
     yield _chain(chain, TrustAnchors.of(anchors), environment, at)
 
@@ -212,10 +214,10 @@ def _organization(certificate: x509.Certificate) -> Finding:
     if number is None:
         return _fault(
             "certificate",
-            f"It is no organization certificate: its subject, {certificate.subject.rfc4514_string()}, has no "
+            f"It is not an organization certificate: its subject, {certificate.subject.rfc4514_string()}, has no "
             "organization number. Use an organization certificate (virksomhetssertifikat).",
         )
-    return _ok("certificate", f"It is that of {name}, organization number {number}.")
+    return _ok("certificate", f"It belongs to {name}, organization number {number}.")
 
 
 def _key_usage(certificate: x509.Certificate) -> Finding:
@@ -228,13 +230,13 @@ def _key_usage(certificate: x509.Certificate) -> Finding:
             case x509.KeyUsage(digital_signature=False):
                 return _fault(
                     "key-usage",
-                    "Its key usage lacks digitalSignature, which the TLS connection needs: of the certificates that "
-                    "were issued to you, use the one for authentication.",
+                    "Its key usage lacks digitalSignature, which the TLS connection needs: of the certificates "
+                    "issued to you, use the one for authentication.",
                 )
             case x509.ExtendedKeyUsage() as purposes if not _FOR_CLIENTS & {*purposes}:
                 return _fault(
                     "key-usage",
-                    "Its extended key usage lacks clientAuth, so it is not for connecting to servers: use an "
+                    "Its extended key usage lacks clientAuth, so it cannot be used to connect to servers: use an "
                     "organization certificate for authentication.",
                 )
     return _ok("key-usage", "It may be used for the TLS connection and for signing packages.")
@@ -265,15 +267,15 @@ def _chain(chain: Sequence[x509.Certificate], trust: TrustAnchors, environment: 
         missing = (chain[0], *issuers(chain[0], chain[1:]))[-1].issuer.rfc4514_string()
         return _warning(
             "chain",
-            f"It is incomplete: the certificate of {missing} is not in the file, so it is up to the service to know "
-            "it. Export the certificate with its whole chain.",
+            f"It is incomplete: the certificate of {missing} is not in the file, so it works only if the service knows "
+            "that certificate. Export your certificate with its whole chain.",
         )
     for name, official in _OFFICIAL.items():
         if _root(chain, TrustAnchors.of(official.anchors()), at):
             return _fault(
                 "chain",
-                f"Wrong environment: it is a certificate for {name}, such as {official.api_root}, and "
-                f"{environment.api_root} is none. Use that environment, or a certificate for this one.",
+                f"Wrong environment: the certificate is for {name}, such as {official.api_root}, but not for "
+                f"{environment.api_root}. Use that environment, or a certificate for this one.",
             )
     return _no_path(chain, above, trust, at)
 
@@ -281,7 +283,7 @@ def _chain(chain: Sequence[x509.Certificate], trust: TrustAnchors, environment: 
 def _no_path(
     chain: Sequence[x509.Certificate], above: Sequence[x509.Certificate], trust: TrustAnchors, at: datetime
 ) -> Finding:
-    """Why there is none from the certificate to an anchor: `above` are its issuers, as far as they are known."""
+    """Say why no path leads from the certificate to an anchor: `above` are its issuers, as far as they are known."""
     top = (chain[0], *above)[-1]
     if top in trust.anchors:
         try:
@@ -298,8 +300,9 @@ def _no_path(
         )
     return _fault(
         "chain",
-        f"It does not lead to the environment's trust anchors, but to {'another ' if of_that_name else ''}{issuer}, at "
-        f"{at:%Y-%m-%d}. Use a certificate for this environment, or the environment that it is for.",
+        f"As of {at:%Y-%m-%d}, it does not lead to the environment's trust anchors, but to "
+        f"{'another ' if of_that_name else ''}{issuer}. Use a certificate for this environment, or the environment "
+        "that it is for.",
     )
 
 
@@ -315,13 +318,13 @@ def _sender(own: str, sender: str) -> Finding:
         return _ok("sender", "The certificate is the sender's own.")
     return _warning(
         "sender",
-        f"The certificate is {own}'s and the sender is {sender}, so {own} must be authorized as its broker; the "
-        "service could not be asked whether it is.",
+        f"The certificate is {own}'s and the sender is {sender}, so {own} must be authorized as its broker; whether it "
+        "is could not be checked.",
     )
 
 
 def _network(proxy: Proxy | None, environment: Environment, timeouts: Timeouts) -> Finding:
-    """Whether the proxy, or the service itself where there is none, accepts connections."""
+    """Check whether the proxy, or the service if there is no proxy, accepts connections."""
     check, address = ("proxy", proxy.url) if proxy else ("network", environment.api_root)
     try:
         url = urlsplit(address)
@@ -330,40 +333,39 @@ def _network(proxy: Proxy | None, environment: Environment, timeouts: Timeouts) 
     except (socket.gaierror, ValueError) as error:
         return _fault(
             check,
-            f"The host of {address} is not found ({error.args[-1]}): check how it is spelled, and the DNS server that "
-            "this machine asks.",
+            f"The host of {address} is not found ({error.args[-1]}): check its spelling and this machine's DNS server.",
         )
     except TimeoutError:
         return _fault(
             check,
-            f"{address} did not answer within {timeouts.connect:g} s: check it, and whether a firewall is in between "
-            "or calls must go through a proxy.",
+            f"{address} did not answer within {timeouts.connect:g} s: check the address, and whether a firewall blocks "
+            "it or calls must go through a proxy.",
         )
     except OSError as error:
         return _fault(
             check, f"{address} accepts no connection ({error.strerror}): check the address, and that it is up."
         )
-    return _ok(check, f"{host} accepts connections at port {port}.")
+    return _ok(check, f"{host} accepts connections on port {port}.")
 
 
 def _service_findings(configuration: ClientConfiguration, own: str, sender: str) -> Found:
-    """What one call teaches us: who the server is, whether it takes us, and what time it is there."""
+    """What one call shows: who the server is, whether it accepts us, and what time it is there."""
     environment, through_proxy = configuration.environment, configuration.proxy is not None
     request = Request("GET", f"{environment.api_root.rstrip('/')}/{sender}", {})
     done: set[str] = set()
     try:
         answer = _outcome(connection(configuration), request, done)
-    except ssl.SSLError as error:  # while the connection is prepared, from a certificate that OpenSSL finds too weak
-        yield _fault("access", f"TLS on this machine does not take the certificate ({error.reason}): order a new one.")
+    except ssl.SSLError as error:  # while preparing the connection, if OpenSSL finds the certificate too weak
+        yield _fault("access", f"TLS on this machine rejects the certificate ({error.reason}): order a new one.")
         return
     if through_proxy and "proxy.start_tls.started" not in done and isinstance(answer, ClientError):
-        yield _fault("proxy", f"Asked for a connection to the service, it gave none. {_without_call(answer, request)}")
+        yield _fault("proxy", f"It did not open a connection to the service. {_without_call(answer, request)}")
         return
     verified = f"{'proxy' if through_proxy else 'connection'}.start_tls.complete" in done
     if verified:
-        yield _ok("server", f"It is that of organization {environment.organization_number}, as it should be.")
-    if isinstance(answer, ClientCertificateError) and not verified:  # which TLS 1.2 says before the organization shows
-        yield Finding("server", State.SKIPPED, "Not checked: it ended the connection before it was known whose it is.")
+        yield _ok("server", f"It belongs to organization {environment.organization_number}, as it should.")
+    if isinstance(answer, ClientCertificateError) and not verified:  # in TLS 1.2, this comes before the organization
+        yield Finding("server", State.SKIPPED, "Not checked: it closed the connection before it identified itself.")
         yield _fault("access", _without_call(answer, request))
     elif isinstance(answer, UntrustedServerError):
         yield _fault("server", f"{_without_call(answer, request)}{_shown_issuer(configuration, request)}")
@@ -379,16 +381,16 @@ def _without_call(error: ClientError, request: Request) -> str:
 
 
 def _outcome(arguments: Mapping[str, Any], request: Request, steps: set[str] | None = None) -> Outcome:
-    """What comes of the call in time, by a client made with these arguments; `steps` takes those of its connection.
+    """Make the call, within the time limit, with a client made from these arguments; fill `steps` with its steps.
 
-    It has a thread of its own, since an event loop may run in this one.
+    It runs in a thread of its own, since an event loop may run in this one.
     """
     http, outcome = httpx.AsyncClient(**arguments), Future[Outcome]()
 
     def call() -> None:
         try:
             outcome.set_result(asyncio.run(_call(http, request, set() if steps is None else steps)))
-        except Exception as error:  # whatever it is, it is raised where the outcome is waited for
+        except Exception as error:  # raised in the thread that waits for the outcome
             outcome.set_exception(error)
 
     threading.Thread(target=call, daemon=True).start()
@@ -396,7 +398,7 @@ def _outcome(arguments: Mapping[str, Any], request: Request, steps: set[str] | N
 
 
 async def _call(http: httpx.AsyncClient, request: Request, steps: set[str]) -> Outcome:
-    """The time is for all of it: httpx has one for each piece, so that a server that drips bytes is never late."""
+    """The time limit is for the whole call: httpx has one for each read, which a server that drips bytes never hits."""
 
     async def trace(step: str, detail: Mapping[str, Any]) -> None:
         steps.add(step)
@@ -411,11 +413,13 @@ async def _call(http: httpx.AsyncClient, request: Request, steps: set[str]) -> O
         async with AsyncExitStack() as connections, asyncio.timeout(_MOST_SECONDS), http:
             return await do_async(http, request)
     except TimeoutError:
-        return NoAnswerError(f"No whole answer within {_MOST_SECONDS:g} s; check the API root, and what is in between.")
+        return NoAnswerError(
+            f"No complete answer within {_MOST_SECONDS:g} s; check the API root, and what is in between."
+        )
 
 
 class _Onlooker(OrganizationContext):
-    """Ends each handshake when the server, whoever it is, has shown its certificate (DER)."""
+    """Ends each handshake once the server, trusted or not, has shown its certificate (DER)."""
 
     shown = b""
 
@@ -425,7 +429,7 @@ class _Onlooker(OrganizationContext):
 
 
 def _shown_issuer(configuration: ClientConfiguration, request: Request) -> str:
-    """Who issued the certificate of the server, which is not trusted; of that ssl says nothing."""
+    """Say who issued the certificate of an untrusted server; the error from ssl does not."""
     onlooker = _Onlooker(ssl.PROTOCOL_TLS_CLIENT)
     onlooker.check_hostname, onlooker.verify_mode = False, ssl.CERT_NONE
     _outcome(connection(configuration) | {"verify": onlooker}, request)
@@ -446,30 +450,34 @@ def _admission(answer: Response, environment: Environment, own: str, sender: str
             f"The service says: {error}",
         )
     except UnexpectedResponseError as error:
-        yield _fault("access", f"{error} {_MENDING.get(error.status, _ASK)}")
+        yield _fault("access", f"{error} {_REMEDIES.get(error.status, _ASK)}")
     else:
-        told = answer.content[:200].decode(errors="replace")
-        if not told.startswith(_WHO_AM_I):
+        text = answer.content[:200].decode(errors="replace")
+        if not text.startswith(_WHO_AM_I):
             yield _fault(
-                "access", f"Something else than the API answers at {environment.api_root}: check the API root."
+                "access", f"Something other than the API answers at {environment.api_root}: check the API root."
             )
             return
-        yield _ok("access", f"The service says: {told}")
+        yield _ok("access", f"The service says: {text}")
         if own != sender:
             yield _ok("sender", f"{own} is authorized as broker of {sender}.")
 
 
 def _clock(answer: Response) -> Finding:
     if "date" not in answer.headers:
-        return Finding("clock", State.SKIPPED, "Not checked: the service's answer does not say what time it is.")
+        return Finding("clock", State.SKIPPED, "Not checked: the service's answer has no date.")
     lead = clock_lead(answer)
     seconds, where = abs(lead.total_seconds()), "behind" if lead > timedelta() else "ahead of"
     if abs(lead) > SIGNING_TIME_TOLERANCE:
         return _fault(
             "clock",
-            f"Our clock is {seconds:.0f} s {where} the service's, and packages signed more than "
-            f"{SIGNING_TIME_TOLERANCE.seconds} s from its time are refused: have this machine set its clock by NTP.",
+            f"Our clock is {seconds:.0f} s {where} the service's, which refuses packages signed more than "
+            f"{SIGNING_TIME_TOLERANCE.seconds} s from its time: synchronize this machine's clock with NTP.",
         )
     if lead:
-        return _warning("clock", f"Our clock is {seconds:.0f} s {where} the service's: set it by NTP before it is 5 s.")
+        return _warning(
+            "clock",
+            f"Our clock is {seconds:.0f} s {where} the service's: synchronize it with NTP before it is "
+            f"{SIGNING_TIME_TOLERANCE.seconds} s.",
+        )
     return _ok("clock", "It agrees with the service's.")

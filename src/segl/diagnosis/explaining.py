@@ -1,4 +1,4 @@
-"""Says what a document package or a whole create request is, and each rule of the API that it breaks."""
+"""Describes a document package or a whole create request, and lists each rule of the API that it breaks."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -52,30 +52,33 @@ CHECKS = (
     "sender",
     "terms",
 )
-"""In this order, one that finds several faults several times; `request` is for create requests only."""
+"""In the order of the report, where a check with several faults appears several times.
+
+`request` is for create requests only.
+"""
 _SENDER = re.compile(rb"\S+ \S*/([0-9]{9})/portal/signature-jobs\b")
 _BOUNDARY = re.compile(rb"\s*--([^\r\n\"]{1,70}?)[ \t]*\r\n")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _NEITHER = (
-    "It is neither a document package (a ZIP file) nor a create request (the multipart body as sent, with its head or "
-    "without); give one of these."
+    "It is neither a document package (a ZIP file) nor a create request (the multipart body as sent, with or without "
+    "its head); give one of these."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What was found. Of what could not be read, nothing is here; of what breaks a rule, what it says."""
+    """What was found. What could not be read is None; what breaks a rule is here as it was read."""
 
     findings: tuple[Finding, ...]
     request: PortalJobRequest | None = None
     manifest: PortalManifest | None = None
     sizes: Mapping[str, int] | None = None
-    """Of the documents in the package, in bytes."""
+    """Sizes in bytes of the documents in the package, by name."""
     signature: XmlSignature | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """What it is, in what JSON knows; identity numbers masked."""
+        """Return the description for JSON; identity numbers are masked."""
         manifest, signature = self.manifest, self.signature
         return {
             "reference": self.request.reference if self.request else None,
@@ -84,7 +87,8 @@ class Explanation:
             "sender": manifest.sender if manifest else None,
             "signers": [_signer(each) for each in manifest.signers] if manifest else [],
             "documents": [
-                {"name": name, "size": size, **_asked(name, manifest)} for name, size in (self.sizes or {}).items()
+                {"name": name, "size": size, **_described_in(manifest, name)}
+                for name, size in (self.sizes or {}).items()
             ],
             "signed_by": _owner(signature.certificate) if signature else None,
             "signed_at": signature.signing_time.isoformat() if signature else None,
@@ -93,16 +97,17 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a package is judged by, beside itself; what is None is not checked.
+    """What a package is checked against; what is None is not checked.
 
     trust:
         What the signing certificate must chain to.
     at:
-        When it arrives (aware), for its signing time and the certificate.
+        When the package arrives (aware), for its signing time and the certificate.
     sector:
-        That of the sender. None: what one of the sectors may not ask for is a warning.
+        The sender's. None: what only one of the sectors may ask for is a warning.
     count_pages:
-        Looks into a document, of a media type, for its number of pages; InvalidDocument for what cannot be signed.
+        Returns the number of pages of a document (name, media type, content); raises InvalidDocument if it cannot be
+        signed.
     """
 
     trust: TrustAnchors | None = None
@@ -112,9 +117,9 @@ class Surroundings:
 
 
 def explain(data: bytes, around: Surroundings = Surroundings()) -> Explanation:
-    """What a package (ZIP) or create request (multipart body, with its head or without) is, and all that is wrong.
+    """Describe a package (ZIP) or create request (multipart body, with or without its head), and all its faults.
 
-    What only the service knows is left to it: revocation, brokers, whom mail reaches.
+    What only the service knows is not checked: revocation, brokers, whom mail reaches.
 
     Raises:
         InvalidInput: it is neither.
@@ -127,7 +132,7 @@ def explain(data: bytes, around: Surroundings = Surroundings()) -> Explanation:
 
 
 def _complete(findings: Sequence[Finding], checks: Sequence[str]) -> tuple[Finding, ...]:
-    """The findings in the order of the checks, with those that could not be made."""
+    """Return the findings in the order of the checks, with the checks that were skipped."""
     skipped = [Finding(each, State.SKIPPED, SKIPPED) for each in {*checks} - {each.check for each in findings}]
     return tuple(sorted([*findings, *skipped], key=lambda each: checks.index(each.check)))
 
@@ -139,7 +144,7 @@ def _request(sent: "_Sent", around: Surroundings) -> Explanation:
         return Explanation((Finding("request", State.FAULT, str(error)),))
     request, faults = PortalJobRequest.with_faults(request_xml)
     found = _package(package, around, sent.sender)
-    own = _findings("request", faults, "It has its two parts, and its XML is as the schema says.")
+    own = _findings("request", faults, "It has its two parts, and its XML follows the schema.")
     return replace(found, findings=(*own, *found.findings), request=request)
 
 
@@ -156,9 +161,9 @@ def _package(package: memoryview, around: Surroundings, url_sender: str | None) 
     manifest, documents = None, opening.documents_of(files)
     if MANIFEST in files:
         manifest, faults = PortalManifest.with_faults(files[MANIFEST])
-        findings += _findings("manifest", faults, "It is as the schema says.")
+        findings += _findings("manifest", faults, "It follows the schema.")
     if manifest:
-        well = "They are those that the manifest names."
+        well = "They are the ones that the manifest names."
         findings += _findings("documents", _document_faults(manifest, documents), well)
         findings += _pages(manifest, documents, around)
         findings += _sender(manifest, signature, url_sender)
@@ -168,7 +173,7 @@ def _package(package: memoryview, around: Surroundings, url_sender: str | None) 
 
 
 def _findings(check: str, faults: Iterable[str], well: str) -> list[Finding]:
-    """A finding for each fault, or one that all is well."""
+    """Return a finding for each fault, or one that says all is well."""
     return [Finding(check, State.FAULT, each) for each in faults] or [Finding(check, State.OK, well)]
 
 
@@ -178,7 +183,7 @@ def _signature(files: Mapping[str, memoryview], around: Surroundings) -> tuple[X
     except InvalidPackage as error:
         return None, [Finding("signature", State.FAULT, str(error))]
     return signature, [
-        *_findings("signature", opening.signature_faults(signature), "It holds for what stands in its XML."),
+        *_findings("signature", opening.signature_faults(signature), "It is valid for what its XML says."),
         *_findings("files", opening.uncovered(files, signature.files), "Each is signed, and none was changed since."),
         *_signing_time(signature.signing_time, around.at),
         *_findings("certificate", _certificate_faults(signature, around.at), _described(signature.certificate)),
@@ -190,8 +195,8 @@ def _signing_time(signing_time: datetime, at: datetime | None) -> list[Finding]:
     when = f"It was signed at {signing_time.isoformat()}"
     if at is None:
         most = asice.SIGNING_TIME_TOLERANCE.seconds
-        told = f"{when}; not judged, since nothing says when it arrives, which must be within {most} s."
-        return [Finding("signing-time", State.SKIPPED, told)]
+        sentence = f"{when}; not checked: it must arrive within {most} s of that, and no time of arrival was given."
+        return [Finding("signing-time", State.SKIPPED, sentence)]
     return _findings("signing-time", opening.wrong_time(signing_time, at, asice.SIGNING_TIME_TOLERANCE), f"{when}.")
 
 
@@ -215,7 +220,7 @@ def _certificate_faults(signature: XmlSignature, at: datetime | None) -> Iterato
 def _described(certificate: x509.Certificate) -> str:
     name, number = organization_name(certificate), organization_number(certificate)
     return (
-        f"It is that of {name}, organization number {number}, valid until {certificate.not_valid_after_utc:%Y-%m-%d}."
+        f"It belongs to {name}, organization number {number}, valid until {certificate.not_valid_after_utc:%Y-%m-%d}."
     )
 
 
@@ -223,7 +228,7 @@ def _chain(signature: XmlSignature, trust: TrustAnchors | None, at: datetime | N
     if trust is None:
         return [Finding("chain", State.SKIPPED, "Not checked: no trust anchors were given.")]
     certificate = signature.certificate
-    # Whether it is valid then is told already.
+    # The finding before says whether it is valid then.
     valid = min(max(at or signature.signing_time, certificate.not_valid_before_utc), certificate.not_valid_after_utc)
     try:
         root = trust.path(certificate, extra=signature.other_certificates, at=valid)[-1]
@@ -234,50 +239,50 @@ def _chain(signature: XmlSignature, trust: TrustAnchors | None, at: datetime | N
 
 def _document_faults(manifest: PortalManifest, documents: Mapping[str, memoryview]) -> Iterator[str]:
     yield from asice.misnamed([each.href for each in manifest.documents], documents)
-    for asked in manifest.documents:
-        if asked.href in documents:
-            yield from _content_faults(asked, documents[asked.href])
+    for entry in manifest.documents:
+        if entry.href in documents:
+            yield from _content_faults(entry, documents[entry.href])
     size = sum(map(len, documents.values()))
     if size > MOST_DOCUMENT_BYTES:
-        yield f"The documents hold {size} bytes together: at most {MOST_DOCUMENT_BYTES} can be signed."
+        yield f"The documents have {size} bytes together: at most {MOST_DOCUMENT_BYTES} can be signed."
 
 
-def _content_faults(asked: ManifestDocument, content: memoryview) -> Iterator[str]:
-    media_type = asked.media_type.lower()  # its case means nothing (RFC 9110, 8.3.1)
+def _content_faults(entry: ManifestDocument, content: memoryview) -> Iterator[str]:
+    media_type = entry.media_type.lower()  # case-insensitive (RFC 9110, 8.3.1)
     if media_type == FileType.TXT:
         try:
             plain_text.read_lines(content)
         except InvalidDocument as error:
-            yield f"{asked.href}: {error}"
+            yield f"{entry.href}: {error}"
     elif media_type in {*FileType}:
-        yield from (f"{asked.href}: {each}" for each in content_faults(FileType(media_type), content))
+        yield from (f"{entry.href}: {each}" for each in content_faults(FileType(media_type), content))
     else:
-        yield f"{asked.href} has the media type {asked.media_type!r}: send {FileType.PDF} or {FileType.TXT}."
+        yield f"{entry.href} has the media type {entry.media_type!r}: send {FileType.PDF} or {FileType.TXT}."
 
 
 def _pages(manifest: PortalManifest, documents: Mapping[str, memoryview], around: Surroundings) -> list[Finding]:
     if around.count_pages is None:
-        return [Finding("pages", State.SKIPPED, "Not checked: that needs the extra, as in segl[sandbox].")]
+        return [Finding("pages", State.SKIPPED, "Not checked: that needs segl[sandbox] or segl[service].")]
     faults, pages = [], 0
-    for asked in manifest.documents:
-        if asked.href in documents and not [*_content_faults(asked, documents[asked.href])]:
+    for entry in manifest.documents:
+        if entry.href in documents and not [*_content_faults(entry, documents[entry.href])]:
             try:
-                pages += around.count_pages(asked.href, asked.media_type.lower(), documents[asked.href])
+                pages += around.count_pages(entry.href, entry.media_type.lower(), documents[entry.href])
             except InvalidDocument as error:
                 faults.append(str(error))
     faults += [each.sentence for each in too_many_pages(pages)]
-    return _findings("pages", faults, f"They are {pages} together, and each can be shown.")
+    return _findings("pages", faults, f"There are {pages} in all, and each can be shown.")
 
 
 def _terms(manifest: PortalManifest, sector: Sector | None) -> list[Finding]:
-    """What one sector may ask for and the other not is told in case the sender is of that."""
+    """Without a sector, what only one of the two may ask for is a warning, since the sender may be of the other."""
     unreachable = [Finding("terms", State.FAULT, each) for each in _mail_faults(manifest)]
     broken = {each: [*refusals(each, manifest)] for each in ([sector] if sector else Sector)}
     everywhere = [each for each in next(iter(broken.values())) if all(each in found for found in broken.values())]
     doubts = [each for found in broken.values() for each in found if each not in everywhere]
     if not (unreachable or everywhere or doubts):
-        whoever = f"{sector} organizations" if sector else "organizations of both sectors"
-        return [Finding("terms", State.OK, f"It asks for nothing that {whoever} may not ask for.")]
+        askers = f"{sector} organizations" if sector else "organizations of both sectors"
+        return [Finding("terms", State.OK, f"It asks only for what {askers} may ask for.")]
     return [
         *unreachable,
         *(Finding("terms", State.FAULT, each.sentence) for each in everywhere),
@@ -286,14 +291,11 @@ def _terms(manifest: PortalManifest, sector: Sector | None) -> list[Finding]:
 
 
 def _mail_faults(manifest: PortalManifest) -> Iterator[str]:
-    """The service looks closer, but what has nothing on a side of the @ is an address nowhere."""
+    """The service checks more, but an address with nothing on one side of the @ is never valid."""
     for number, signer in enumerate(manifest.signers, 1):
-        told = contact_of(signer)
-        if told and told.email and not re.fullmatch(r".*\S@\S.*", told.email.address):
-            yield (
-                f"The e-mail address of signer {number} is none that mail could be sent to: give one like "
-                "name@example.com."
-            )
+        contact = contact_of(signer)
+        if contact and contact.email and not re.fullmatch(r".*\S@\S.*", contact.email.address):
+            yield f"The e-mail address of signer {number} cannot receive mail: give one like name@example.com."
 
 
 def _sender(manifest: PortalManifest, signature: XmlSignature | None, url_sender: str | None) -> list[Finding]:
@@ -302,16 +304,16 @@ def _sender(manifest: PortalManifest, signature: XmlSignature | None, url_sender
     signer = organization_number(signature.certificate) if signature else None
     if signer in (None, manifest.sender):
         return [Finding("sender", State.OK, f"It is {manifest.sender}.")]
-    told = f"{signer} signed for {manifest.sender}, which must have authorized it as its broker."
-    return [Finding("sender", State.WARNING, told)]
+    sentence = f"{signer} signed for {manifest.sender}, which must have authorized it as its broker."
+    return [Finding("sender", State.WARNING, sentence)]
 
 
 def _signer(signer: Signer) -> dict[str, Any]:
-    told = contact_of(signer)
+    contact = contact_of(signer)
     return {
         "identity_number": _masked(signer.identifier),
-        "email": told.email.address if told and told.email else None,
-        "sms": told.sms.number if told and told.sms else None,
+        "email": contact.email.address if contact and contact.email else None,
+        "sms": contact.sms.number if contact and contact.sms else None,
         "order": signer.order,
         "signature_type": signer.signature_type,
     }
@@ -321,9 +323,9 @@ def _masked(identifier: PersonalIdentificationNumber | ContactInformation) -> st
     return f"{identifier.value[:6]}*****" if isinstance(identifier, PersonalIdentificationNumber) else None
 
 
-def _asked(name: str, manifest: PortalManifest | None) -> dict[str, str | None]:
-    asked = next((each for each in manifest.documents if each.href == name), None) if manifest else None
-    return {"title": asked.title if asked else None, "media_type": asked.media_type if asked else None}
+def _described_in(manifest: PortalManifest | None, name: str) -> dict[str, str | None]:
+    entry = next((each for each in manifest.documents if each.href == name), None) if manifest else None
+    return {"title": entry.title if entry else None, "media_type": entry.media_type if entry else None}
 
 
 def _owner(certificate: x509.Certificate) -> dict[str, str | None]:
@@ -332,7 +334,7 @@ def _owner(certificate: x509.Certificate) -> dict[str, str | None]:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A create request's body and what its head says; the sender is that of the URL."""
+    """A create request's body and what its head says; the sender is from the URL."""
 
     content_type: str
     body: bytes
@@ -357,7 +359,7 @@ def _sent(data: bytes) -> _Sent:
 
 
 def _joined(chunks: bytes) -> bytes:
-    """The body that was sent in chunks (RFC 9112, 7.1); as it stands when what recorded it has joined them already."""
+    """Join a body sent in chunks (RFC 9112, 7.1); return it as it is if the recorder has joined them already."""
     joined, position = [], 0
     while size := _CHUNK.match(chunks, position):
         position = size.end() + int(size[1], 16) + 2

@@ -1,9 +1,9 @@
-"""What an examination found, check by check, in words a person can act on."""
+"""The findings of an examination, check by check, in words a person can act on."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-SKIPPED = "Not checked: what is told above kept it from being asked."
+SKIPPED = "Not checked: another fault prevented it."
 
 
 class State(StrEnum):
@@ -14,12 +14,12 @@ class State(StrEnum):
     """It works, but not for long or not everywhere."""
     FAULT = "fault"
     SKIPPED = "skipped"
-    """Not checked, for the reason given."""
+    """Not checked; the sentence says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: its name (stable), how it ended, and a sentence of what was found and how to mend it."""
+    """One check: its name (stable), how it ended, and a sentence that says what was found and how to fix it."""
 
     check: str
     state: State

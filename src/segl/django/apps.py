@@ -1,4 +1,4 @@
-"""The app's name among others: its last part alone would be `django`."""
+"""The app's label: the default, the last part of its name, would be `django`."""
 
 from django.apps import AppConfig
 

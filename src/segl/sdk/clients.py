@@ -1,4 +1,4 @@
-"""What the clients of all flows are made of, sync and async: the connections, and the calls that they share."""
+"""What the clients of all flows share, sync and async: the connections, and the calls that every flow has."""
 
 import os
 from typing import Generic, Self, TypeVar
@@ -31,13 +31,13 @@ class Client(Generic[Calls]):
 
     @property
     def _http(self) -> httpx.Client:
-        """Connections of this process: after a fork, those that there are belong to the parent."""
+        """The connections of this process: after a fork, the open ones belong to the parent."""
         if self._process != os.getpid():
             self._open()
         return self._opened
 
     def who_am_i(self, sender: Sender | None = None) -> str:
-        """How the service sees us, as a sentence: a cheap test of certificate and authorization."""
+        """Return how the service sees us, as a sentence: a cheap test of certificate and authorization."""
         return run(self._http, self._calls.who_am_i(sender))
 
     def close(self) -> None:
@@ -51,10 +51,10 @@ class Client(Generic[Calls]):
 
 
 class JobsClient(Client[Calls]):
-    """A client of a flow with jobs: what is done with a job that was created, whichever flow it is of."""
+    """A client of a flow with jobs: the calls for a job that was created, the same in every flow."""
 
     def confirm(self, reference: ConfirmationReference) -> None:
-        """Say that a change has been handled, so that it is not told again."""
+        """Confirm that a change has been handled, so that it is not delivered again."""
         run(self._http, self._calls.confirm(reference))
 
     def delete_documents(self, reference: DeleteDocumentsReference) -> None:
@@ -71,14 +71,14 @@ class JobsClient(Client[Calls]):
 
 
 class AsyncClient(Generic[Calls]):
-    """The same for asyncio; it belongs to the event loop that it is first used in."""
+    """`Client` for asyncio; it belongs to the event loop that it is first used in."""
 
     def __init__(self, configuration: ClientConfiguration, calls: type[Calls]) -> None:
         self._calls = _operations(configuration, calls)
         self._http = httpx.AsyncClient(**connection(configuration))
 
     async def who_am_i(self, sender: Sender | None = None) -> str:
-        """How the service sees us, as a sentence: a cheap test of certificate and authorization."""
+        """Return how the service sees us, as a sentence: a cheap test of certificate and authorization."""
         return await run_async(self._http, self._calls.who_am_i(sender))
 
     async def close(self) -> None:
@@ -92,10 +92,10 @@ class AsyncClient(Generic[Calls]):
 
 
 class AsyncJobsClient(AsyncClient[Calls]):
-    """The same for asyncio."""
+    """`JobsClient` for asyncio."""
 
     async def confirm(self, reference: ConfirmationReference) -> None:
-        """Say that a change has been handled, so that it is not told again."""
+        """Confirm that a change has been handled, so that it is not delivered again."""
         await run_async(self._http, self._calls.confirm(reference))
 
     async def delete_documents(self, reference: DeleteDocumentsReference) -> None:

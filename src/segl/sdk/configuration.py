@@ -1,4 +1,4 @@
-"""Who we are, whom we talk to and how long we wait: everything a client is made from."""
+"""Who we are, which service we call and how long we wait: everything a client is made from."""
 
 import json
 import os
@@ -22,11 +22,11 @@ from segl.sdk.senders import Sender, check_organization_number
 Source = bytes | str | os.PathLike[str]
 """A file's path, or its content as bytes."""
 _MOST = 1_000_000
-"""Seconds, calls or connections; sockets take no times far beyond."""
+"""The largest number of seconds, calls or connections; sockets do not accept much longer times."""
 
 
 def _parts(url: str) -> SplitResult | None:
-    """What a URL is made of; None when it is none, or has no host."""
+    """Return the parts of a URL, or None if it is not a URL or has no host."""
     try:
         httpx.URL(url)
         parts = urlsplit(url)
@@ -40,8 +40,8 @@ class Environment:
     """A signing service: its API root, and how its server is recognized.
 
     `trust_anchors` (PEM: a path, or the content as bytes) are the only roots the server's certificate may
-    chain to; `organization_number` (9 digits) is whose it must be. Host names are not compared.
-    `keeps_idempotency_keys` says that the service makes one job of repeated creations with one Idempotency-Key, as
+    chain to; `organization_number` (9 digits) is the organization it must belong to. Host names are not compared.
+    `keeps_idempotency_keys` says that the service makes one job of all creations with the same Idempotency-Key, as
     Segl's does, so that a creation whose answer was lost can be repeated.
 
     The official service's environments are `PRODUCTION`, `DIFITEST` and `DIFIQA`.
@@ -68,12 +68,12 @@ class Environment:
             )
 
     def anchors(self) -> tuple[x509.Certificate, ...]:
-        """The trust anchors; InvalidInput when there are none or they cannot be read."""
+        """Return the trust anchors; raise InvalidInput if there are none or they cannot be read."""
         return read_certificates(self.trust_anchors)
 
     @classmethod
     def sandbox(cls, ready_file: str | os.PathLike[str]) -> Self:
-        """The sandbox that wrote this ready file."""
+        """Return the sandbox that wrote this ready file."""
         with _ready(ready_file) as ready:
             server = ready["server"]
             found = ready["api_root"], server["trust_anchors"], server["organization_number"]
@@ -105,7 +105,7 @@ class ClientCertificate(PrivateKey):
         """From PEM (paths, or contents as bytes): the certificate followed by its chain, and the key."""
         if password is not None:
             check_kind("The private key's password", password, str, write="it as a text (str)", secret=True)
-        read_certificates(certificate_pem)  # says more of what is no certificate
+        read_certificates(certificate_pem)  # its error says more about a file without certificates
         key = _content(key_pem)
         if b"PRIVATE KEY-----" not in key:
             raise InvalidInput(
@@ -131,7 +131,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy that calls go through (CONNECT): its URL, and user and password where it wants them."""
+    """An HTTP proxy that calls go through (CONNECT): its URL, and user and password if it requires them."""
 
     url: str
     user: str | None = None
@@ -141,7 +141,7 @@ class Proxy:
         check_kind("Proxy.url", self.url, str, write='its URL, "http://host:port"', secret=True)
         parts = _parts(self.url)
         if parts is None or parts.scheme not in {"http", "https"} or parts.username is not None:
-            raise InvalidInput('Proxy.url must be "http://host:port"; give user and password apart.')
+            raise InvalidInput('Proxy.url must be "http://host:port"; give user and password separately.')
         check_kind("Proxy.user", self.user, (str, type(None)), write="a text (str)", secret=True)
         check_kind("Proxy.password", self.password, (str, type(None)), write="a text (str)", secret=True)
         if (self.user is None) != (self.password is None):
@@ -153,23 +153,23 @@ class ClientConfiguration:
     """What a client is made from. Nothing is read from environment variables.
 
     sender:
-        Used where a call or a job names none.
+        The default for calls and jobs that name no sender.
     proxy:
-        What calls go through; none without.
+        The proxy that calls go through, if any.
     retries:
-        How often a call that is safe to repeat is repeated when the service is out of reach or overloaded.
+        How often a call that is safe to repeat is repeated if the service is out of reach or overloaded.
     calls_per_second:
         Calls are spread so that no more are made; the service blocks a sender, over all its programs, at more than 10.
         None: no limit.
     connections:
         How many may be open at once.
     user_agent_suffix:
-        What stands behind the SDK's own name in the User-Agent.
+        What follows the SDK's own name in the User-Agent.
     see_package:
-        Called with each job, of whichever client, and its document package (a ZIP) before it is sent; an error from it
+        Called with each job, of any client, and its document package (a ZIP) before it is sent; an error from it
         ends the call.
     auth:
-        Adds to each request what later versions of the API may want, such as an access token.
+        Adds to each request what later versions of the API may require, such as an access token.
     """
 
     environment: Environment
@@ -215,7 +215,7 @@ class ClientConfiguration:
 
     @classmethod
     def sandbox(cls, ready_file: str | os.PathLike[str], organization_number: str) -> Self:
-        """One of the organizations of the sandbox that wrote this ready file, as sender."""
+        """Return a configuration for one of the organizations of the sandbox that wrote this ready file."""
         check_organization_number(organization_number)
         with _ready(ready_file) as ready:
             organizations = {each["number"]: each for each in ready["organizations"]}
@@ -241,7 +241,7 @@ def _content(source: Source, hint: str = "") -> bytes:
 
 
 def read_certificates(source: Source) -> tuple[x509.Certificate, ...]:
-    """The certificates in a PEM file; what is none is told with its name and what it seems to be."""
+    """Return the certificates in a PEM file; the error for another file names it and says what it seems to be."""
     content = _content(source)
     try:
         return load_pem(content)
@@ -262,7 +262,7 @@ def _instead(content: bytes) -> str:
 
 @contextmanager
 def _named(source: Source) -> Iterator[None]:
-    """What goes wrong in the block is told with the file's name."""
+    """In the block, InvalidInput gets the file's name."""
     try:
         yield
     except InvalidInput as error:
@@ -275,12 +275,12 @@ def _name(source: Source) -> str:
 
 @contextmanager
 def _ready(ready_file: str | os.PathLike[str]) -> Iterator[Any]:
-    """What stands in a ready file, for a block that takes what it needs of it."""
+    """The content of a ready file; in the block, a missing or wrong value is InvalidInput."""
     hint = " `segl sandbox` writes ready.json into its folder (.segl, or that of --folder) once it accepts calls."
     content = _content(ready_file, hint)
     try:
         yield json.loads(content)
     except (ValueError, LookupError, TypeError):
         raise InvalidInput(
-            f"{_name(ready_file)} is no ready file; `segl sandbox --ready-file FILE` writes one."
+            f"{_name(ready_file)} is not a ready file; `segl sandbox --ready-file FILE` writes one."
         ) from None

@@ -1,4 +1,4 @@
-"""What a configuration makes of the connections to the service: of any client's."""
+"""How a configuration sets up the connections to the service, for any client."""
 
 import sys
 from functools import cache
@@ -14,12 +14,12 @@ from segl.sdk.tls import client_context
 
 @cache
 def pace(api_root: str, organization_number: str | None, calls_per_second: float | None) -> Pace | None:
-    """One for all clients of an organization in this process, since the service counts by that."""
+    """Return the pace of an organization, the same for all its clients in this process, as the service counts."""
     return None if calls_per_second is None else Pace(calls_per_second)
 
 
 def connection(configuration: ClientConfiguration) -> dict[str, Any]:
-    """What both httpx clients are made with; nothing is taken from the environment's variables."""
+    """Return the arguments of httpx's clients, sync and async; environment variables are ignored."""
     environment, timeouts, proxy = configuration.environment, configuration.timeouts, configuration.proxy
     system = f"Python {sys.version.split()[0]}; {sys.platform}"
     return {

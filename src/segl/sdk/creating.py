@@ -1,4 +1,4 @@
-"""How a job of any flow is created: its documents in a package signed at that moment, and the request around it."""
+"""How a job of any flow is created: its documents in a package signed when it is sent, and the request around it."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -14,11 +14,11 @@ from segl.sdk.exchange import BINARY, XML, Operation, Request, Response, require
 from segl.sdk.pacing import Pace
 
 _FRESH = timedelta(seconds=4)
-"""How old a package's signature may be to be taken; the service says 5 s."""
+"""The age up to which a package's signature is accepted; the service says 5 s."""
 
 
 class Manifest(Protocol):
-    """What the package says of the job, in whichever flow."""
+    """What the package says about the job, in any flow."""
 
     @property
     def documents(self) -> Sequence[ManifestDocument]: ...
@@ -28,7 +28,7 @@ class Manifest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """A job as it is sent to `url`; `job` is what the program gave."""
+    """A job as it is sent to `url`; `job` is the program's value."""
 
     job: Any
     url: str
@@ -37,8 +37,8 @@ class Creation:
     documents: Sequence[Document]
 
     def package(self, key: SigningKey, signing_time: datetime) -> list[bytes]:
-        """The pieces of the signed document package."""
-        from segl.core.asice import PackageFile, build_pieces  # a program that sends no jobs does without
+        """Return the pieces of the signed document package."""
+        from segl.core.asice import PackageFile, build_pieces  # a program that sends no jobs never loads it
 
         files = [
             PackageFile(entry.href, entry.media_type, document.read())
@@ -51,7 +51,7 @@ class Creation:
         return build_pieces(manifest=self.manifest.to_xml(), documents=files, key=key, signing_time=signing_time)
 
     def posted(self, package: Sequence[bytes], idempotency_key: str | None) -> Request:
-        """The HTTP request with this package; safe to repeat under a key, which makes one job of all."""
+        """Return the HTTP request with this package; with a key it is safe to repeat, as only one job is created."""
         content_type, content = _multipart(self.request.to_xml(), package)
         headers = {"Accept": XML, "Content-Type": content_type}
         if idempotency_key:
@@ -60,7 +60,7 @@ class Creation:
 
 
 def manifest_documents(documents: Sequence[Document]) -> tuple[ManifestDocument, ...]:
-    """The documents as a manifest names them."""
+    """Return the documents as a manifest names them."""
     return tuple(
         ManifestDocument(document.title, name, document.file_type.value)
         for name, document in zip(file_names(documents), documents, strict=True)
@@ -70,22 +70,22 @@ def manifest_documents(documents: Sequence[Document]) -> tuple[ManifestDocument,
 def created(
     build: Callable[[datetime], Request], retries: int, pace: Pace | None, *, same: bool
 ) -> Operation[Response]:
-    """The answer that a job was created of what `build` signs at a time.
+    """Send the request that `build` makes for a signing time; return the answer that the job was created.
 
-    It is signed again when its signature was too old on arrival. With `same`, a repeated request is the same one.
+    It is signed again if its signature was too old on arrival. With `same`, a repetition sends the same bytes.
     """
     for _ in range(retries + 1):
         signed = _Signed(build, same=same)
         response = yield from sent(signed, retries, pace)
         if response.status != 400 or signed.age < _FRESH:
             break
-        # Waited for a connection, or was repeated, until its signature was too old: so no job was made of it.
+        # It waited for a connection, or was repeated, until its signature was too old: no job was created.
     require(response, 200)
     return response
 
 
 class _Signed:
-    """Builds the request of a creation, signed now: anew each time, or once where a repeated one has to be the same."""
+    """Builds the request of a creation, signed now: for each attempt, or with `same` only once."""
 
     def __init__(self, build: Callable[[datetime], Request], *, same: bool) -> None:
         self._build, self._same = build, same
@@ -100,12 +100,12 @@ class _Signed:
 
     @property
     def age(self) -> timedelta:
-        """Of the signature that was sent last."""
+        """The age of the signature that was sent last."""
         return datetime.now(UTC) - self._signed_at
 
 
 def _multipart(request: bytes, package: Sequence[bytes]) -> tuple[str, list[bytes]]:
-    """The content type and the body's pieces of a create request: multipart/mixed (RFC 2046)."""
+    """Return the content type and the body's pieces of a create request: multipart/mixed (RFC 2046)."""
     boundary = secrets.token_hex(16)
     first, second = (f"--{boundary}\r\nContent-Type: {kind}\r\n\r\n".encode() for kind in (XML, BINARY))
     last = f"\r\n--{boundary}--\r\n".encode()

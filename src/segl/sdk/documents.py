@@ -23,7 +23,7 @@ class FileType(StrEnum):
 
     @property
     def suffix(self) -> str:
-        """How the names of such files end."""
+        """The file name extension."""
         return f".{self.name.lower()}"
 
 
@@ -31,7 +31,7 @@ class FileType(StrEnum):
 class Document:
     """A file to be signed and its `title` (1–80 characters).
 
-    `message` (at most 220 characters) tells the signers what they get; None, or "", where the job's description does.
+    `message` (at most 220 characters) is shown to the signers; None or "" if the job has a description instead.
     `file` is a path, read when the job is sent, or the content itself as bytes.
     """
 
@@ -49,24 +49,24 @@ class Document:
             object.__setattr__(self, "file", os.fsdecode(self.file))
 
     def read(self) -> bytes:
-        """The file's content; InvalidDocument when it cannot be read, or is empty or not what `file_type` says."""
+        """Return the file's content; raise InvalidDocument if it is unreadable, empty, or not what `file_type` says."""
         content = self.file if isinstance(self.file, bytes) else read_file(self.file, InvalidDocument)
         if not content:
-            raise InvalidDocument(f"{self.file_name}: The document is empty; give one with a content.")
+            raise InvalidDocument(f"{self.file_name}: The document is empty; give one that has content.")
         for fault in content_faults(self.file_type, content):
             raise InvalidDocument(f"{self.file_name}: {fault}")
         return content
 
     @property
     def file_name(self) -> str:
-        """What signatures call the file: its own name or one from the title, at most 100 characters."""
+        """The file's name in signatures: its own or one made from the title, at most 100 characters."""
         return self.numbered_file_name(1)
 
     def numbered_file_name(self, number: int) -> str:
-        """The name of the so-manyth file that would have this name; the first has no number."""
+        """Return the name of the nth file of the same name; the first has no number."""
         name = _plain(self.title) if isinstance(self.file, bytes) else Path(self.file).name
         named = unicodedata.normalize("NFC", name)
-        # Backslash and colon part a path on some systems, so that packages with them are refused.
+        # Backslash and colon separate paths on some systems, so packages with them are refused.
         printable = "".join(c if c.isprintable() and c not in "\\:" else "_" for c in named)
         suffix = self.file_type.suffix
         stem = re.sub(rf"\{suffix}$", "", printable, flags=re.IGNORECASE)
@@ -75,7 +75,7 @@ class Document:
 
 
 def file_names(documents: Iterable[Document]) -> tuple[str, ...]:
-    """What signatures call the files; all differ, however upper and lower case are told apart."""
+    """Return the files' names in signatures; they differ by more than case."""
     names: dict[str, str] = {}
     for document in documents:
         number, name = 1, document.file_name
@@ -87,7 +87,7 @@ def file_names(documents: Iterable[Document]) -> tuple[str, ...]:
 
 
 def content_faults(file_type: FileType, content: bytes | memoryview) -> Iterator[str]:
-    """Says that a content is not of its type, as the service would."""
+    """Yield a sentence if the content is not of its type, as the service would report."""
     if file_type is FileType.PDF and b"%PDF-" not in bytes(content[:1024]):
         yield f"The document is not a PDF; send one, or text as {FileType.TXT}."
     if file_type is FileType.TXT:

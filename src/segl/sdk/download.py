@@ -1,6 +1,6 @@
-"""A result that is fetched when it is read: iterate its bytes, `read()` them or `save()` them.
+"""A result that is fetched when it is read: iterate over its bytes, `read()` them or `save()` them.
 
-Nothing is held open between; each reading is a request of its own.
+Nothing stays open in between; each time it is read, a new request is sent.
 """
 
 import errno
@@ -25,17 +25,17 @@ class Download:
         self._http, self._operation = http, operation
 
     def __iter__(self) -> Iterator[bytes]:
-        """The bytes as they come. Until the last one came without an error, they are not the whole result."""
+        """Yield the bytes as they come. Only if the iteration ends without an error, they are the whole result."""
         return stream(self._http, self._operation())
 
     def read(self) -> bytes:
-        """The whole result."""
+        """Return the whole result."""
         whole = BytesIO()
         whole.writelines(self)
         return whole.getvalue()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write to a file, which is there whole or not at all."""
+        """Write to a file, atomically: it is there whole or not at all."""
         with _whole_file(path) as file:
             for chunk in self:
                 file.write(chunk)
@@ -49,18 +49,18 @@ class AsyncDownload:
         self._http, self._operation = http, operation
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """The bytes as they come. Until the last one came without an error, they are not the whole result."""
+        """Yield the bytes as they come. Only if the iteration ends without an error, they are the whole result."""
         return stream_async(self._http, self._operation())
 
     async def read(self) -> bytes:
-        """The whole result."""
+        """Return the whole result."""
         whole = BytesIO()
         async for chunk in self:
             whole.write(chunk)
         return whole.getvalue()
 
     async def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write to a file, which is there whole or not at all."""
+        """Write to a file, atomically: it is there whole or not at all."""
         with _whole_file(path) as file:
             async for chunk in self:
                 file.write(chunk)
@@ -71,12 +71,12 @@ def _opened(partial: Path, target: Path) -> IO[bytes]:
     try:
         return partial.open("xb")
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(target)) from None  # the name that is known to who asked
+        raise OSError(error.errno, error.strerror, str(target)) from None  # the name that the caller knows
 
 
 @contextmanager
 def _whole_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A file that takes its name when everything has been written to it."""
+    """A file that gets its name once everything has been written to it."""
     target = Path(path)
     if not target.name:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))

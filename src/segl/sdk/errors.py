@@ -1,15 +1,15 @@
 """What can go wrong between a client and the service, as one tree.
 
 SeglError                            (segl.core.errors)
-├── InvalidInput                     (segl.core.errors) found here, before anything is sent: mend what it names
+├── InvalidInput                     (segl.core.errors) found here, before anything is sent: correct what it names
 └── ClientError
     ├── NotAvailableError            the job or signature does not have it (yet): wait for a later status change
     ├── ForeignUrlError              a URL outside the service; nothing was sent to it
     ├── NoAnswerError                connection lost, time-out: did the service act? poll, or ask again
     │   ├── NotReachedError          nothing was sent: try again later; check network and proxy
-    │   ├── UntrustedServerError     the server is somebody else; nothing was sent: check the Environment
+    │   ├── UntrustedServerError     not the server that was expected; nothing was sent: check the Environment
     │   └── ClientCertificateError   the server did not accept our certificate: check it
-    └── UnexpectedResponseError      an answer that says no, or that cannot be understood: its message says what to do
+    └── UnexpectedResponseError      an answer that refuses, or cannot be understood: its message says what to do
         ├── BrokerNotAuthorizedError the certificate's organization may not act for the sender: have it authorized
         ├── JobNotCancellableError   too late to cancel: the job has ended
         ├── TooEagerPollingError     polled before the permitted time: wait until then
@@ -71,13 +71,13 @@ class UnexpectedResponseError(ClientError):
     """The service answered, but not with what was asked for.
 
     `status` is the HTTP status; `code`, `message` and `error_type` (`CLIENT` or `SERVER`) are those of the service's
-    error document, `request_id` is what the service calls this request in its log; None where it sent none.
+    error document; `request_id` identifies the request in the service's log. Each is None if the service sent none.
     """
 
     def __init__(
         self, sentence: str, *, status: int, error: ErrorMessage | None = None, request_id: str | None = None
     ) -> None:
-        super().__init__(sentence)
+        super().__init__(f"{sentence} (request {request_id})" if request_id else sentence)
         self.status = status
         self.code = error.code if error else None
         self.message = error.message if error else None
@@ -97,12 +97,18 @@ class TooEagerPollingError(UnexpectedResponseError):
     """Polled too early; `next_permitted_poll_time` (aware) says when to try again, on the service's clock."""
 
     def __init__(
-        self, next_permitted_poll_time: datetime, error: ErrorMessage | None, *, clock_lead: timedelta = timedelta()
+        self,
+        next_permitted_poll_time: datetime,
+        error: ErrorMessage | None,
+        *,
+        clock_lead: timedelta = timedelta(),
+        request_id: str | None = None,
     ) -> None:
         super().__init__(
             f"Polled too early; the next poll is permitted at {next_permitted_poll_time.isoformat()}.",
             status=429,
             error=error,
+            request_id=request_id,
         )
         self.next_permitted_poll_time = next_permitted_poll_time
         self._clock_lead = clock_lead
@@ -118,5 +124,5 @@ class RateLimitedError(UnexpectedResponseError):
 
 
 def seconds_until(moment: datetime, *, clock_lead: timedelta) -> float:
-    """Seconds from now to a moment on the service's clock, which is so far ahead of ours; 0 when it is past."""
+    """Return the seconds from now to a moment on the service's clock, `clock_lead` ahead of ours; 0 if it is past."""
     return max(0.0, (moment - datetime.now(UTC) - clock_lead).total_seconds())

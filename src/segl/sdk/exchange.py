@@ -1,10 +1,11 @@
 """One call as values: an operation is a generator that yields steps and returns a result.
 
-A step is a `Request`, answered with a `Response` or with a NoAnswerError thrown in, or a `Wait`. Operations know
-nothing of sockets or of sync and async: transport.py drives them.
+A step is a `Request`, to which a `Response` is sent or a NoAnswerError thrown in, or a `Wait`. Operations know
+nothing of sockets, nor whether they run sync or async: transport.py drives them.
 """
 
 import random
+import re
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -29,9 +30,9 @@ XML = "application/xml"
 BINARY = "application/octet-stream"
 POLL_TIME = "x-next-permitted-poll-time"
 PASSING = {408, 425, 500, 502, 503, 504}
-"""Statuses that another attempt may change."""
+"""Statuses that may be temporary."""
 _LONGEST_RETRY_AFTER = 10.0
-_SAME_TIME = timedelta(seconds=2)  # a Date header has whole seconds, and was written a while ago
+_SAME_TIME = timedelta(seconds=2)  # a Date header has whole seconds, and was written some time ago
 
 
 class Request(NamedTuple):
@@ -42,7 +43,7 @@ class Request(NamedTuple):
     wait:
         Seconds that each piece of the answer may take; None: the client's default.
     repeatable:
-        Whether it may be sent again when nobody knows if it arrived.
+        Whether it may be sent again when it is unknown whether it arrived.
     """
 
     method: str
@@ -57,7 +58,7 @@ class Response(NamedTuple):
     """An HTTP response; header names in lower case.
 
     repeated:
-        Whether the request had been sent before, and nobody knows what came of that.
+        Whether the request had been sent before, with an unknown outcome.
     """
 
     status: int
@@ -77,10 +78,10 @@ Operation = Generator[Request | Wait, Any, T]
 
 
 def sent(build: Callable[[], Request], retries: int, pace: Pace | None = None) -> Operation[Response]:
-    """The answer to a request, which is repeated up to `retries` times when the service is out of reach or overloaded.
+    """Send a request, up to `retries` times again if the service is out of reach or overloaded; return the response.
 
-    One that is not repeatable is repeated only when it certainly never arrived. It is built when its turn has come,
-    each time, so that what it says of the time is true.
+    A request that is not repeatable is repeated only if it certainly never arrived. It is built for each attempt, when
+    its turn has come, so that the time in it is right.
     """
     unanswered = False
     for attempt in range(retries + 1):
@@ -100,25 +101,25 @@ def sent(build: Callable[[], Request], retries: int, pace: Pace | None = None) -
                 raise
             unanswered = unanswered or reached
         yield Wait(pause)
-    raise AssertionError("the last attempt has ended this")
+    raise AssertionError("the last attempt returns or raises")
 
 
 def backoff(failures: int) -> float:
-    """Seconds to wait after so many failures before: from about one to about 60, spread so that clients part."""
-    return min(60, 2.0 ** min(failures, 6)) * random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
+    """Return the seconds to wait after so many earlier failures: from about 1 to about 60, with random jitter."""
+    return min(60, 2.0 ** min(failures, 6)) * random.uniform(0.5, 1)  # noqa: S311 - it is no secret
 
 
 def _retry_after(response: Response) -> float:
-    asked = response.headers.get("retry-after", "")
-    return min(float(asked), _LONGEST_RETRY_AFTER) if asked.isascii() and asked.isdecimal() else 0.0
+    seconds = response.headers.get("retry-after", "")
+    return min(float(seconds), _LONGEST_RETRY_AFTER) if seconds.isascii() and seconds.isdecimal() else 0.0
 
 
 def require(
     response: Response, *accepted: int, kinds: Mapping[int, type[UnexpectedResponseError]] | None = None
 ) -> None:
-    """Raise what fits unless the response has one of the accepted statuses (none given: any 2xx).
+    """Raise the error that fits unless the response has one of the accepted statuses (by default any 2xx).
 
-    `kinds` are the errors that statuses have for this call.
+    `kinds` are the errors that statuses stand for in this call.
     """
     if response.status in accepted or (not accepted and 200 <= response.status < 300):
         return
@@ -126,19 +127,19 @@ def require(
 
 
 def understand(response: Response, read: Callable[[bytes], T]) -> T:
-    """The message in the response, or UnexpectedResponseError when it is none."""
+    """Return the message in the response; raise UnexpectedResponseError if there is none."""
     try:
         return read(response.content)
     except InvalidMessage as error:
         raise UnexpectedResponseError(
             f"The service answered {response.status} with a message that cannot be understood: {error}",
             status=response.status,
-            request_id=_request_id(response),
+            request_id=request_id(response.headers),
         ) from None
 
 
 def poll_time(response: Response) -> datetime | None:
-    """When the service permits the next poll, if it says so in a way that can be read."""
+    """Return when the service permits the next poll, or None if it does not say so readably."""
     try:
         moment = datetime.fromisoformat(response.headers.get(POLL_TIME, ""))
     except ValueError:
@@ -147,7 +148,7 @@ def poll_time(response: Response) -> datetime | None:
 
 
 def clock_lead(response: Response) -> timedelta:
-    """How far the service's clock is ahead of ours; none where they hardly differ, or nobody knows."""
+    """Return how far the service's clock is ahead of ours; 0 if they hardly differ or it is unknown."""
     try:
         lead = parsedate_to_datetime(response.headers["date"]) - datetime.now(UTC)
     except (KeyError, ValueError, TypeError, OverflowError):
@@ -163,18 +164,20 @@ def _error(response: Response, kind: type[UnexpectedResponseError]) -> Unexpecte
     if error is not None:
         sentence = f"{error.message} ({error.code}, status {response.status})"
         kind = BrokerNotAuthorizedError if error.code == "BROKER_NOT_AUTHORIZED" else kind
-    return kind(sentence, status=response.status, error=error, request_id=_request_id(response))
+    return kind(sentence, status=response.status, error=error, request_id=request_id(response.headers))
 
 
 def _too_many(response: Response, error: ErrorMessage | None) -> UnexpectedResponseError:
     permitted = poll_time(response)
     if permitted and "dosfilter" not in response.headers:
-        return TooEagerPollingError(permitted, error, clock_lead=clock_lead(response))
+        return TooEagerPollingError(
+            permitted, error, clock_lead=clock_lead(response), request_id=request_id(response.headers)
+        )
     return RateLimitedError(
         "Too many calls a second: the service blocks this sender for a while (30 s); call less often.",
         status=429,
         error=error,
-        request_id=_request_id(response),
+        request_id=request_id(response.headers),
     )
 
 
@@ -185,5 +188,7 @@ def _error_message(response: Response) -> ErrorMessage | None:
         return None
 
 
-def _request_id(response: Response) -> str | None:
-    return response.headers.get("x-request-id")
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Return the service's id for the request, or None if there is none or it is not safe to show in logs."""
+    sent_id = headers.get("x-request-id", "")
+    return sent_id if re.fullmatch("[A-Za-z0-9._-]{1,64}", sent_id) else None

@@ -1,4 +1,4 @@
-"""Reads the files that a program names by their paths."""
+"""Reads the files that a program names by path."""
 
 import os
 import re
@@ -10,9 +10,9 @@ _LONGEST_PATH = 1000  # characters
 
 
 def read_file(path: str | os.PathLike[str], error: type[InvalidInput] = InvalidInput, hint: str = "") -> bytes:
-    """A file's content; `error` when it cannot be read, with a hint where it may come from.
+    """Return a file's content; raise `error` if it cannot be read, with a hint where the file may come from.
 
-    What looks like a content, which may be a private key, is not shown.
+    A path that looks like a content, which may be a private key, is not shown.
     """
     try:
         return Path(path).read_bytes()
@@ -22,5 +22,5 @@ def read_file(path: str | os.PathLike[str], error: type[InvalidInput] = InvalidI
         reason = str(failed)
     shown = os.fsdecode(path)
     if len(shown) > _LONGEST_PATH or re.search(r"-----BEGIN|[\r\n]", shown):
-        raise error("What was given as a file's path looks like its content: give a content as bytes, text.encode().")
+        raise error("The file's path looks like its content: give content as bytes, for instance text.encode().")
     raise error(f"Cannot read {shown!r}: {reason}.{hint}")

@@ -1,6 +1,6 @@
-"""The loop over a queue's status changes: polls when it may, hands out one change at a time, confirms what was handled.
+"""The loop over a queue's status changes: polls when permitted, hands out one change at a time, confirms it afterwards.
 
-Each change is handled at least once: one whose handler failed, or that could not be confirmed, is told again later.
+Each change is handled at least once: if its handler failed or it could not be confirmed, it is delivered again later.
 """
 
 import inspect
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 
 class Change(Protocol):
-    """A status change of whichever flow; `told` is None when the queue was empty."""
+    """A status change of any flow; `message` is None if the queue was empty."""
 
     @property
-    def told(self) -> object | None: ...
+    def message(self) -> object | None: ...
     @property
     def signature_job_id(self) -> int | None: ...
     @property
@@ -54,13 +54,13 @@ Changed_co = TypeVar("Changed_co", bound=Change, covariant=True)
 logger = logging.getLogger("segl.sdk")
 
 _SHORTEST_WAIT = 1.0
-"""Seconds; after an empty queue, whatever the clocks say."""
+"""Seconds to wait at least after an empty queue, whatever the clocks say."""
 _LONGEST_PAUSE = 3600.0
-"""Seconds; as above."""
+"""Seconds to wait at most."""
 _LOOK_FOR_SIGNALS = 0.5
 """Seconds; see `_Signals`."""
 _BLOCKED = 30.0
-"""Seconds that a sender is blocked who called too often."""
+"""Seconds for which a sender that called too often is blocked."""
 
 
 class Calls(Protocol[Changed_co]):
@@ -71,13 +71,13 @@ class Calls(Protocol[Changed_co]):
 
 
 class Handle(NamedTuple, Generic[Changed]):
-    """A step: have a change handled, and tell whether it was (true) or its handler failed."""
+    """A step: have a change handled. Its outcome is True, or False if the handler failed."""
 
     change: Changed
 
 
 class Pause(NamedTuple):
-    """A step: let so many seconds pass, with no change in hand."""
+    """A step: wait so many seconds, while no change is being handled."""
 
     seconds: float
 
@@ -87,19 +87,19 @@ Loop = Generator[Step[Changed], Any, None]
 
 
 def handling(calls: Calls[Changed], sender: Sender | None) -> Loop[Changed]:
-    """The loop as steps, without an end. It may be left at each `Pause`: no change is in hand then.
+    """Yield the steps of the loop, which never ends by itself. It may be left at any `Pause`, with no change in hand.
 
-    Raises what waiting does not mend: the server is not the one meant, our certificate is not accepted, or the service
-    refuses the poll.
+    Raises errors that waiting does not fix: the server is not the one expected, our certificate is not accepted, or the
+    service refuses the poll.
     """
     failures = 0
     while True:
         try:
-            change = yield from _leavable(calls.get_status_change(sender))
+            change = yield from _interruptible(calls.get_status_change(sender))
         except TooEagerPollingError as error:
             pause = max(error.seconds_until_next_poll, _SHORTEST_WAIT)
         except (NoAnswerError, UnexpectedResponseError) as error:
-            if _lasts(error):
+            if _is_permanent(error):
                 raise
             pause = max(backoff(failures), _BLOCKED if isinstance(error, RateLimitedError) else 0)
             failures += 1
@@ -113,8 +113,8 @@ def handling(calls: Calls[Changed], sender: Sender | None) -> Loop[Changed]:
 def _handled(
     calls: Calls[Changed], change: Changed, failures: int
 ) -> Generator[Step[Changed], Any, tuple[float, bool]]:
-    """Have a change handled and confirm it. How long to wait afterwards, and whether it failed."""
-    if change.told is None:
+    """Have a change handled and confirm it; return how long to wait afterwards (seconds), and whether it failed."""
+    if change.message is None:
         return max(change.seconds_until_next_poll, _SHORTEST_WAIT), False
     if not (yield Handle(change)):
         return backoff(failures), True
@@ -122,7 +122,7 @@ def _handled(
         yield from calls.confirm(change.confirmation_reference)
     except (NoAnswerError, UnexpectedResponseError) as error:
         logger.warning(
-            "The change of job %s was handled but not confirmed; it will be told again: %s",
+            "The change of job %s was handled but not confirmed; it will be delivered again: %s",
             change.signature_job_id,
             error,
         )
@@ -130,8 +130,8 @@ def _handled(
     return 0, False
 
 
-def _leavable(operation: Operation[T]) -> Generator[Request | Pause, Any, T]:
-    """The operation's steps, with its waits as such at which the loop may be left."""
+def _interruptible(operation: Operation[T]) -> Generator[Request | Pause, Any, T]:
+    """Yield the operation's steps, with a `Pause` for each `Wait`, so that the loop may be left there."""
     try:
         step = next(operation)
         while True:
@@ -146,7 +146,7 @@ def _leavable(operation: Operation[T]) -> Generator[Request | Pause, Any, T]:
         return result
 
 
-def _lasts(error: NoAnswerError | UnexpectedResponseError) -> bool:
+def _is_permanent(error: NoAnswerError | UnexpectedResponseError) -> bool:
     if isinstance(error, NoAnswerError):
         return isinstance(error, (UntrustedServerError, ClientCertificateError))
     return 400 <= error.status < 500 and not (error.status in PASSING or isinstance(error, RateLimitedError))
@@ -155,18 +155,18 @@ def _lasts(error: NoAnswerError | UnexpectedResponseError) -> bool:
 def handle(
     http: httpx.Client, loop: Loop[Changed], handler: Callable[[Changed], object], stop: threading.Event | None
 ) -> None:
-    """Drive the loop until it is to stop, by the event or by a signal."""
+    """Drive the loop until the event or a signal stops it."""
     check_plain(handler, "The handler")
     stop, signalled = stop or threading.Event(), list[bool]()
     check_kind("stop", stop, threading.Event, write="a threading.Event")
-    with _signals.telling(lambda: signalled.append(True)), closing(loop):
+    with _signals.calling(lambda: signalled.append(True)), closing(loop):
         step: Step[Changed] = Pause(0)
         while True:
             match step:
                 case Handle(change):
                     step = loop.send(_succeeds(handler, change))
                 case Pause(seconds):
-                    if _comes(stop, signalled, seconds):
+                    if _stopped_within(stop, signalled, seconds):
                         return
                     step = next(loop)
                 case _:
@@ -179,21 +179,21 @@ async def handle_async(
     handler: Callable[[Changed], Awaitable[object]],
     stop: "asyncio.Event | None",
 ) -> None:
-    """Drive the loop until it is to stop, by the event or by a signal."""
+    """Drive the loop until the event or a signal stops it."""
     import asyncio
 
     check_callable(handler, "The handler")
     stop = stop or asyncio.Event()
     check_kind("stop", stop, asyncio.Event, write="an asyncio.Event")
     running = asyncio.get_running_loop()
-    with _signals.telling(lambda: running.call_soon_threadsafe(stop.set)), closing(loop):
+    with _signals.calling(lambda: running.call_soon_threadsafe(stop.set)), closing(loop):
         step: Step[Changed] = Pause(0)
         while True:
             match step:
                 case Handle(change):
                     step = loop.send(await _succeeds_async(handler, change))
                 case Pause(seconds):
-                    if await _comes_async(stop, seconds):
+                    if await _stopped_within_async(stop, seconds):
                         return
                     step = next(loop)
                 case _:
@@ -203,7 +203,7 @@ async def handle_async(
 def _succeeds(handler: Callable[[Changed], object], change: Changed) -> bool:
     try:
         result = handler(change)
-    except Exception:  # whatever the program's handler raises: the loop goes on
+    except Exception:  # the loop goes on, whatever the program's handler raises
         logger.exception(_FAILED, change.signature_job_id)
         return False
     check_done(result, "The handler")
@@ -216,17 +216,17 @@ async def _succeeds_async(handler: Callable[[Changed], Awaitable[object]], chang
         if inspect.isawaitable(result):
             await result
             return True
-    except Exception:  # whatever the program's handler raises: the loop goes on
+    except Exception:  # the loop goes on, whatever the program's handler raises
         logger.exception(_FAILED, change.signature_job_id)
         return False
-    raise InvalidInput("The handler gave nothing to await: make it an `async def`, or give it to a PortalClient.")
+    raise InvalidInput("The handler returned nothing to await: make it an `async def`, or give it to a PortalClient.")
 
 
-_FAILED = "The change of job %s was not handled and is not confirmed; it will be told again"
+_FAILED = "The change of job %s was not handled and is not confirmed; it will be delivered again"
 
 
-def _comes(stop: threading.Event, signalled: list[bool], seconds: float) -> bool:
-    """Whether the event or a signal comes within so many seconds."""
+def _stopped_within(stop: threading.Event, signalled: list[bool], seconds: float) -> bool:
+    """Wait for the event or a signal, so many seconds at most; return whether it came."""
     until = time.monotonic() + seconds
     while not (signalled or stop.is_set()):
         left = until - time.monotonic()
@@ -236,8 +236,8 @@ def _comes(stop: threading.Event, signalled: list[bool], seconds: float) -> bool
     return True
 
 
-async def _comes_async(event: "asyncio.Event", seconds: float) -> bool:
-    """Whether the event comes within so many seconds."""
+async def _stopped_within_async(event: "asyncio.Event", seconds: float) -> bool:
+    """Wait for the event, so many seconds at most; return whether it came."""
     import asyncio
 
     try:
@@ -249,17 +249,17 @@ async def _comes_async(event: "asyncio.Event", seconds: float) -> bool:
 
 
 class _Signals:
-    """SIGINT and SIGTERM, for all loops of the process: the first one stops them, the next does what it did before."""
+    """SIGINT and SIGTERM for all loops of the process: the first one stops them, the next does what it did before."""
 
     def __init__(self) -> None:
         self._stops: list[Callable[[], object]] = []
         self._before: dict[int, Any] = {}
 
     @contextmanager
-    def telling(self, stop: Callable[[], object]) -> Iterator[None]:
-        """Meanwhile a signal calls `stop`.
+    def calling(self, stop: Callable[[], object]) -> Iterator[None]:
+        """In the block, a signal calls `stop`.
 
-        Signals come to the main thread alone; in others this does nothing.
+        Only the main thread receives signals; in others this does nothing.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -277,26 +277,26 @@ class _Signals:
         import signal
 
         for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) != self._come:
-                self._before[number] = signal.signal(number, self._come)
+            if signal.getsignal(number) != self._received:
+                self._before[number] = signal.signal(number, self._received)
 
     def _restore(self) -> None:
         import signal
 
         for number, handler in self._before.items():
-            if signal.getsignal(number) == self._come:
+            if signal.getsignal(number) == self._received:
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
-    def _come(self, number: int, frame: FrameType | None) -> None:
-        """Nothing here may take a lock, which what was interrupted may hold."""
+    def _received(self, number: int, frame: FrameType | None) -> None:
+        """Nothing here may take a lock: the interrupted code may hold it."""
         import signal
 
         self._restore()
         for stop in self._stops:
             stop()
         theirs = self._before[number]
-        if number == signal.SIGTERM and callable(theirs):  # that of SIGINT would break off what is to be finished
-            theirs(number, frame)  # a server that the loop runs beside is to end too
+        if number == signal.SIGTERM and callable(theirs):  # SIGINT's would interrupt the change that is being handled
+            theirs(number, frame)  # for instance of a server in the same program, which has to stop too
 
 
 _signals = _Signals()

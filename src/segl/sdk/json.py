@@ -1,4 +1,4 @@
-"""The SDK's values as JSON, to store a job, a change or a reference and go on with it later, in another process.
+"""The SDK's values as JSON: to store a job, a change or a reference, and use it later or in another process.
 
 Each value is an object that names its type: `{"type": "XadesReference", "url": "https://…"}`.
 """
@@ -20,22 +20,22 @@ T = TypeVar("T")
 
 
 def to_json(value: object) -> str:
-    """A value of the SDK as JSON: a job, signer, document, sender, change, signature, reference, receipt.
+    """Return a value of the SDK as JSON: a job, signer, document, sender, change, signature, reference, receipt.
 
-    A document from a path is stored as the path, one from bytes with its content. Identity numbers stand in it: keep it
-    as you keep those. Raises InvalidInput for what is no value of the SDK.
+    A document from a path is stored as the path, one from bytes with its content. It contains identity numbers: protect
+    it accordingly. Raises InvalidInput for anything else than a value of the SDK.
     """
     return json.dumps(_plain(value), ensure_ascii=False)
 
 
 def from_json(text: str, kind: type[T]) -> T:
-    """The value that was stored, which must be of this kind; InvalidInput when it is not."""
+    """Return the value that was stored; raise InvalidInput if it is not of this kind."""
     try:
         value = json.loads(text, object_hook=_value)
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
         raise InvalidInput(f"This JSON was not written by to_json: {error}.") from None
     if not isinstance(value, kind):
-        raise InvalidInput(f"This JSON is of a {type(value).__name__}, not of a {kind.__name__}.")
+        raise InvalidInput(f"This JSON is for a {type(value).__name__}, not for a {kind.__name__}.")
     return value
 
 
@@ -47,7 +47,7 @@ def _kinds(module: Any) -> dict[str, type]:
 _MODULES = (protocol, documents, references, senders, jobs, changes)
 _VALUES = {name: kind for module in _MODULES for name, kind in _kinds(module).items()}
 
-# What JSON does not know: the type, its name there, how it is written and read.
+# Types that JSON lacks: the type, its name in JSON, how it is written and read.
 _OTHERS: tuple[tuple[type, str, Callable[[Any], object], Callable[[Any], object]], ...] = (
     (datetime, "datetime", datetime.isoformat, datetime.fromisoformat),
     (timedelta, "seconds", timedelta.total_seconds, lambda seconds: timedelta(seconds=seconds)),
@@ -60,9 +60,9 @@ def _plain(value: object) -> Any:
     name = type(value).__name__
     if _VALUES.get(name) is type(value):
         return {"type": name} | _content(value)
-    for kind, name_there, write, _ in _OTHERS:
+    for kind, json_name, write, _ in _OTHERS:
         if isinstance(value, kind):
-            return {"type": name_there, "value": write(value)}
+            return {"type": json_name, "value": write(value)}
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     if value is None or isinstance(value, (str, bool, int, float)):

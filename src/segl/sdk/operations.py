@@ -1,4 +1,4 @@
-"""The API's calls that every flow has, as operations: what is sent, and what is made of the answers."""
+"""The API's calls that every flow has, as operations: what is sent, and how the answers are read."""
 
 import secrets
 from collections.abc import Callable
@@ -24,9 +24,9 @@ class Operations:
     """The calls of any flow below one API root (without a slash at its end), for one organization certificate.
 
     retries:
-        How often what is safe to repeat is repeated.
+        How often a request that is safe to repeat is repeated.
     keeps_idempotency_keys:
-        Whether the service makes one job of creations with one Idempotency-Key, so that these are safe too.
+        Whether the service makes one job of all creations with the same Idempotency-Key, so that they are safe too.
     see_package:
         Called with each package before it is sent.
     pace:
@@ -50,7 +50,7 @@ class Operations:
     def confirm(self, reference: ConfirmationReference) -> Operation[None]:
         check_kind("The reference", reference, ConfirmationReference, write="a change's confirmation_reference")
         response = yield from self._sent(Request("POST", self._own(reference.url), {"Accept": XML}))
-        if not (response.repeated and response.status == 404):  # then the first time did it
+        if not (response.repeated and response.status == 404):  # then an earlier attempt succeeded
             require(response)
 
     def delete_documents(self, reference: DeleteDocumentsReference) -> Operation[None]:
@@ -80,7 +80,7 @@ class Operations:
         return sent(lambda: request, self.retries, self.pace)
 
     def _created(self, creation: Creation) -> Operation[Response]:
-        """The answer that the job was created."""
+        """Create the job; return the service's answer."""
         key = secrets.token_urlsafe(16) if self.keeps_idempotency_keys else None
 
         def build(signing_time: datetime) -> Request:
@@ -102,15 +102,15 @@ class Operations:
         return f"{self.api_root}/{quote(self._sender(sender).organization_number, safe='')}"
 
     def _own(self, url: str) -> str:
-        """The URL, if it lies below the API root: no response may send our requests anywhere else."""
+        """Return the URL if it is below the API root: no response may direct our requests anywhere else."""
         try:
-            root, asked = urlsplit(self.api_root), urlsplit(url)
+            root, parts = urlsplit(self.api_root), urlsplit(url)
         except ValueError:
-            raise ForeignUrlError(f"{url!r} is no URL; nothing was sent there.") from None
-        path = unquote(asked.path)
+            raise ForeignUrlError(f"{url!r} is not a URL; nothing was sent there.") from None
+        path = unquote(parts.path)
         below = path.startswith(f"{root.path}/") and not {".", ".."} & set(path.split("/")) and "\\" not in path
-        if _origin(root.scheme, root.netloc) != _origin(asked.scheme, asked.netloc) or not below:
-            raise ForeignUrlError(f"{url!r} does not lie below the API root {self.api_root!r}; nothing was sent there.")
+        if _origin(root.scheme, root.netloc) != _origin(parts.scheme, parts.netloc) or not below:
+            raise ForeignUrlError(f"{url!r} is not below the API root {self.api_root!r}; nothing was sent there.")
         return url
 
 

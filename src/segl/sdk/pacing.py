@@ -1,4 +1,4 @@
-"""Spreads a client's calls, so that the service's limit of calls a second is not reached."""
+"""Spreads a client's calls, so that they stay below the service's limit of calls per second."""
 
 import math
 import threading
@@ -6,7 +6,7 @@ from collections import deque
 
 
 class Pace:
-    """So many calls in any second; below one a second, one in that time. Threads may share it."""
+    """At most so many calls in any second; a rate below 1 means one call in 1/rate seconds. Threads may share it."""
 
     def __init__(self, calls_per_second: float) -> None:
         calls = max(1, int(calls_per_second))
@@ -15,7 +15,7 @@ class Pace:
         self._lock = threading.Lock()
 
     def turn(self, now: float) -> float:
-        """Count a call at this time (seconds); how long it is to wait."""
+        """Count a call at this time (seconds); return how long it has to wait."""
         with self._lock:
             at = max(now, self._last[0] + self._seconds)
             self._last.append(at)

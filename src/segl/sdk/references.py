@@ -1,4 +1,4 @@
-"""Where the service says that something can be done: values to keep, and to give back to a client."""
+"""URLs from the service at which something can be done: values to store, and to give back to a client."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Who sends: the organization, and the queue that the changes of its jobs come on."""
+"""Who sends: the organization, and the queue on which its jobs' status changes arrive."""
 
 from dataclasses import dataclass, field
 

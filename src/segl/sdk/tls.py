@@ -1,4 +1,4 @@
-"""TLS to a server that is known by its organization, not by a host name.
+"""TLS to a server that is identified by its organization, not by a host name.
 
 Its certificate is an enterprise certificate that must chain to one of the given trust anchors and carry
 the expected organization number. Both are checked in the handshake, before a request is sent.
@@ -63,7 +63,7 @@ class OrganizationContext(ssl.SSLContext):
 def client_context(
     *, anchors: Sequence[x509.Certificate], organization_number: str, key: PrivateKey
 ) -> OrganizationContext:
-    """Shows `key`'s certificate; trusts servers of `organization_number` that chain to `anchors`."""
+    """Return a context that shows `key`'s certificate and trusts servers of `organization_number` below `anchors`."""
     context = OrganizationContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False  # the certificate names an organization; check_peer compares that instead

@@ -1,6 +1,6 @@
 """Drives operations over httpx, sync and async; the only place where requests meet the network.
 
-asyncio is loaded where it is needed, here as in the other modules: sync programs do without.
+asyncio is imported where it is needed, here as in the other modules: sync programs never load it.
 """
 
 import logging
@@ -23,7 +23,7 @@ from segl.sdk.errors import (
     UnexpectedResponseError,
     UntrustedServerError,
 )
-from segl.sdk.exchange import Operation, Request, Response, Wait
+from segl.sdk.exchange import Operation, Request, Response, Wait, request_id
 from segl.sdk.tls import WrongOrganization
 
 logger = logging.getLogger("segl.sdk")
@@ -34,19 +34,19 @@ _PIECE = 64 * 1024
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 _ABOUT_CERTIFICATE = "ALERT_(.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)"
-"""Alerts by which a server says that it does not take ours (RFC 8446, 6.2); other ones may be gone the next time."""
+"""Alerts by which a server rejects our certificate (RFC 8446, 6.2); other alerts may be temporary."""
 
 _NOT_NOW = {9, 10}
-"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED, of which ssl knows no names."""
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED, which ssl has no names for."""
 _NO_TLS = {"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG"}
-"""What OpenSSL makes of another protocol's first bytes."""
+"""OpenSSL's reasons when the first bytes are of another protocol."""
 _OLD_TLS = {"TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"}
 
 Outcome = Response | ClientError | None
 
 
 def run(http: httpx.Client, operation: Operation[T]) -> T:
-    """Carry an operation through to its result."""
+    """Run an operation to its end and return its result."""
     try:
         step = next(operation)
         while True:
@@ -57,7 +57,7 @@ def run(http: httpx.Client, operation: Operation[T]) -> T:
 
 
 async def run_async(http: httpx.AsyncClient, operation: Operation[T]) -> T:
-    """Carry an operation through to its result."""
+    """Run an operation to its end and return its result."""
     try:
         step = next(operation)
         while True:
@@ -68,7 +68,7 @@ async def run_async(http: httpx.AsyncClient, operation: Operation[T]) -> T:
 
 
 def resume(operation: Generator[Step, Any, Any], outcome: Outcome) -> Step:
-    """Tell an operation what came of its step; its next one."""
+    """Hand an operation the outcome of its step; return its next step."""
     return operation.throw(outcome) if isinstance(outcome, ClientError) else operation.send(outcome)
 
 
@@ -102,9 +102,9 @@ async def do_async(http: httpx.AsyncClient, step: Request | Wait) -> Outcome:
 
 
 def stream(http: httpx.Client, operation: Operation[Response]) -> Iterator[bytes]:
-    """The content of the answer that an operation ends with, piece by piece.
+    """Yield the content of the answer that an operation ends with, piece by piece.
 
-    Once it comes, nothing is repeated: what breaks off is an error.
+    Once the first piece has come, nothing is repeated: an interruption is an error.
     """
     step = next(operation)
     while True:
@@ -167,15 +167,15 @@ def _check_size(answer: httpx.Response, size: int) -> None:
 
 
 def _head(answer: httpx.Response) -> Response:
-    """As `_response`; of the content it must be known when it is whole."""
+    """As `_response`, but the answer must say how long its content is, so that an interruption is noticed."""
     response = _response(answer)
     if not {"content-length", "transfer-encoding"} & {*response.headers}:
-        raise _unexpected(answer, "nothing that says how long it is, so that nobody could tell whether it came whole")
+        raise _unexpected(answer, "no length, so it cannot be checked for completeness")
     return response
 
 
 def _response(answer: httpx.Response) -> Response:
-    """The response but for its content, which must not be encoded: a small one could become large."""
+    """Return the response without its content, which must not be encoded: a small one could become large."""
     headers = {name.lower(): value for name, value in answer.headers.items()}
     if (encoding := headers.get("content-encoding", "identity").lower()) != "identity":
         raise _unexpected(answer, f"the Content-Encoding {encoding}, which was not asked for")
@@ -183,7 +183,9 @@ def _response(answer: httpx.Response) -> Response:
 
 
 def _unexpected(answer: httpx.Response, what: str) -> UnexpectedResponseError:
-    return UnexpectedResponseError(f"The service's answer has {what}.", status=answer.status_code)
+    return UnexpectedResponseError(
+        f"The service's answer has {what}.", status=answer.status_code, request_id=request_id(answer.headers)
+    )
 
 
 class _Body:
@@ -210,7 +212,7 @@ class _Body:
 
 
 class _AsyncBody:
-    """See `_Body`; httpx takes what can be iterated in both ways for a sync body."""
+    """See `_Body`. A class of its own: httpx treats an object with both kinds of iteration as a sync body."""
 
     def __init__(self, content: Sequence[bytes]) -> None:
         self.content = content
@@ -223,7 +225,7 @@ class _AsyncBody:
 def _arguments(
     http: httpx.Client | httpx.AsyncClient, request: Request, body: type[_Body] | type[_AsyncBody] = _Body
 ) -> dict[str, Any]:
-    """How httpx is called for a request."""
+    """Return the arguments with which httpx is called for a request."""
     if http.is_closed:
         raise InvalidInput("The client is closed: call it inside its `with` block, or make a new one.")
     length = {"Content-Length": str(sum(map(len, request.content)))} if request.content else {}
@@ -238,11 +240,12 @@ def _arguments(
 
 @contextmanager
 def _exchange(request: Request) -> Iterator[Callable[[httpx.Response], None]]:
-    """Log an exchange, without the query, which may hold a token; and tell the ways apart in which it can fail."""
+    """Log an exchange without its query, which may hold a token, and raise the error that fits its failure."""
     call, started = f"{request.method} {request.url.partition('?')[0]}", time.monotonic()
 
     def answered(answer: httpx.Response) -> None:
-        logger.info("%s: %d after %.3f s", call, answer.status_code, time.monotonic() - started)
+        named = f" (request {sent_id})" if (sent_id := request_id(answer.headers)) else ""
+        logger.info("%s: %d after %.3f s%s", call, answer.status_code, time.monotonic() - started, named)
 
     try:
         yield answered
@@ -276,7 +279,7 @@ def _untrusted(error: ssl.SSLCertVerificationError) -> str:
         )
     return (
         "The server's certificate does not chain to the environment's trust anchors "
-        f"({error.verify_message}). Nothing was sent; check the Environment, and whether somebody in between opens the "
+        f"({error.verify_message}). Nothing was sent; check the Environment, and whether something intercepts the "
         "connection, such as a company's proxy that inspects TLS."
     )
 
@@ -284,15 +287,15 @@ def _untrusted(error: ssl.SSLCertVerificationError) -> str:
 def _unanswered(error: Exception, reason: str) -> str:
     cause = str(error) or type(error).__name__
     if isinstance(error, httpx.TimeoutException):
-        return f"No answer in time ({type(error).__name__}); is the network up, do the Timeouts suffice?"
+        return f"No answer in time ({type(error).__name__}); check the network, and whether the Timeouts suffice."
     if isinstance(error, httpx.ProxyError) and cause.startswith("407"):
         return f"The proxy refused ({cause}); check the Proxy and its credentials."
     if isinstance(error, httpx.ProxyError):
         return f"The proxy refused ({cause}); check the API root, and that the proxy may connect to it."
     if reason in _NO_TLS:
-        return f"What answers there speaks no TLS ({reason}); check the port of the API root, and of the Proxy if any."
+        return f"The server does not speak TLS ({reason}); check the port of the API root, and of the Proxy if any."
     if reason in _OLD_TLS:
-        return f"The server speaks no TLS 1.2 or newer ({reason}); check the API root."
+        return f"The server does not speak TLS 1.2 or newer ({reason}); check the API root."
     return f"No answer ({cause}); check the API root, the network, and the Proxy if there is one."
 
 

@@ -1,4 +1,4 @@
-"""What a program hears about jobs."""
+"""What a program receives about jobs."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,13 +31,13 @@ SIGNER = PersonalIdentificationNumber("11111111111")
 def changed(pades_url: str | None = "https://x/pades") -> JobStatusChange:
     signed = PortalSignature(SignatureStatus.SIGNED, NOW, SIGNER, "https://x/xades/1")
     waiting = PortalSignature(SignatureStatus.WAITING, NOW, SIGNER)
-    told = PortalStatusChange(
+    message = PortalStatusChange(
         7, PortalJobStatus.IN_PROGRESS, "https://x/complete", (signed, waiting), "mine", pades_url=pades_url
     )
-    return JobStatusChange(NOW, told)
+    return JobStatusChange(NOW, message)
 
 
-def test_a_change_tells_the_jobs_status_and_where_things_are() -> None:
+def test_a_change_has_the_jobs_status_and_its_references() -> None:
     change = changed()
 
     assert (change.status, change.signature_job_id, change.reference) == (JobStatus.IN_PROGRESS, 7, "mine")
@@ -47,17 +47,17 @@ def test_a_change_tells_the_jobs_status_and_where_things_are() -> None:
     assert change.signatures[0].xades_reference == XadesReference("https://x/xades/1")
 
 
-def test_what_is_not_there_yet_is_a_clear_error() -> None:
+def test_what_is_not_available_yet_is_a_clear_error() -> None:
     change = changed(pades_url=None)
 
     assert not change.pades_available
     with pytest.raises(NotAvailableError, match="Job 7 has no PAdES: its status is IN_PROGRESS"):
         _ = change.pades_reference
-    with pytest.raises(NotAvailableError, match="whose status is WAITING; it is there once it is SIGNED"):
+    with pytest.raises(NotAvailableError, match="whose status is WAITING; wait until it is SIGNED"):
         _ = change.signatures[1].xades_reference
 
 
-def test_no_changes_is_no_jobs_and_has_nothing_to_confirm() -> None:
+def test_no_changes_belongs_to_no_job_and_has_nothing_to_confirm() -> None:
     change = JobStatusChange(NOW)
 
     assert (change.status, change.pades_available) == (JobStatus.NO_CHANGES, False)
@@ -75,7 +75,7 @@ def test_the_wait_until_the_next_poll_is_never_negative() -> None:
 
 def test_a_signers_signature_is_found() -> None:
     ola = ContactInformation(Email("ola@example.com"))
-    told = PortalStatusChange(
+    message = PortalStatusChange(
         7,
         PortalJobStatus.IN_PROGRESS,
         "https://x/complete",
@@ -84,7 +84,7 @@ def test_a_signers_signature_is_found() -> None:
             PortalSignature("ASLEEP", NOW, ola),
         ),
     )
-    change = JobStatusChange(NOW, told)
+    change = JobStatusChange(NOW, message)
 
     assert change.signature_for(Signer(SIGNER, NotificationsUsingLookup())).status is SignatureStatus.SIGNED
     assert change.signature_for(SIGNER).xades_reference == XadesReference("https://x/xades/1")
@@ -95,23 +95,24 @@ def test_a_signers_signature_is_found() -> None:
         change.signature_for("11111111111")  # type: ignore[arg-type]
 
 
-def test_a_signer_who_is_there_twice_is_not_guessed() -> None:
+def test_a_signer_who_appears_twice_is_an_error() -> None:
     with pytest.raises(InvalidInput, match="Job 7 has 2 signers"):
         changed().signature_for(SIGNER)
 
 
 def test_a_job_status_of_later_versions_is_kept() -> None:
-    told = PortalStatusChange(
+    message = PortalStatusChange(
         7, "ON_HOLD", "https://x/complete", (PortalSignature(SignatureStatus.WAITING, NOW, SIGNER),)
     )
 
-    assert JobStatusChange(NOW, told).status == "ON_HOLD"
+    assert JobStatusChange(NOW, message).status == "ON_HOLD"
 
 
 def test_cancelling_and_deleting_are_offered_when_the_service_does() -> None:
-    told = changed().told
-    assert told
-    change = JobStatusChange(NOW, replace(told, cancellation_url="https://x/cancel", delete_documents_url="https://x"))
+    message = changed().message
+    assert message
+    offering = replace(message, cancellation_url="https://x/cancel", delete_documents_url="https://x")
+    change = JobStatusChange(NOW, offering)
 
     assert (change.cancellable, change.documents_deletable) == (True, True)
     assert change.cancellation_reference == CancellationReference("https://x/cancel")
@@ -123,7 +124,7 @@ def test_cancelling_and_deleting_are_offered_when_the_service_does() -> None:
         _ = changed().delete_documents_reference
 
 
-def test_the_wait_goes_by_the_services_clock() -> None:
+def test_the_wait_follows_the_services_clock() -> None:
     hour = timedelta(hours=1)
 
     ahead = JobStatusChange(datetime.now(UTC) + hour + timedelta(seconds=60), clock_lead=hour)

@@ -127,7 +127,7 @@ def test_a_job_is_equal_and_hashable_whatever_sequences_it_is_made_of() -> None:
     assert hash(job) == hash(Job((DOCUMENT,), (BY_MAIL,)))
 
 
-def test_files_of_one_name_are_told_apart() -> None:
+def test_files_of_the_same_name_get_numbers() -> None:
     paths = ("a/contract.pdf", "b/Contract.PDF", "b/contract_2.pdf", "c/contract.pdf", "notes.txt", "x/notes.txt")
     kinds = [FileType.TXT if path.endswith("txt") else FileType.PDF for path in paths]
     job = Job([Document("Title", None, kind, path) for kind, path in zip(kinds, paths, strict=True)], [], title="All")

@@ -144,7 +144,7 @@ def test_create_sends_the_request_and_the_signed_package(calls: PortalOperations
     )
 
 
-def test_create_answers_the_receipt(calls: PortalOperations, job: Job) -> None:
+def test_create_returns_the_receipt(calls: PortalOperations, job: Job) -> None:
     url = f"{ROOT}/123456789/portal/signature-jobs/7/cancel"
     content = PortalJobResponse(7, url, "mine").to_xml()
 
@@ -197,7 +197,7 @@ def test_too_many_calls_a_second_is_another_error(calls: PortalOperations) -> No
         refused(calls.get_status_change(None), 429, dosfilter="too many requests")
 
 
-def test_an_unauthorized_broker_is_told_apart(calls: PortalOperations) -> None:
+def test_an_unauthorized_broker_is_an_error_of_its_own(calls: PortalOperations) -> None:
     content = ErrorMessage("BROKER_NOT_AUTHORIZED", "Not for them.", "CLIENT").to_xml()
 
     with pytest.raises(BrokerNotAuthorizedError, match="Not for them") as error:
@@ -214,7 +214,9 @@ def test_an_error_without_an_error_document_keeps_its_status(calls: PortalOperat
 
 
 @pytest.mark.parametrize(("status", "content"), [(200, b"<html/>"), (200, b""), (204, b""), (302, b"")])
-def test_a_receipt_that_is_none_is_an_error(calls: PortalOperations, job: Job, status: int, content: bytes) -> None:
+def test_an_answer_without_a_receipt_is_an_error(
+    calls: PortalOperations, job: Job, status: int, content: bytes
+) -> None:
     with pytest.raises(UnexpectedResponseError) as error:
         refused(calls.create(job), status, content)
     assert error.value.status == status
@@ -245,6 +247,36 @@ def test_a_job_that_has_ended_cannot_be_cancelled(calls: PortalOperations) -> No
     assert (error.value.code, error.value.request_id) == ("JOB_COMPLETED", "4711")
 
 
+@pytest.mark.parametrize(
+    ("status", "content", "headers"),
+    [
+        (200, b"<html/>", {}),
+        (403, b"", {}),
+        (403, ErrorMessage("BROKER_NOT_AUTHORIZED", "No.", "CLIENT").to_xml(), {}),
+        (429, b"", {"dosfilter": "too many requests"}),
+        (429, b"", {"x_next_permitted_poll_time": POLL_TIME}),
+        (500, ErrorMessage("INTERNAL_ERROR", "It failed.", "SERVER").to_xml(), {}),
+    ],
+)
+def test_an_error_ends_with_the_services_id_for_the_request(
+    calls: PortalOperations, status: int, content: bytes, headers: dict[str, str]
+) -> None:
+    with pytest.raises(UnexpectedResponseError) as error:
+        refused(calls.get_status_change(None), status, content, x_request_id="0123456789abcdef", **headers)
+
+    assert error.value.request_id == "0123456789abcdef"
+    assert str(error.value).endswith(" (request 0123456789abcdef)")
+
+
+@pytest.mark.parametrize("sent", ["", "a b", "7\nERROR logged in as root", "\x1b[31m", "é", "65" * 33, "7, 8", "٣"])
+def test_a_request_id_that_is_no_plain_name_is_ignored(calls: PortalOperations, sent: str) -> None:
+    with pytest.raises(UnexpectedResponseError) as error:
+        refused(calls.who_am_i(None), 500, x_request_id=sent)
+
+    assert error.value.request_id is None
+    assert str(error.value) == "The service answered 500 without saying why."
+
+
 def test_documents_are_deleted_at_their_reference(calls: PortalOperations) -> None:
     url = f"{ROOT}/123456789/portal/signature-jobs/7"
 
@@ -253,7 +285,7 @@ def test_documents_are_deleted_at_their_reference(calls: PortalOperations) -> No
     answered(calls.delete_documents(DeleteDocumentsReference(url)), 204)
 
 
-def test_a_whole_job_stands_in_the_manifest(calls: PortalOperations, authority: Authority) -> None:
+def test_the_manifest_has_the_whole_job(calls: PortalOperations, authority: Authority) -> None:
     activation = datetime(2026, 12, 1, 8, tzinfo=UTC)
     job = Job(
         [Document("Contract", None, FileType.PDF, b"%PDF-1"), Document("Terms", None, FileType.TXT, b"Be kind.")],
@@ -306,15 +338,15 @@ def test_each_package_is_shown_before_it_is_sent(calls: PortalOperations, job: J
     assert seen == [(job, parts(request)[1][1])]
 
 
-def test_who_is_shown_packages_has_to_see_them(calls: PortalOperations, job: Job) -> None:
+def test_a_function_that_does_not_look_at_the_packages_is_refused(calls: PortalOperations, job: Job) -> None:
     async def see(job: Job, package: bytes) -> None:
         raise AssertionError
 
-    with pytest.raises(InvalidInput, match="see_package gave a coroutine, so nothing was done"):
+    with pytest.raises(InvalidInput, match="see_package returned a coroutine, so nothing was done"):
         asked(replace(calls, see_package=see).create(job))
 
 
-def test_a_creation_that_never_arrived_is_signed_anew(calls: PortalOperations, job: Job) -> None:
+def test_a_creation_that_never_arrived_is_signed_again(calls: PortalOperations, job: Job) -> None:
     operation = replace(calls, retries=1).create(job)
     first = next(operation)
     assert isinstance(operation.throw(NotReachedError("no connection")), Wait)
@@ -325,7 +357,7 @@ def test_a_creation_that_never_arrived_is_signed_anew(calls: PortalOperations, j
     assert first.content != second.content
 
 
-def test_a_package_that_grew_old_on_its_way_is_signed_anew(
+def test_a_package_that_grew_old_on_its_way_is_signed_again(
     calls: PortalOperations, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A refusal makes no job, so this is safe with and without Idempotency-Keys."""
@@ -387,7 +419,7 @@ class TestIdempotentCreation:
             operation.send(Response(200, {}, self.CREATED))
         assert end.value.value.signature_job_id == 7
 
-    def test_a_package_that_grew_old_is_signed_anew_under_the_same_key(
+    def test_a_package_that_grew_old_is_signed_again_under_the_same_key(
         self, patient: PortalOperations, job: Job, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         operation = patient.create(job)
@@ -466,7 +498,7 @@ def test_a_document_that_cannot_be_read_stops_the_job_before_it_is_sent(
 
     with pytest.raises(InvalidDocument, match=r"missing\.pdf.*No such file") as error:
         asked(calls.create(missing))
-    assert "exception" not in "".join(traceback.format_exception(error.value))  # the sentence has told it all
+    assert "exception" not in "".join(traceback.format_exception(error.value))  # the sentence says it all
 
 
 @pytest.mark.parametrize(

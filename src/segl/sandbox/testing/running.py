@@ -221,7 +221,7 @@ _LAST_NAMES = ("Nordmann", "Hansen", "Berg", "Lie", "Dahl", "Moen", "Solberg", "
 def next_change(client: PortalClient) -> JobStatusChange:
     """The next change on the client's queue, confirmed; AssertionError when none comes."""
     deadline = time.monotonic() + SECONDS_FOR_CHANGE
-    while (change := client.get_status_change()).told is None:
+    while (change := client.get_status_change()).message is None:
         if time.monotonic() > deadline:
             raise AssertionError(f"no status change came within {SECONDS_FOR_CHANGE} s")
         time.sleep(change.seconds_until_next_poll)
@@ -232,7 +232,7 @@ def next_change(client: PortalClient) -> JobStatusChange:
 async def next_change_async(client: AsyncPortalClient) -> JobStatusChange:
     """See `next_change`."""
     deadline = time.monotonic() + SECONDS_FOR_CHANGE
-    while (change := await client.get_status_change()).told is None:
+    while (change := await client.get_status_change()).message is None:
         if time.monotonic() > deadline:
             raise AssertionError(f"no status change came within {SECONDS_FOR_CHANGE} s")
         await asyncio.sleep(change.seconds_until_next_poll)

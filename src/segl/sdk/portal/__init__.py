@@ -1,1 +1,1 @@
-"""The portal flow: jobs whose signers the service notifies, and the changes that it reports."""
+"""The portal flow: jobs whose signers the service notifies, and the status changes that it reports."""

@@ -1,4 +1,4 @@
-"""What a program hears: that its job was created, how jobs change, and where their results are."""
+"""What a program receives: the receipt for a job, its status changes, and where its results are."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ from segl.sdk.references import (
 
 
 class JobStatus(StrEnum):
-    """Where a job stands; NO_CHANGES when the queue had nothing to tell."""
+    """The status of a job; NO_CHANGES if the queue was empty."""
 
     NO_CHANGES = "NO_CHANGES"
     IN_PROGRESS = "IN_PROGRESS"
@@ -45,10 +45,10 @@ class JobResponse:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Where one signer stands, `since` when (aware).
+    """The status of one signer, `since` when (aware).
 
-    A status that this version does not know is a plain string; `signer` is None where the service names the signer in a
-    way that it does not know, such as by a masked identity number.
+    A status that this version does not know is a plain string; `signer` is None if the service identifies the signer in
+    a way that this version does not know, such as by a masked identity number.
     """
 
     signer: PersonalIdentificationNumber | ContactInformation | None
@@ -61,21 +61,21 @@ class Signature:
         """For `get_xades`; NotAvailableError unless the signer has signed."""
         if self.xades_url is None:
             raise NotAvailableError(
-                f"No XAdES from a signer whose status is {self.status}; it is there once it is SIGNED."
+                f"There is no XAdES from a signer whose status is {self.status}; wait until it is SIGNED."
             )
         return XadesReference(self.xades_url)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class JobStatusChange:
-    """A job's current status as told by a poll, or that the queue was empty (`JobStatus.NO_CHANGES`).
+    """A job's current status as a poll returned it, or that the queue was empty (`JobStatus.NO_CHANGES`).
 
     `next_permitted_poll_time` (aware) is when the service permits the next poll of this queue, on its clock, which is
-    `clock_lead` ahead of ours.
+    `clock_lead` ahead of ours. `message` is what the service sent; None if the queue was empty.
     """
 
     next_permitted_poll_time: datetime
-    told: PortalStatusChange | None = None
+    message: PortalStatusChange | None = None
     clock_lead: timedelta = timedelta()
 
     def __repr__(self) -> str:
@@ -84,27 +84,27 @@ class JobStatusChange:
     @property
     def status(self) -> JobStatus | str:
         """The job's status; one that this version does not know is a plain string."""
-        if self.told is None:
+        if self.message is None:
             return JobStatus.NO_CHANGES
-        known = isinstance(self.told.status, PortalJobStatus)
-        return JobStatus(self.told.status) if known else self.told.status
+        known = isinstance(self.message.status, PortalJobStatus)
+        return JobStatus(self.message.status) if known else self.message.status
 
     @property
     def signature_job_id(self) -> int | None:
-        """Which job changed; None for `JobStatus.NO_CHANGES`. A queue tells the changes of all its jobs."""
-        return self.told.signature_job_id if self.told else None
+        """Which job changed; None for `JobStatus.NO_CHANGES`. A queue has the changes of all its jobs."""
+        return self.message.signature_job_id if self.message else None
 
     @property
     def reference(self) -> str | None:
-        """The sender's own reference to the job; None when it has none, and for `JobStatus.NO_CHANGES`."""
-        return self.told.reference if self.told else None
+        """The sender's own reference to the job; None if it has none, and for `JobStatus.NO_CHANGES`."""
+        return self.message.reference if self.message else None
 
     @property
     def signatures(self) -> tuple[Signature, ...]:
-        return tuple(map(_signature, self.told.signatures)) if self.told else ()
+        return tuple(map(_signature, self.message.signatures)) if self.message else ()
 
     def signature_for(self, signer: Signer | PersonalIdentificationNumber | ContactInformation) -> Signature:
-        """Where this signer stands. InvalidInput when the job has no such signer, or this one twice."""
+        """Return this signer's status. Raises InvalidInput if the job has no such signer, or has it twice."""
         who = signer.identifier if isinstance(signer, Signer) else signer
         check_kind(
             "The signer",
@@ -123,56 +123,58 @@ class JobStatusChange:
     @property
     def confirmation_reference(self) -> ConfirmationReference:
         """For `confirm`, once the change has been handled."""
-        return ConfirmationReference(self._told().confirmation_url)
+        return ConfirmationReference(self._message().confirmation_url)
 
     @property
     def cancellable(self) -> bool:
-        return bool(self.told and self.told.cancellation_url)
+        return bool(self.message and self.message.cancellation_url)
 
     @property
     def cancellation_reference(self) -> CancellationReference:
-        """For `cancel`; NotAvailableError when it is too late for that (see `cancellable`)."""
-        told = self._told()
-        if told.cancellation_url is None:
-            raise NotAvailableError(f"Job {told.signature_job_id} cannot be cancelled: its status is {told.status}.")
-        return CancellationReference(told.cancellation_url)
+        """For `cancel`; NotAvailableError if it is too late for that (see `cancellable`)."""
+        message = self._message()
+        if message.cancellation_url is None:
+            raise NotAvailableError(
+                f"Job {message.signature_job_id} cannot be cancelled: its status is {message.status}."
+            )
+        return CancellationReference(message.cancellation_url)
 
     @property
     def documents_deletable(self) -> bool:
-        return bool(self.told and self.told.delete_documents_url)
+        return bool(self.message and self.message.delete_documents_url)
 
     @property
     def delete_documents_reference(self) -> DeleteDocumentsReference:
         """For `delete_documents`; NotAvailableError while they cannot be deleted (see `documents_deletable`)."""
-        told = self._told()
-        if told.delete_documents_url is None:
+        message = self._message()
+        if message.delete_documents_url is None:
             raise NotAvailableError(
-                f"The documents of job {told.signature_job_id} cannot be deleted: its status is {told.status}."
+                f"The documents of job {message.signature_job_id} cannot be deleted: its status is {message.status}."
             )
-        return DeleteDocumentsReference(told.delete_documents_url)
+        return DeleteDocumentsReference(message.delete_documents_url)
 
     @property
     def pades_available(self) -> bool:
-        return bool(self.told and self.told.pades_url)
+        return bool(self.message and self.message.pades_url)
 
     @property
     def pades_reference(self) -> PadesReference:
         """For `get_pades`; NotAvailableError while there is no signed PDF (see `pades_available`)."""
-        told = self._told()
-        if told.pades_url is None:
-            raise NotAvailableError(f"Job {told.signature_job_id} has no PAdES: its status is {told.status}.")
-        return PadesReference(told.pades_url)
+        message = self._message()
+        if message.pades_url is None:
+            raise NotAvailableError(f"Job {message.signature_job_id} has no PAdES: its status is {message.status}.")
+        return PadesReference(message.pades_url)
 
     @property
     def seconds_until_next_poll(self) -> float:
         """How long to wait before the next poll, from now; 0 when it is permitted already."""
         return seconds_until(self.next_permitted_poll_time, clock_lead=self.clock_lead)
 
-    def _told(self) -> PortalStatusChange:
-        if self.told is None:
+    def _message(self) -> PortalStatusChange:
+        if self.message is None:
             raise NotAvailableError("There is no status change: the queue was empty (JobStatus.NO_CHANGES).")
-        return self.told
+        return self.message
 
 
-def _signature(told: PortalSignature) -> Signature:
-    return Signature(signer=told.identifier, status=told.status, since=told.since, xades_url=told.xades_url)
+def _signature(received: PortalSignature) -> Signature:
+    return Signature(received.identifier, received.status, received.since, received.xades_url)

@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 class PortalClient(JobsClient[PortalOperations]):
     """The portal API for one organization certificate.
 
-    Threads may share it; close it after use (or use `with`). Calls raise the errors drawn in `segl.sdk.errors`. What is
-    safe to repeat is repeated when the service is out of reach or overloaded (`ClientConfiguration.retries`).
+    Threads may share it; close it after use (or use `with`). Calls raise the errors listed in `segl.sdk.errors`. Calls
+    that are safe to repeat are repeated if the service is out of reach or overloaded (`ClientConfiguration.retries`).
     """
 
     def __init__(self, configuration: ClientConfiguration) -> None:
         super().__init__(configuration, PortalOperations)
 
     def create(self, job: Job) -> JobResponse:
-        """Send a job: its signers are notified and can sign. Each call makes one more job.
+        """Send a job: its signers are notified and can sign. Each call creates one more job.
 
-        When NoAnswerError is raised, the job may have been made; poll before you create it again. (A service that keeps
-        Idempotency-Keys was asked again before, as one that was not reached is.)
+        If NoAnswerError is raised, the job may exist; poll before you create it again. (If the service keeps
+        Idempotency-Keys, or was not reached, the client has already retried.)
         """
         return run(self._http, self._calls.create(job))
 
     def get_status_change(self, sender: Sender | None = None) -> JobStatusChange:
-        """The next change on the sender's queue, or `JobStatus.NO_CHANGES`; comes back unless confirmed.
+        """Return the next change on the sender's queue, or `JobStatus.NO_CHANGES`; it comes back unless confirmed.
 
-        Raises TooEagerPollingError when called before `next_permitted_poll_time` of the call before.
+        Raises TooEagerPollingError if called before the `next_permitted_poll_time` of the previous call.
         """
         return run(self._http, self._calls.get_status_change(sender))
 
@@ -51,26 +51,26 @@ class PortalClient(JobsClient[PortalOperations]):
     ) -> None:
         """Have the changes on the sender's queue handled, one by one, until `stop` is set or SIGINT or SIGTERM comes.
 
-        A change is confirmed when its handler ends without an error. When it raises one, or the process is killed, the
-        change is told again later (after 10 minutes): *each is handled at least once*, so a handler must take a change
-        that it has seen before. Several processes may do this; no two get the same change at once.
+        A change is confirmed when its handler returns without an error. If it raises one, or the process is killed, the
+        change is delivered again later (after 10 minutes): *each is handled at least once*, so a handler must cope with
+        a change that it has seen before. Several processes may do this; no two get the same change at once.
 
-        Waits as the service permits, and through lost connections and the service's failures. Raises what waiting
-        does not mend: UntrustedServerError, ClientCertificateError, and UnexpectedResponseError with a status of 4xx.
+        Polls when the service permits it, and waits while connections or the service fail. Raises what waiting does not
+        fix: UntrustedServerError, ClientCertificateError, and UnexpectedResponseError with a status of 4xx.
         """
-        from segl.sdk.handling import handle, handling  # a program that only sends does without
+        from segl.sdk.handling import handle, handling  # a program that only sends never loads it
 
         handle(self._http, handling(self._calls, sender), handler, stop)
 
     def cancel(self, reference: CancellationReference) -> None:
-        """Cancel a job; its signers are told. JobNotCancellableError when it has ended already."""
+        """Cancel a job; its signers are notified. Raises JobNotCancellableError if it has ended already."""
         run(self._http, self._calls.cancel(reference))
 
 
 class AsyncPortalClient(AsyncJobsClient[PortalOperations]):
     """`PortalClient` for asyncio: the same calls, awaited. Close it after use (or `async with`).
 
-    It belongs to the event loop that it is first used in: each `asyncio.run` needs one of its own.
+    It belongs to the event loop that it is first used in: each `asyncio.run` needs its own client.
     """
 
     def __init__(self, configuration: ClientConfiguration) -> None:

@@ -18,17 +18,17 @@ class Job:
     reference:
         The sender's own, at most 50 characters; it comes back with each status change.
     title:
-        1–80 characters; needed for several documents. That of a single document is its own.
+        1–80 characters; needed for several documents. By default the title of the single document.
     description:
-        What the signers are told, at most 220 characters. That of a single document is its message.
+        Shown to the signers, at most 220 characters. By default the message of the single document.
     non_sensitive_title:
-        What stands in mails and SMS, 1–80 characters; without it a general text does.
+        The job's name in mails and SMS, 1–80 characters; by default a general text.
     authentication_level:
         The least security level of the eID that signers log in with.
     activation_time:
-        From when it can be signed (aware; kept in UTC); at once without.
+        From when it can be signed (aware; kept in UTC); by default at once.
     available:
-        How long each group of signers has, at most 90 days; the service's 30 days without.
+        How long each group of signers has, at most 90 days; by default the service's 30 days.
     identifier_in_signed_documents:
         How the signed documents name the signers.
     sender:
@@ -61,8 +61,8 @@ class Job:
         self._check_texts()
         self._check_times()
         for number, signer in enumerate(self.signers, 1):
-            _check_told(number, signer)
-        # So that jobs of one content are equal and have one hash, also the stored one that was read again.
+            _check_reachable(number, signer)
+        # So that jobs with the same content are equal and have the same hash, also after to_json and from_json.
         object.__setattr__(self, "signers", tuple(self.signers))
         if not isinstance(self.document, Document):
             object.__setattr__(self, "document", tuple(self.document))
@@ -93,18 +93,18 @@ class Job:
 
     @property
     def documents(self) -> tuple[Document, ...]:
-        """The documents, in their order, also when there is one."""
+        """The documents in their order, also if there is only one."""
         return (self.document,) if isinstance(self.document, Document) else tuple(self.document)
 
     @property
     def file_names(self) -> tuple[str, ...]:
-        """What signatures call the files; all differ, however upper and lower case are told apart."""
+        """The files' names in signatures; they differ by more than case."""
         return file_names(self.documents)
 
 
-def _check_told(number: int, signer: Signer) -> None:
-    """Whether the signer can be told of the job, as far as that shows here."""
-    from segl.core.terms import contact_of, notification_refusals  # a program that sends no jobs does without
+def _check_reachable(number: int, signer: Signer) -> None:
+    """Raise InvalidInput if the signer cannot be notified of the job, as far as that is known here."""
+    from segl.core.terms import contact_of, notification_refusals  # a program that sends no jobs never loads it
 
     for refusal in notification_refusals(number, signer):
         raise InvalidInput(refusal.sentence)
@@ -114,7 +114,7 @@ def _check_told(number: int, signer: Signer) -> None:
 
 
 def _in_utc(activation_time: datetime) -> datetime:
-    """The same moment. XML, unlike datetime, has no offsets with seconds or over 14 hours."""
+    """Return the same moment in UTC: XML, unlike datetime, has no offsets with seconds or over 14 hours."""
     try:
         return activation_time.astimezone(UTC)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""The portal flow's calls as operations: what is sent, and what is made of the answers."""
+"""The portal flow's calls as operations: what is sent, and how the answers are read."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -22,7 +22,7 @@ from segl.sdk.senders import Sender
 
 
 class PortalOperations(Operations):
-    """The portal flow's calls, beside those of any flow."""
+    """The portal flow's calls, in addition to those of every flow."""
 
     __slots__ = ()
 
@@ -37,8 +37,8 @@ class PortalOperations(Operations):
     def get_status_change(self, sender: Sender | None) -> Operation[JobStatusChange]:
         response = yield from self._sent(Request("GET", self._queue(self._sender(sender)), {"Accept": XML}))
         require(response, 200, 204)
-        told = understand(response, PortalStatusChange.from_xml) if response.status == 200 else None
-        return JobStatusChange(poll_time(response) or datetime.now(UTC), told, clock_lead(response))
+        message = understand(response, PortalStatusChange.from_xml) if response.status == 200 else None
+        return JobStatusChange(poll_time(response) or datetime.now(UTC), message, clock_lead(response))
 
     def cancel(self, reference: CancellationReference) -> Operation[None]:
         write = "the cancellation_reference of a created job or of a change"

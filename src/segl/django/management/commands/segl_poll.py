@@ -1,4 +1,4 @@
-"""`manage.py segl_poll`: hands the status changes of jobs to the program's handler, until it is told to stop."""
+"""`manage.py segl_poll`: hands the status changes of jobs to the program's handler until it is stopped."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,11 +14,11 @@ from segl.sdk.functions import check_plain
 
 
 class Command(BaseCommand):
-    help = "Hands the status changes of signing jobs to SEGL_STATUS_CHANGE_HANDLER; several may run. Ctrl-C ends it."
+    help = "Hand the status changes of signing jobs to SEGL_STATUS_CHANGE_HANDLER; several may run. Ctrl-C ends it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--queue", metavar="NAME", help="the polling queue, if not the configuration's")
-        parser.add_argument("--sender", metavar="NUMBER", help="the organization, if not the configuration's")
+        parser.add_argument("--queue", metavar="NAME", help="the polling queue; by default the configuration's")
+        parser.add_argument("--sender", metavar="NUMBER", help="the organization; by default the configuration's")
 
     def handle(self, *_: object, **options: Any) -> None:
         configuration, handler = _configuration(), _named("SEGL_STATUS_CHANGE_HANDLER")
@@ -47,12 +47,14 @@ def _configuration() -> ClientConfiguration:
     found = _named("SEGL_CLIENT_CONFIGURATION")
     configuration = found() if callable(found) else found
     if not isinstance(configuration, ClientConfiguration):
-        raise CommandError(f"SEGL_CLIENT_CONFIGURATION gives a {type(configuration).__name__}, no ClientConfiguration.")
+        raise CommandError(
+            f"SEGL_CLIENT_CONFIGURATION gives a {type(configuration).__name__}; it must give a ClientConfiguration."
+        )
     return configuration
 
 
 def _named(setting: str) -> Any:
-    """What the dotted name in a setting stands for."""
+    """Import what the dotted name in a setting refers to."""
     name = getattr(settings, setting, None)
     if not isinstance(name, str):
         raise CommandError(f'Set {setting} to a dotted name, such as "shop.signing.handle".')
@@ -63,7 +65,7 @@ def _named(setting: str) -> Any:
 
 
 def _sender(configured: Sender | None, options: dict[str, Any]) -> Sender | None:
-    """The sender to poll for: the configured one, but for what the command line says."""
+    """Return the sender to poll for: the configured one, overridden by the command line."""
     queue = None if options["queue"] is None else PollingQueue(options["queue"])
     if options["sender"] is not None:
         return Sender(options["sender"], queue or PollingQueue())
