@@ -162,7 +162,7 @@ def _fault(check: str, sentence: str) -> Finding:
 def _read(
     files: ClientCertificate | CertificateFiles,
 ) -> Generator[Finding, None, tuple[Sequence[x509.Certificate], ClientCertificate | None]]:
-    """Return the certificate with its chain, and the whole with its key; as much of it as can be read."""
+    """Yield the findings; return the certificate with its chain (empty if unreadable), and the same with its key."""
     chain: Sequence[x509.Certificate] = ()
     try:
         if isinstance(files, ClientCertificate):
