@@ -58,7 +58,7 @@ STEPS = [
     "jobs.notifying:begin_notification:after:1",  # a link that no message carries
     "notifications.mail:send_first_notification:after:1",  # sent, not recorded
     "jobs.notifying:complete_notification:after:2",
-    "jobs.codes:enter_code:after:1",
+    "jobs.security_codes:enter_code:after:1",
     "jobs.signing:agree:before:1",
     "jobs.signing:agree:after:1",  # agreed, no signature yet
     "sealing.sealer:Sealer.sign:after:1",  # made, not stored

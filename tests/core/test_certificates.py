@@ -175,9 +175,17 @@ def test_a_ca_without_key_usage_may_issue() -> None:
 @pytest.mark.parametrize(
     ("make", "days", "sentence"),
     [
-        (lambda: _issuer(ca=False), 0, "CN=CA is no CA's and may issue none"),
-        (lambda: _issuer(ca=True, without=[x509.BasicConstraints]), 0, "CN=CA is no CA's and may issue none"),
-        (lambda: _issuer(ca=True, key_cert_sign=False), 0, "CN=CA may issue none: its key usage lacks keyCertSign"),
+        (lambda: _issuer(ca=False), 0, "CN=CA is not a CA certificate and may not issue others"),
+        (
+            lambda: _issuer(ca=True, without=[x509.BasicConstraints]),
+            0,
+            "CN=CA is not a CA certificate and may not issue others",
+        ),
+        (
+            lambda: _issuer(ca=True, key_cert_sign=False),
+            0,
+            "CN=CA may not issue others: its key usage lacks keyCertSign",
+        ),
         (lambda: ISSUER, 400, "expired"),
     ],
 )

@@ -246,12 +246,12 @@ FAULTS: dict[str, tuple[bytes, str, str]] = {
     "missing file": (
         damaged({"terms.txt": None}),
         "files, documents",
-        "refers to 'terms.txt', which is no file",
+        "refers to 'terms.txt', which is not a separate file",
     ),
     "missing files": (
         damaged(dict.fromkeys(DOCUMENTS)),
         "files, files, documents",
-        "refers to 'contract.pdf', which is no file",
+        "refers to 'contract.pdf', which is not a separate file",
     ),
     "signed too early": (
         packed(shape=replace(JAVA, signing_time=NOW - timedelta(seconds=6))),

@@ -16,6 +16,7 @@ import httpx
 
 from segl.core.errors import InvalidInput
 from segl.core.type_checks import check_kind
+from segl.sdk.callbacks import check_callable, check_done, check_plain
 from segl.sdk.errors import (
     ClientCertificateError,
     ClientError,
@@ -26,7 +27,6 @@ from segl.sdk.errors import (
     UntrustedServerError,
 )
 from segl.sdk.exchange import PASSING, Operation, Request, Wait, backoff
-from segl.sdk.functions import check_callable, check_done, check_plain
 from segl.sdk.references import ConfirmationReference
 from segl.sdk.senders import Sender
 from segl.sdk.transport import do, do_async, resume

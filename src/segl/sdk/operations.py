@@ -10,10 +10,10 @@ from urllib.parse import quote, unquote, urlsplit
 from segl.core.errors import InvalidInput
 from segl.core.keys import SigningKey
 from segl.core.type_checks import check_kind
+from segl.sdk.callbacks import check_done
 from segl.sdk.creating import Creation, created
 from segl.sdk.errors import ForeignUrlError
 from segl.sdk.exchange import BINARY, XML, Operation, Request, Response, require, sent
-from segl.sdk.functions import check_done
 from segl.sdk.pacing import Pace
 from segl.sdk.references import ConfirmationReference, DeleteDocumentsReference, PadesReference, XadesReference
 from segl.sdk.senders import Sender

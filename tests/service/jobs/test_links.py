@@ -21,9 +21,9 @@ from builders import (
 from segl.service import clock
 from segl.service.jobs import changes
 from segl.service.jobs.cancelling import cancel_job
-from segl.service.jobs.codes import MOST_CODES_PER_HOUR, MOST_WRONG_CODES, enter_code, send_new_code
 from segl.service.jobs.errors import NoSuchLinkError, NotOpenError, WrongCodeError
 from segl.service.jobs.links import NewLink, new_link, signer_of_link
+from segl.service.jobs.security_codes import MOST_CODES_PER_HOUR, MOST_WRONG_CODES, enter_code, send_new_code
 from segl.service.store.models import Job, Link, Notification, Signer
 
 pytestmark = pytest.mark.usefixtures("store")

@@ -8,8 +8,8 @@ from builders import KARI, contact, create, everything, organization, person, si
 from segl.service import clock, due
 from segl.service.due import LeaseLostError
 from segl.service.jobs.cancelling import cancel_job
-from segl.service.jobs.codes import enter_code
 from segl.service.jobs.notifying import begin_notification, complete_notification
+from segl.service.jobs.security_codes import enter_code
 from segl.service.store.models import Job, Link, Notification
 
 pytestmark = pytest.mark.usefixtures("store")

@@ -19,7 +19,7 @@ from dripping_server import SOON, Answer, DrippingServer, dripping_server, drips
 from segl.core.protocol import Availability
 from segl.sandbox.pki import SandboxPki
 from segl.service import clock, due, notifications
-from segl.service.jobs.codes import enter_code
+from segl.service.jobs.security_codes import enter_code
 from segl.service.notifications import UnavailableError, mail
 from segl.service.notifications.smtp import EmailBackend
 from segl.service.store.models import Channel, Notification

@@ -21,7 +21,7 @@ from segl.core.protocol import Sms as SmsNumber
 from segl.sandbox.stand_ins.outbox import sent_messages
 from segl.service import clock, due
 from segl.service.configuration import Sms
-from segl.service.jobs.codes import enter_code, send_new_code
+from segl.service.jobs.security_codes import enter_code, send_new_code
 from segl.service.notifications.sms import HttpSmsGateway
 from segl.service.store.models import Notification
 from segl.service.work.perform import perform

@@ -87,8 +87,7 @@ def _check_reachable(number: int, signer: Signer) -> None:
     if not is_mail_address(contact.email.address):
         raise NotAllowedError(
             "EMAIL_ADDRESS_NOT_USABLE",
-            f"The e-mail address of signer {number} is not one that mail can be sent to: "
-            "give one like name@example.com.",
+            f"The e-mail address of signer {number} cannot receive mail: give one like name@example.com.",
         )
 
 

@@ -10,7 +10,7 @@ from django.db import close_old_connections, transaction
 from django.utils.module_loading import import_string
 
 from segl.sdk import ClientConfiguration, JobStatusChange, PollingQueue, PortalClient, SeglError, Sender
-from segl.sdk.functions import check_plain
+from segl.sdk.callbacks import check_plain
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from segl.service.jobs import codes, links
+from segl.service.jobs import links, security_codes
 from segl.service.jobs.errors import NoSuchLinkError, NotOpenError, WrongCodeError
 from segl.service.signer_portal import access, ends, words
 from segl.service.signer_portal.situation import Situation
@@ -19,7 +19,7 @@ from segl.service.store.models import Signer
 def code_page(request: HttpRequest, token: str) -> HttpResponse:
     """Asks for the code; the right one opens the signer's pages to this session, under an address without the token."""
     signer = _signer(token)
-    if signer.wrong_codes >= codes.MOST_WRONG_CODES:
+    if signer.wrong_codes >= security_codes.MOST_WRONG_CODES:
         return ends.not_open(request, signer, Situation.BLOCKED)
     if request.method != "POST":
         if access.is_let_in(request, signer):
@@ -33,9 +33,9 @@ def _entered(request: HttpRequest, signer: Signer, token: str) -> HttpResponse:
     if not re.fullmatch(r"[0-9]{6}", code):
         return _page(request, signer, token, error=_("Koden er på 6 sifre. Du finner den i meldingen du fikk."))
     try:
-        access.let_in(request, codes.enter_code(token=token, code=code))
+        access.let_in(request, security_codes.enter_code(token=token, code=code))
     except WrongCodeError as error:
-        signer.wrong_codes = codes.MOST_WRONG_CODES - error.tries_left
+        signer.wrong_codes = security_codes.MOST_WRONG_CODES - error.tries_left
         return _page(request, signer, token, error=_("Koden er feil."))
     except NotOpenError:
         return ends.not_open(request, signer, Situation.BLOCKED)
@@ -47,7 +47,7 @@ def new_code(request: HttpRequest, token: str) -> HttpResponse:
     """Has a new link and code sent to the address that the sender gave."""
     signer = _signer(token)
     try:
-        codes.send_new_code(token=token)
+        security_codes.send_new_code(token=token)
     except NotOpenError as error:
         if error.reason == "too_many_codes":
             context = {"sent": False}
@@ -58,7 +58,7 @@ def new_code(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, signer: Signer, token: str, error: str = "") -> HttpResponse:
-    tries = words.tries(codes.MOST_WRONG_CODES - signer.wrong_codes)
+    tries = words.tries(security_codes.MOST_WRONG_CODES - signer.wrong_codes)
     context = {"signer": signer, "token": token, "error": error, "tries": tries}
     status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
     return render(request, "signer_portal/code.html", context, status=status)
