@@ -11,7 +11,7 @@ from cryptography import x509
 
 from segl.core import asice, plain_text
 from segl.core.asice import archive, opening
-from segl.core.asice.archive import Limits
+from segl.core.asice.archive import ArchiveLimits
 from segl.core.asice.building import MANIFEST, SIGNATURES
 from segl.core.certificates import (
     TrustAnchors,
@@ -150,7 +150,7 @@ def _request(sent: "_Sent", around: Surroundings) -> Explanation:
 
 def _package(package: memoryview, around: Surroundings, url_sender: str | None) -> Explanation:
     try:
-        files = archive.read(package, Limits())
+        files = archive.read(package, ArchiveLimits())
     except InvalidPackage as error:
         return Explanation((Finding("archive", State.FAULT, str(error)),))
     findings = _findings("archive", opening.missing(files), f"It is a ZIP file of {len(files)} files.")

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from certificates import NOW
 from clients import zipped
 from segl.core.asice import archive
-from segl.core.asice.archive import Limits
+from segl.core.asice.archive import ArchiveLimits
 from segl.core.errors import InvalidPackage
 
 FILES = {"kontrakt æ.pdf": b"%PDF-1.4" * 100, "manifest.xml": b"<m/>", "META-INF/signatures.xml": b""}
-LIMITS = Limits()
+LIMITS = ArchiveLimits()
 
 
 def _archive(*members: tuple[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
@@ -93,12 +93,12 @@ def test_limits_are_named_with_what_went_over_them() -> None:
     with pytest.raises(InvalidPackage, match="has 65 members; at most 64"):
         archive.read(_archive(*((str(number), b"") for number in range(65))), LIMITS)
     with pytest.raises(InvalidPackage, match="is 138 bytes; at most 100"):
-        archive.read(_archive(("aaaa", b"x" * 32)), Limits(total_bytes=100))
+        archive.read(_archive(("aaaa", b"x" * 32)), ArchiveLimits(total_bytes=100))
     bomb = _archive(("a", bytes(20_000_000)), compression=zipfile.ZIP_DEFLATED)
     with pytest.raises(InvalidPackage, match="unpacks to 20000000 bytes; at most"):
         archive.read(bomb, LIMITS)
     with pytest.raises(InvalidPackage, match="unpacks to more than 200 times its size"):
-        archive.read(bomb, Limits(total_bytes=30_000_000))
+        archive.read(bomb, ArchiveLimits(total_bytes=30_000_000))
 
 
 def test_an_empty_archive_is_read() -> None:
@@ -122,9 +122,9 @@ def test_content_that_is_inflated_without_more_input_is_read(more: int) -> None:
 def test_what_just_keeps_the_limits_is_read() -> None:
     assert len(archive.read(_archive(*((str(number), b"") for number in range(64))), LIMITS)) == 64
     stored = _archive(("a", b"content"))
-    assert archive.read(stored, Limits(total_bytes=len(stored))) == {"a": b"content"}
+    assert archive.read(stored, ArchiveLimits(total_bytes=len(stored))) == {"a": b"content"}
     deflated = _archive(("a", bytes(1024 * 1024)), compression=zipfile.ZIP_DEFLATED)
-    assert len(archive.read(deflated, Limits(total_bytes=1024 * 1024))["a"]) == 1024 * 1024
+    assert len(archive.read(deflated, ArchiveLimits(total_bytes=1024 * 1024))["a"]) == 1024 * 1024
     with pytest.raises(InvalidPackage, match="unpacks to more than 200 times its size"):
         archive.read(_archive(("a", bytes(1024 * 1024 + 1)), compression=zipfile.ZIP_DEFLATED), LIMITS)
 
@@ -160,7 +160,7 @@ def test_deflated_content_of_another_size_than_told_is_refused(content: bytes, m
     for signature, size_at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
         struct.pack_into("<L", data, data.find(signature) + size_at, len(content) + more)
     with pytest.raises(InvalidPackage, match="longer or shorter than its header says"):
-        archive.read(bytes(data), Limits(ratio=10_000))
+        archive.read(bytes(data), ArchiveLimits(ratio=10_000))
 
 
 def _deflated(content: bytes, packed: bytes) -> bytes:

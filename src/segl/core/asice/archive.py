@@ -23,7 +23,7 @@ from segl.core.errors import InvalidPackage
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ArchiveLimits:
     """What a package may hold: members, bytes (packed and unpacked), and how tightly it may be packed."""
 
     members: int = 64
@@ -88,7 +88,7 @@ def _dos_time(time: datetime) -> bytes:
     return pack("<2H", clock, (time.year - 1980) << 9 | time.month << 5 | time.day)
 
 
-def read(archive: bytes | memoryview, limits: Limits) -> dict[str, memoryview]:
+def read(archive: bytes | memoryview, limits: ArchiveLimits) -> dict[str, memoryview]:
     """The archive's files by name, in its order, as views of it or of what was inflated. Raises `InvalidPackage`."""
     data = memoryview(archive)
     if len(data) > limits.total_bytes:
@@ -126,7 +126,7 @@ def _broken(what: str) -> NoReturn:
     raise InvalidPackage(f"The package is not a ZIP file as it must be: {what}. Write it with an ordinary ZIP program.")
 
 
-def _members(data: memoryview, limits: Limits) -> tuple[list[_Member], int]:
+def _members(data: memoryview, limits: ArchiveLimits) -> tuple[list[_Member], int]:
     """The members, and where the central directory begins."""
     tail_at = max(0, len(data) - _END.size - 0xFFFF)
     in_tail = bytes(data[tail_at:]).rfind(b"PK\x05\x06")

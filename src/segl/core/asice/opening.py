@@ -13,7 +13,7 @@ from cryptography import x509
 
 from segl.core import xmldsig
 from segl.core.asice import archive
-from segl.core.asice.archive import Limits
+from segl.core.asice.archive import ArchiveLimits
 from segl.core.asice.building import ASIC, MANIFEST, SIGNATURES
 from segl.core.certificates import TrustAnchors, organization_number
 from segl.core.errors import InvalidMessage, InvalidPackage, InvalidSignature
@@ -48,7 +48,7 @@ def open_package(
     now: datetime,
     tolerance: timedelta,
     expected_signer: x509.Certificate | None,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    limits: ArchiveLimits = ArchiveLimits(),  # noqa: B008 - frozen
 ) -> Package:
     """The documents and the manifest, when the package holds in every respect.
 
