@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -39,18 +40,21 @@ class RunningRegister:
         """A client that knows no token yet."""
         http = remote.client()
         http.event_hooks = {"request": [lambda request: self.asked.append(str(request.url))]}
-        key = PrivateKey.from_pem(
-            self.registered.key.certificate.read_bytes(), self.registered.key.private_key.read_bytes()
-        )
         maskinporten = Maskinporten(
             token_endpoint=self.registered.token_endpoint,
             issuer=self.registered.issuer,
             client_id=self.registered.client_id,
             scope=self.registered.scope,
-            key=key,
+            key=_key(self.registered.key),
             http=http,
         )
         return HttpContactRegister(self.registered.url, maskinporten=maskinporten, http=http)
+
+
+@cache
+def _key(files: KeyFiles) -> PrivateKey:
+    """Read once, since it is checked when it is read, which takes long."""
+    return PrivateKey.from_pem(files.certificate.read_bytes(), files.private_key.read_bytes())
 
 
 def registered(root: str, key: KeyFiles) -> ContactRegister:

@@ -14,6 +14,7 @@ from django.test import override_settings
 from moto.server import ThreadedMotoServer
 
 from builders import blob_names, create
+from segl.service import clock
 from segl.service.store import documents
 from segl.service.store.documents import CHUNK, DocumentDamagedError, JobKey, StoredBlob
 from segl.service.store.models import Document, DocumentKind
@@ -215,6 +216,8 @@ def test_a_sweep_removes_old_blobs_without_a_row_only(store: str, document_folde
     old, fresh = documents.put(key, b"left by a kill"), documents.put(key, b"its row is being written")
     for name in (old.blob, *named):
         os.utime(document_folder / name, (0, 0))
+    now = clock.wall().timestamp()  # files may have another clock
+    os.utime(document_folder / fresh.blob, (now, now))
     assert documents.sweep() == 1
     assert blob_names() == named | {fresh.blob}
     assert documents.sweep(-MONTH) == 1
