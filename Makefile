@@ -7,7 +7,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test interop wheel newest oldest check lint docs messages locks clean
+.PHONY: help demo test dates interop wheel newest oldest check lint docs messages locks clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(VENV)/.service ## run the main job on a PDF: PDF=file OUT=folder (demo-r
 
 test: $(VENV)/.test ## install what the tests need and run them all: TESTS="-k name" narrows them
 	$(PYTHON) -m pytest -n 2 $(TESTS)
+
+dates: $(VENV)/.test ## run what knows of time on odd days (needs faketime): DATES="2028-02-29T12:00Z" chooses others
+	scripts/dates.sh $(TESTS)
 
 interop: $(VENV)/.test ## drive the service with the official Java client (needs maven and default-jdk-headless)
 	$(PYTHON) -m pytest tests/interop $(TESTS)

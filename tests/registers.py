@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -37,15 +38,12 @@ class RunningRegister:
     def client(self) -> HttpContactRegister:
         """A client that has no token yet."""
         http = remote.Http(client=self._recording_client)
-        key = PrivateKey.from_pem(
-            self.registered.key.certificate.read_bytes(), self.registered.key.private_key.read_bytes()
-        )
         maskinporten = Maskinporten(
             token_endpoint=self.registered.token_endpoint,
             issuer=self.registered.issuer,
             client_id=self.registered.client_id,
             scope=self.registered.scope,
-            key=key,
+            key=_key(self.registered.key),
             http=http,
         )
         return HttpContactRegister(self.registered.url, maskinporten=maskinporten, http=http)
@@ -57,6 +55,12 @@ class RunningRegister:
         client = remote.client()
         client.event_hooks = {"request": [record]}
         return client
+
+
+@cache
+def _key(files: KeyFiles) -> PrivateKey:
+    """Read once, since it is checked when it is read, which takes long."""
+    return PrivateKey.from_pem(files.certificate.read_bytes(), files.private_key.read_bytes())
 
 
 def registered(root: str, key: KeyFiles) -> ContactRegister:

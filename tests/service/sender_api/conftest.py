@@ -61,9 +61,9 @@ class Api:
         return self.call("POST", path, body, content_type)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def keys(pki: SandboxPki) -> dict[str, PrivateKey]:
-    """The organizations' keys by number."""
+    """The organizations' keys by number; read once, since each is checked when it is read, which takes long."""
     return {
         files.organization.number: PrivateKey.from_pem(files.certificate.read_bytes(), files.private_key.read_bytes())
         for files in pki.organizations

@@ -14,6 +14,7 @@ from moto.server import ThreadedMotoServer
 
 from builders import create, stored_names
 from configured import configured
+from segl.service import clock
 from segl.service.store import documents
 from segl.service.store.documents import CHUNK, DocumentDamagedError, JobKey, StoredDocument
 from segl.service.store.models import Document, DocumentKind
@@ -224,6 +225,8 @@ def test_a_sweep_removes_old_documents_without_a_row_only(store: str, document_f
     old, fresh = documents.put(key, b"left by a crash"), documents.put(key, b"its row is being written")
     for name in (old.name, *named):
         os.utime(document_folder / name, (0, 0))
+    now = clock.wall().timestamp()  # files may have another clock
+    os.utime(document_folder / fresh.name, (now, now))
     assert documents.sweep() == 1
     assert stored_names() == named | {fresh.name}
     assert documents.sweep(-MONTH) == 1
