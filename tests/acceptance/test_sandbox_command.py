@@ -44,7 +44,7 @@ def test_a_new_start_on_the_folder_keeps_keys_and_ports(tmp_path: Path) -> None:
 
 
 def test_a_folder_serves_one_sandbox_at_a_time(sandbox: Sandbox) -> None:
-    assert "Another sandbox runs on the folder" in refused(sandbox.folder)
+    assert "Another sandbox is running in the folder" in refused(sandbox.folder)
     assert json.loads(sandbox.ready_file.read_text()) == sandbox.ready
 
 
@@ -53,7 +53,7 @@ def test_a_taken_port_is_said(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert f"Port {port} is taken" in refused(tmp_path / "folder", "--port", str(port))
+        assert f"Port {port} is in use" in refused(tmp_path / "folder", "--port", str(port))
 
 
 @pytest.mark.parametrize("option", ["--port", "--web-port"])
@@ -82,13 +82,13 @@ def test_both_listeners_cannot_have_one_port(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         number = str(free.getsockname()[1])
-    assert f"Port {number} is taken" in refused(tmp_path / "folder", "--port", number, "--web-port", number)
+    assert f"Port {number} is in use" in refused(tmp_path / "folder", "--port", number, "--web-port", number)
 
 
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("postgre://someone@127.0.0.1/segl", "'postgre' is of no kind that is known"),
+        ("postgre://someone@127.0.0.1/segl", "'postgre' is not supported"),
         ("postgresql://someone:secret@127.0.0.1:1/segl", "The database cannot be used"),
     ],
 )

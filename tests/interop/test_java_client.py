@@ -277,7 +277,7 @@ def test_an_eid_of_level_3_is_not_enough_for_level_4(sender: Sender) -> None:
     kari = someone()
     sender.create(kari.by_number(), required_authentication="FOUR", nonsensitive_title="Noe å signere")
 
-    with pytest.raises(people.Lost, match="answers 403: Noe å signere"):
+    with pytest.raises(people.Lost, match="returned 403: Noe å signere"):
         signers.page_at_level_3(kari, sender.message_to(kari))
 
 
