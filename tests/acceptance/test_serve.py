@@ -209,7 +209,7 @@ def rows(run: Operator, statement: str) -> list[tuple[Any, ...]]:
         return connection.execute(statement).fetchall()  # type: ignore[call-overload,no-any-return]  # ours, no user's
 
 
-def test_health_is_told_without_certificates_and_readiness_follows_the_database(run: Operator, ports: Ports) -> None:
+def test_health_needs_no_certificates_and_readiness_follows_the_database(run: Operator, ports: Ports) -> None:
     proxied = {
         "SEGL_API_PROXY_LISTEN": f"127.0.0.1:{ports.api[1]}",
         "SEGL_API_PROXY_TRUSTED": "192.0.2.1",
@@ -220,14 +220,14 @@ def test_health_is_told_without_certificates_and_readiness_follows_the_database(
         web(run, ports.web[0]),
         worker(run, ports.worker[0]) as working,
     ):
-        told = (ports.api[1], ports.web[0], ports.worker[0])
-        for port in told:
+        probed = (ports.api[1], ports.web[0], ports.worker[0])
+        for port in probed:
             assert eventually(port, "readyz", 200) == "ok\n"
             assert health(port, "healthz") == (200, "ok\n")
         assert health(ports.worker[0], "outbox") == (404, "not found\n")
         with psycopg.connect(database_url(run), autocommit=True) as connection:
             connection.execute("ALTER TABLE django_migrations RENAME TO hidden")
-        for port in told:
+        for port in probed:
             assert eventually(port, "readyz", 503) == "not ready\n"
             assert health(port, "healthz") == (200, "ok\n")
         assert "Not ready: " in working.log
@@ -266,10 +266,10 @@ def health(port: int, path: str) -> tuple[int, str]:
 
 def eventually(port: int, path: str, status: int) -> str:
     deadline = time.monotonic() + 20
-    while (told := health(port, path))[0] != status:
-        assert time.monotonic() < deadline, told
+    while (answer := health(port, path))[0] != status:
+        assert time.monotonic() < deadline, answer
         time.sleep(0.1)
-    return told[1]
+    return answer[1]
 
 
 def test_others_than_the_proxy_are_refused_on_its_listener(run: Operator, ports: Ports) -> None:
@@ -358,7 +358,7 @@ def test_all_problems_are_reported_at_once(broken: Operator) -> None:
     assert len(broken.command("serve", "api", **lacking).stderr.splitlines()) == 3
 
 
-def test_a_port_that_is_taken_is_told(broken: Operator) -> None:
+def test_a_port_in_use_is_reported(broken: Operator) -> None:
     [port] = free_ports(1)
     with web(broken, port):
         ended = broken.command("serve", "web", SEGL_WEB_LISTEN=f"127.0.0.1:{port}")

@@ -116,7 +116,7 @@ def test_any_call_is_every_call_of_the_sender(api: Api, path: str) -> None:
     assert api.call("GET", path).status == 500
 
 
-def test_what_is_no_call_of_a_sender_is_left_alone(api: Api) -> None:
+def test_other_requests_than_a_senders_calls_are_left_alone(api: Api) -> None:
     api.ask(fault="500")
 
     assert api.call("POST", "/web/portal/signature-jobs/17/devmodesign").status == 200

@@ -122,7 +122,7 @@ def test_anything_but_a_fault_is_refused_with_what_to_write(faults: Faults, give
 
 
 @pytest.mark.parametrize("body", [b" ", b"{", b"\xff", b"[" * 60_000], ids=["blank", "cut", "binary", "deep"])
-def test_what_is_no_json_is_refused(faults: Faults, body: bytes) -> None:
+def test_anything_but_json_is_refused(faults: Faults, body: bytes) -> None:
     answer = Client().post(URL, body, content_type="application/json")
 
     assert answer.status_code == 400
@@ -132,14 +132,14 @@ def test_what_is_no_json_is_refused(faults: Faults, body: bytes) -> None:
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
 )
-def test_no_form_of_another_site_can_ask_for_a_fault(faults: Faults, content_type: str) -> None:
+def test_no_form_of_another_site_can_request_a_fault(faults: Faults, content_type: str) -> None:
     answer = Client().post(URL, b'{"fault": "503"}', content_type=content_type)
 
     assert answer.status_code == 415
     assert faults.pending() == []
 
 
-def test_a_script_of_another_site_is_not_permitted_to_ask(faults: Faults) -> None:
+def test_a_script_of_another_site_is_not_permitted_to_request_one(faults: Faults) -> None:
     preflight = {"Origin": "http://elsewhere.example", "Access-Control-Request-Method": "POST"}
     answer = Client().options(URL, headers=preflight)
 
@@ -214,7 +214,7 @@ def client_of(faults: Faults) -> FaultsClient:
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"outbox": "x"}'])
-def test_what_is_no_ready_file_is_named(tmp_path: Path, content: str | None) -> None:
+def test_anything_but_a_ready_file_is_named(tmp_path: Path, content: str | None) -> None:
     file = tmp_path / "ready.json"
     if content:
         file.write_text(content)

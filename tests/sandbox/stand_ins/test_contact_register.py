@@ -125,11 +125,11 @@ def test_a_malformed_request_is_refused(query: Any) -> None:
      f"Bearer {signing.dumps({'scope': SCOPE}, salt='other')}"],
     ids=["none", "empty", "nonsense", "scope", "issuer"],
 )  # fmt: skip
-def test_without_a_token_for_it_nothing_is_told(authorization: str) -> None:
+def test_without_a_token_for_it_nothing_is_returned(authorization: str) -> None:
     assert look_up(authorization=authorization) == (401, None)
 
 
-def test_an_expired_token_counts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
     token = signing.dumps({"scope": SCOPE}, salt=_SALT)

@@ -64,14 +64,14 @@ def refused(assertion: str) -> str:
     return str(body["error_description"])
 
 
-def test_a_right_grant_gets_a_token(pki: SandboxPki) -> None:
+def test_a_valid_grant_gets_a_token(pki: SandboxPki) -> None:
     status, body = post(jwt(key_of(pki.server), claims()))
     assert status == 200
     assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 119, SCOPE)
     assert is_valid(f"Bearer {body['access_token']}")
 
 
-def test_the_services_own_grants_are_right_and_never_the_same(pki: SandboxPki) -> None:
+def test_the_services_own_grants_are_valid_and_never_the_same(pki: SandboxPki) -> None:
     settings = registered(ROOT, pki.server)
     client = Maskinporten(
         token_endpoint=settings.token_endpoint,

@@ -151,7 +151,7 @@ def test_a_resumed_session_still_has_its_certificate(service: Service, version: 
 
 
 @pytest.mark.parametrize("listener", ["api", "pages"])
-def test_headers_of_a_proxy_mean_nothing_on_other_listeners(service: Service, listener: str) -> None:
+def test_headers_of_a_proxy_are_ignored_on_other_listeners(service: Service, listener: str) -> None:
     other = x509.load_pem_x509_certificate(service.pki.organizations[2].certificate.read_bytes())
     forged = {
         "Client-Cert": f":{b64encode(other.public_bytes(Encoding.DER)).decode()}:",
@@ -429,7 +429,7 @@ def test_a_head_over_the_limit_is_refused_with_the_limit(service: Service, head:
         (b"POST / HTTP/1.1", b"Transfer-Encoding: chunked\r\n\r\nzz", b"Invalid character in chunk size"),
     ],
 )
-def test_what_is_no_request_is_answered_as_its_listener_answers(
+def test_an_invalid_request_gets_its_listeners_error_answer(
     service: Service, request_line: bytes, header: bytes, wrong: bytes
 ) -> None:
     sent = request_line + b"\r\nHost: segl\r\n" + header + b"\r\n\r\n" + bytes(500_000)
@@ -455,7 +455,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: segl\r\nTransfer-Encoding: chunked\r\n\r\n1
 
 
 @pytest.mark.parametrize("endless", [b"0\r\n" + b"x1: aaaa\r\n" * 100_000, b"1;" + b"x" * 1_000_000])
-def test_what_stands_between_the_chunks_of_a_body_has_an_end(service: Service, endless: bytes) -> None:
+def test_what_comes_between_the_chunks_of_a_body_has_a_limit(service: Service, endless: bytes) -> None:
     with service.silent("pages") as connection, pytest.raises(ConnectionError):
         connection.sendall(CHUNKED)
         for _ in range(100):
@@ -476,7 +476,7 @@ def test_chunked_is_chunked_in_any_case(service: Service, coding: str) -> None:
         assert answer.status == 200
 
 
-def test_trailers_are_no_headers(service: Service) -> None:
+def test_trailers_are_not_headers(service: Service) -> None:
     with service.silent("pages") as connection:
         connection.sendall(CHUNKED.replace(b"Host", b"Connection: close\r\nHost") + b"0\r\nLate: header\r\n\r\n")
         seen = json.loads(b"".join(iter(lambda: connection.recv(4096), b"")).partition(b"\r\n\r\n")[2])

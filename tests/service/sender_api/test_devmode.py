@@ -126,7 +126,7 @@ def test_one_who_was_not_asked_is_not_found(api: Any, signer: str) -> None:
     assert OLA not in message
 
 
-def test_another_organizations_job_is_as_unknown_as_none(apis: dict[str, Any]) -> None:
+def test_another_organizations_job_does_not_exist_for_the_caller(apis: dict[str, Any]) -> None:
     job = create(person(KARI))
     theirs = error(apis[PRIVATE].call("POST", url(job, KARI)))
     assert theirs == (404, "SIGNATURE_JOB_NOT_FOUND", f"There is no job {job.pk}.")

@@ -276,7 +276,7 @@ class TestDownload:
     @pytest.mark.parametrize(
         ("method", "path"), [("GET", "xades/1"), ("GET", "pades"), ("POST", "cancel"), ("POST", "complete?version=1")]
     )
-    def test_another_senders_job_is_as_none(self, apis: Apis, method: str, path: str) -> None:
+    def test_another_senders_job_does_not_exist_for_the_caller(self, apis: Apis, method: str, path: str) -> None:
         job = create()
         signed(job)
         theirs = JOBS.replace(PUBLIC, PRIVATE)
@@ -327,7 +327,7 @@ class TestErrors:
         assert error(response(400, "CODE", "a\0b\x1fc\ud800")) == (400, "CODE", "a\ufffdb\ufffdc\ufffd")
 
 
-def test_requests_that_django_refuses_get_the_wires_errors(api: Any) -> None:
+def test_requests_that_django_refuses_get_error_documents(api: Any) -> None:
     too_many = "&".join(f"a{number}=1" for number in range(1001))
     assert error(api.get(f"{JOBS}?{too_many}"))[:2] == (400, "INVALID_REQUEST")
     assert error(api.call("OPTIONS", "*"))[:2] == (404, "NOT_FOUND")
@@ -429,7 +429,7 @@ class TestIdempotencyKey:
             ('"half', "has the character '\"' in '\"half'"),
         ],
     )
-    def test_a_key_that_is_none_is_refused(self, api: Any, keys: Keys, key: str, wrong: str) -> None:
+    def test_an_invalid_key_is_refused(self, api: Any, keys: Keys, key: str, wrong: str) -> None:
         status, code, message = refused(api, body(package(keys[PUBLIC])), headers={"Idempotency-Key": key})
         assert (status, code) == (400, "INVALID_IDEMPOTENCY_KEY")
         assert message.startswith(f"The header Idempotency-Key {wrong}: send 1 to 255 visible")
@@ -460,6 +460,6 @@ class TestDelete:
         assert error(api.call("DELETE", f"{JOBS}/{job.pk}/documents"))[:2] == (409, "DOCUMENTS_NOT_DELETABLE")
         assert everything() == before
 
-    def test_another_organizations_documents_are_as_unknown_as_none(self, apis: Apis) -> None:
+    def test_another_organizations_documents_do_not_exist_for_the_caller(self, apis: Apis) -> None:
         url = f"/api/{PRIVATE}/portal/signature-jobs/{create().pk}/documents"
         assert error(apis[PRIVATE].call("DELETE", url))[:2] == (404, "SIGNATURE_JOB_NOT_FOUND")
