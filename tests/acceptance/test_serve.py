@@ -363,4 +363,4 @@ def test_a_port_in_use_is_reported(broken: Operator) -> None:
     with web(broken, port):
         ended = broken.command("serve", "web", SEGL_WEB_LISTEN=f"127.0.0.1:{port}")
     assert ended.returncode == 2
-    assert f"`web.listen`, 127.0.0.1:{port}: Address already in use" in ended.stderr
+    assert f"127.0.0.1:{port}, the setting `web.listen`: Address already in use" in ended.stderr
