@@ -12,19 +12,19 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.service ## run the main job on a PDF: PDF=file OUT=folder (demo-result) AUTO=1 (sign by itself)
+demo: $(VENV)/.service ## take a PDF through signing: PDF=file OUT=folder (default demo-result) AUTO=1 (sign automatically)
 	@$(PYTHON) demo/demo.py $(if $(PDF),--pdf="$$PDF") $(if $(OUT),--out="$$OUT") $(if $(filter-out 0 no,$(AUTO)),--auto)
 
-test: $(VENV)/.test ## install what the tests need and run them all: TESTS="-k name" narrows them
+test: $(VENV)/.test ## install what the tests need and run them all: TESTS="-k name" selects some
 	$(PYTHON) -m pytest -n 2 $(TESTS)
 
-dates: $(VENV)/.test ## run what knows of time on odd days (needs faketime): DATES="2028-02-29T12:00Z" chooses others
+dates: $(VENV)/.test ## run the time-dependent tests under faked dates (needs faketime): DATES="2028-02-29T12:00Z" chooses others
 	scripts/dates.sh $(TESTS)
 
 interop: $(VENV)/.test ## drive the service with the official Java client (needs maven and default-jdk-headless)
 	$(PYTHON) -m pytest tests/interop $(TESTS)
 
-wheel: $(VENV)/.service ## build the wheel and run the tests of SDK and diagnosis on it, installed without extras
+wheel: $(VENV)/.service ## build the wheel, install it without extras, and run the tests of SDK and diagnosis on it
 	scripts/test_wheel.sh $(TESTS)
 
 newest: ## run the tests with the newest dependencies that pyproject.toml allows, in an environment without locks
@@ -33,21 +33,21 @@ newest oldest:
 	scripts/test_versions.sh $@ $(TESTS)
 
 # The same commands are in .pre-commit-config.yaml. mypy's Django plugin loads the settings.
-lint: $(VENV)/.check docs ## look at the code and the guide: ruff, mypy --strict, import-linter, mkdocs
+lint: $(VENV)/.check docs ## check the code and the guide: ruff, mypy --strict, import-linter, mkdocs
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	env SEGL_CONFIG=tests/configuration/segl.toml $(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-docs: $(VENV)/.check ## build the guide as pages in build/docs; a link that leads nowhere fails it
+docs: $(VENV)/.check ## build the guide in build/docs; a broken link fails the build
 	$(VENV)/bin/mkdocs build --quiet --strict --site-dir build/docs
 
 check: lint test ## lint, then test
 
-messages: $(VENV)/.test ## compile the translations of the pages' texts, after a change of a .po file
+messages: $(VENV)/.test ## compile the pages' translations, after a change of a .po file
 	$(VENV)/bin/pybabel --quiet compile --domain=django --directory=src/segl/service/web/locale
 
-locks: ## write the hashed locks anew: UPGRADE=1 takes the newest versions
+locks: ## rewrite the hashed lock files: UPGRADE=1 takes the newest versions
 	scripts/lock.sh $(if $(UPGRADE),--upgrade)
 
 clean: ## remove the environment, caches and results

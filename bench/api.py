@@ -1,8 +1,8 @@
 """How many jobs a sandbox accepts and how many polls it answers in a second, over mutual TLS on connections kept alive.
 
-The floors, in the same run, are views on the same listener that do nothing, asked without a body and with one as
-large as a job's. A broker sends for many organizations: a letter of about 22 KB, signed anew for each job, and active
-later, so that no mail is sent meanwhile. It is the same letter for all, or one that nobody sent before.
+The floors, in the same run, are views on the same listener that do nothing, called without a body and with one as
+large as a job's. A broker sends for many organizations: a letter of about 22 KB in a package signed for each job, and
+active later, so that no mail is sent meanwhile. It is the same letter for all, or a new one for each.
 
     .venv/bin/python bench/api.py
 """
@@ -47,7 +47,7 @@ LETTER = typst.compile(b"= Letter\n *#lorem(40)*\n\n #lorem(700)")
 BROKER = "318602352"
 SENDERS = [f"9{number:08}" for number in range(200)]
 CONNECTIONS = 4
-CALLS = 50  # on each connection in a round: what is signed beforehand is good for some seconds only
+CALLS = 50  # on each connection in a round: packages are signed beforehand and valid for some seconds only
 ROUNDS = 5
 Call = tuple[str, str, bytes, dict[str, str]]
 
@@ -64,7 +64,7 @@ def main() -> None:
         }
         perform(ready_file, [("GET", "/api/register", b"", {})])
         rounds = [measured(ready_file, kinds) for _ in range(ROUNDS + 1)][1:]
-    print(f"The letter has {len(LETTER)} bytes. Medians of {ROUNDS} rounds; the trivial view is asked in each.")
+    print(f"The letter has {len(LETTER)} bytes. Medians of {ROUNDS} rounds; each includes the trivial view.")
     for name in kinds:
         each, without, with_body = (
             statistics.median(rates[name] / floor(rates) for rates in rounds)
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def measured(ready_file: Path, kinds: Mapping[str, Callable[[int], list[Call]]]) -> dict[str, float]:
-    """One round: the rate of each kind of call."""
+    """Run one round and return the rate of each kind of call."""
     rates = {}
     for name, calls in kinds.items():
         if name == "poll, a change":
@@ -85,7 +85,7 @@ def measured(ready_file: Path, kinds: Mapping[str, Callable[[int], list[Call]]])
 
 @contextmanager
 def running(folder: Path) -> Iterator[Path]:
-    """A sandbox with a trivial view and more organizations; gives its ready file."""
+    """Run a sandbox with a trivial view and more organizations; yield its ready file."""
     ready_file = folder / "ready.json"
     with subprocess.Popen([sys.executable, __file__, "serve", str(folder)]) as process:
         while not ready_file.exists():
@@ -124,7 +124,7 @@ def serve(folder: Path) -> None:
 
 
 def rate(ready_file: Path, calls: Callable[[int], list[Call]]) -> float:
-    """Calls a second, by as many processes as there are connections, all at once."""
+    """Return calls per second, by a process per connection, all at once."""
     context = get_context("fork")
     start, times = context.Barrier(CONNECTIONS), context.SimpleQueue()
 
@@ -145,7 +145,7 @@ def rate(ready_file: Path, calls: Callable[[int], list[Call]]) -> float:
 
 
 def perform(ready_file: Path, calls: Sequence[Call], wait: Callable[[], object] = lambda: None) -> float:
-    """Make the calls on one connection, once it stands; how many seconds they took."""
+    """Make the calls on one connection, and return how many seconds they took after it was established."""
     root = urlsplit(json.loads(ready_file.read_text())["api_root"])
     with closing(HTTPSConnection(str(root.hostname), root.port, context=tls_of(ready_file))) as connection:
         connection.connect()
@@ -154,9 +154,9 @@ def perform(ready_file: Path, calls: Sequence[Call], wait: Callable[[], object] 
         for method, path, body, headers in calls:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            told = response.read()
+            content = response.read()
             if response.status >= 300:
-                raise RuntimeError(told)
+                raise RuntimeError(content)
         return time.perf_counter() - began
 
 
@@ -189,7 +189,7 @@ def poll_calls(number: int) -> list[Call]:
 
 
 def poll_empty_calls(number: int) -> list[Call]:
-    """Each of a queue of its own: one that was empty may not be polled again at once."""
+    """Poll a different queue each time: an empty one may not be polled again at once."""
     return [
         (method, f"{path}?polling_queue={secrets.token_hex(4)}", *more) for method, path, *more in poll_calls(number)
     ]
@@ -212,7 +212,7 @@ def create_call(key: SigningKey, sender: str, letter: bytes) -> Call:
         manifest=manifest.to_xml(),
         documents=[PackageFile("letter.pdf", "application/pdf", letter)],
         key=key,
-        signing_time=datetime.now(UTC) + timedelta(seconds=4),  # so that it is good for nine seconds
+        signing_time=datetime.now(UTC) + timedelta(seconds=4),  # so that it is valid for nine seconds
     )
     body = (
         b"--segl\r\nContent-Type: application/xml\r\n\r\n"
@@ -226,7 +226,7 @@ def create_call(key: SigningKey, sender: str, letter: bytes) -> Call:
 
 
 def senders(number: int) -> list[str]:
-    """Whom a connection calls for: its share of all senders, again and again."""
+    """Return the senders a connection calls for: its share of all, repeated."""
     share = SENDERS[number::CONNECTIONS]
     return [share[index % len(share)] for index in range(CALLS)]
 

@@ -1,7 +1,7 @@
 """How much memory 20 parallel uploads of 10 MB take above the idle service, in the API's process and in all of them.
 
-PSS and USS are looked at every 20 ms while they run; the peak is told. A first upload warms everything up, and each
-is of a document that was not sent before, which has to be inspected.
+PSS and USS are sampled every 20 ms; the peak is printed. A first upload warms everything up, and each upload is of a
+document that was not sent before and so must be inspected.
 
     .venv/bin/python bench/memory.py
 """
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def large_pdf() -> bytes:
-    """A page with a picture that cannot be packed."""
+    """Return a PDF with a picture that cannot be compressed."""
 
     def fill(document: Pdf) -> None:
         picture = Stream(document, os.urandom(SIDE * SIDE * 3))
@@ -105,7 +105,7 @@ class Memory:
 
 @contextmanager
 def peaks(root: int) -> Iterator[dict[bool, Memory]]:
-    """The most that the process (False) and it with all its descendants (True) have while the block runs."""
+    """Yield the peaks during the block: of the process (False), and of it with all its descendants (True)."""
     most = {False: Memory(), True: Memory()}
     done = threading.Event()
 
@@ -125,7 +125,7 @@ def peaks(root: int) -> Iterator[dict[bool, Memory]]:
 
 
 def tree(process: int) -> list[int]:
-    """A process and its descendants."""
+    """Return a process and its descendants."""
     found = [process]
     with suppress(OSError):  # it has ended
         for task in Path(f"/proc/{process}/task").iterdir():

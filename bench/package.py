@@ -1,4 +1,4 @@
-"""What it costs to open a document package, stored as we write it and deflated as the Java client does.
+"""What it costs to open a document package, stored as our client writes it and deflated as the Java client does.
 
 The floor, in the same run, is the SHA-256 and CRC-32 of its document and one RSA verification.
 

@@ -1,4 +1,4 @@
-"""How long `segl sandbox` takes until it accepts calls, on an empty folder and on a used one.
+"""How long `segl sandbox` takes until it accepts calls, in an empty folder and in a used one.
 
 The floor, in the same run, is a Python that only imports Django, uvicorn and cryptography.
 

@@ -2,13 +2,13 @@
 
 - A create request, from a `Job` to what is sent, with a document of 22 KB and of 10 MB. The floor is the document's
   SHA-256 and CRC-32, one copy of it, and one RSA signature with the same key.
-- `import segl.sdk` in a fresh interpreter, compiled before. The floor is importing httpx, lxml and cryptography alone.
-  Once as things are installed here, and once without click, which `pip install segl` does not bring: where it is, httpx
-  imports a command line of its own.
-- The most memory (peak RSS) that a fresh process takes above what it had, warmed up, before it sends or fetches 10 MB
-  over TLS. The floor is the 10 MB.
+- `import segl.sdk` in a fresh interpreter, already compiled. The floor is importing httpx, lxml and cryptography
+  alone. Once as installed here, and once without click, which `pip install segl` does not install: with it, httpx
+  imports its command line.
+- The peak RSS of a fresh process that sends or fetches 10 MB over TLS, above what it had before, warmed up. The
+  floor is the 10 MB.
 
-Floor and measured take turns, so that both meet the same machine.
+Floor and measurement take turns, so that both run under the same conditions.
 
     .venv/bin/python bench/sdk.py
 """
@@ -84,7 +84,7 @@ def void(_: object) -> None:
 
 
 def memory() -> None:
-    """Each way in a process of its own, whose peak (VmHWM) is set back after a first small call."""
+    """Measure each way in a separate process, whose peak (VmHWM) is reset after a first small call."""
     authority, large = Authority("Root"), b"%PDF-1.7" + os.urandom(LARGE - 8)
     created = PortalJobResponse(7, "https://api.example.org/api/7/cancel").to_xml()
     with (
@@ -111,12 +111,12 @@ def memory() -> None:
                     way,
                     service.api_root,
                 ]
-                told = subprocess.run([*command, name], check=True, capture_output=True).stdout
-                print(f"{client:5} {way:18} {int(told) / LARGE:.2f} x the {LARGE // MEGABYTE} MB")
+                printed = subprocess.run([*command, name], check=True, capture_output=True).stdout
+                print(f"{client:5} {way:18} {int(printed) / LARGE:.2f} x the {LARGE // MEGABYTE} MB")
 
 
 def in_turns(floor: Callable[[], None], action: Callable[[], None], rounds: int) -> tuple[float, float]:
-    """Median milliseconds of both."""
+    """Return the median milliseconds of both."""
     times: dict[Callable[[], None], list[float]] = {floor: [], action: []}
     for _ in range(rounds):
         for each, taken in times.items():

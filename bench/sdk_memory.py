@@ -2,7 +2,7 @@
 
     sdk_memory.py sync|async WAY API_ROOT FOLDER
 
-Linux only: the peak is set back by writing 5 to /proc/self/clear_refs (proc(5)).
+Linux only: writing 5 to /proc/self/clear_refs resets the peak (proc(5)).
 """
 
 import asyncio
@@ -59,7 +59,7 @@ def kilobytes(field: str) -> int:
 
 
 def idle() -> int:
-    """The resident kilobytes from which on the peak is counted."""
+    """Return the resident kilobytes above which the peak is measured."""
     Path("/proc/self/clear_refs").write_text("5")
     return kilobytes("VmRSS")
 

@@ -1,7 +1,7 @@
-"""Do connections that stay silent slow down others?
+"""Measures whether silent connections slow down others.
 
-Prints the median answer time with 12 of them on each listener, and 12 more that stop in the middle of what they began,
-against the median without them in the same run.
+Prints the median response time with 12 silent connections on each listener, and 12 more that stop in the middle of a
+request, against the median without them in the same run.
 
     .venv/bin/python bench/silent_connections.py
 """
@@ -41,7 +41,7 @@ def main() -> None:
         be_silent(sandbox, stack)
         for name, call in calls.items():
             alone, now = before[name], median(call)
-            print(f"{name:6} {alone:6.2f} ms alone, {now:6.2f} ms beside silent connections: {now / alone:.2f} x")
+            print(f"{name:6} {alone:6.2f} ms alone, {now:6.2f} ms with silent connections: {now / alone:.2f} x")
 
 
 def be_silent(sandbox: Sandbox, stack: ExitStack) -> None:

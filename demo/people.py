@@ -1,4 +1,4 @@
-"""The people of `make demo AUTO=1`, who sign through the pages, one after the other, knowing the outbox alone.
+"""The people of `make demo AUTO=1`, who sign through the pages, one after the other, knowing only the outbox.
 
 python people.py OUTBOX ADDRESS NUMBER NAME [ADDRESS NUMBER NAME ...]
 """

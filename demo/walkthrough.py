@@ -1,7 +1,7 @@
-"""The main job, end to end: a PDF through signing by two people to a verified, sealed PDF.
+"""Takes a PDF through signing by two people to a verified, sealed PDF.
 
-Starts a sandbox of its own, sends the PDF through the SDK over mutual TLS, shows the two signers where to sign, fetches
-and verifies what comes back. Everything of the sandbox is gone when it ends.
+Starts a sandbox, sends the PDF through the SDK over mutual TLS, shows the two signers where to sign, then fetches and
+verifies the results. The sandbox is removed at the end.
 """
 
 import argparse
@@ -42,12 +42,12 @@ SENDER = "123456789"
 MESSAGE = "Les gjennom og signer."
 RESULTS = {"signed.pdf", "xades-1.xml", "xades-2.xml", "verification.json", "trust.pem"}
 SECONDS_TO_START = 30
-SECONDS_FOR_PEOPLE = 90  # who sign by themselves; a person in the browser may take any time
+SECONDS_FOR_PEOPLE = 90  # when they sign automatically; a person in the browser may take any time
 LIBC, PR_SET_PDEATHSIG = ctypes.CDLL(None), 1
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the text is for the person who runs it."""
+    """The demo cannot go on; the message is for the person who runs it."""
 
 
 KARI = Person("kari@example.com", "01017012345", "Kari Nordmann")
@@ -56,10 +56,10 @@ OLA = Person("ola@example.com", "02028012345", "Ola Hansen")
 
 def main() -> int:
     arguments = _arguments()
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that lacks a character shows another
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # for terminals that lack a character
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for how in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(how, lambda *_: sys.exit(1))  # so that everything is ended on the way out
+        signal.signal(how, lambda *_: sys.exit(1))  # so that everything is stopped on the way out
     try:
         with ExitStack() as stack:
             run(arguments.pdf, arguments.out, arguments.auto, stack)
@@ -76,12 +76,12 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Take a PDF through signing to a verified, sealed PDF.")
     parser.add_argument("--pdf", type=Path, default=HERE / "contract.pdf", help="the PDF to have signed")
     parser.add_argument("--out", type=Path, default=Path("demo-result"), help="the folder for the results")
-    parser.add_argument("--auto", action="store_true", help="sign as the two people would, in a separate process")
+    parser.add_argument("--auto", action="store_true", help="sign as the two people, in a separate process")
     return parser.parse_args()
 
 
 def run(pdf: Path, out: Path, auto: bool, stack: ExitStack) -> None:
-    """The steps, one after the other."""
+    """Run all steps."""
     if not pdf.is_file():
         raise DemoError(f"there is no file {pdf}; give the path of a PDF (make demo PDF=path).")
     check_folder(out)
@@ -92,7 +92,7 @@ def run(pdf: Path, out: Path, auto: bool, stack: ExitStack) -> None:
 
     client = stack.enter_context(PortalClient(ClientConfiguration.sandbox(ready_file, SENDER)))
     job_id = create(client, Document(title_of(pdf), MESSAGE, FileType.PDF, pdf))
-    say(f"Job {job_id} is created: {pdf.name} is waiting for {KARI.name} and {OLA.name}")
+    say(f"Job {job_id} was created: {pdf.name} is waiting for {KARI.name} and {OLA.name}")
     show_links(ready["outbox"], by_hand=not auto)
 
     people = stack.enter_context(signing_people(ready["outbox"])) if auto else None
@@ -113,11 +113,11 @@ def run(pdf: Path, out: Path, auto: bool, stack: ExitStack) -> None:
     say(f"The last status change is confirmed. The signed PDF: {out / 'signed.pdf'}")
     if not auto and sys.stdin.isatty():
         with suppress(EOFError, KeyboardInterrupt):
-            input("▸ The pages stay up, to look around as the signers; Enter ends the demo ... ")
+            input("▸ The pages are still up, to look around as the signers; press Enter to end the demo ... ")
 
 
 def check_folder(out: Path) -> None:
-    """Refuse a folder with files that are not the demo's: the results would be put over those of the same name."""
+    """Refuse a folder with files that are not the demo's: the results could overwrite them."""
     taken = [each for each in (out, *out.absolute().parents) if each.exists() and not each.is_dir()]
     if taken:
         raise DemoError(f"OUT={out}: {taken[0]} is a file; choose a folder.")
@@ -130,7 +130,7 @@ def check_folder(out: Path) -> None:
 
 @contextmanager
 def sandbox() -> Iterator[Path]:
-    """A sandbox in a folder of its own for as long as the demo runs; gives its ready file."""
+    """Run a sandbox in a temporary folder for as long as the demo runs; yield its ready file."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="segl-demo-", ignore_cleanup_errors=True) as folder:
         ready_file, log_file = Path(folder, "ready.json"), Path(folder, "log")
@@ -148,12 +148,12 @@ def sandbox() -> Iterator[Path]:
 
 
 def last_words(log_file: Path) -> str:
-    return f"The sandbox said:\n{log_file.read_text(errors='replace')[-1500:]}"
+    return f"The sandbox printed:\n{log_file.read_text(errors='replace')[-1500:]}"
 
 
 @contextmanager
 def child(command: list[str], output: Any = None) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that ends when the block does, and also when the demo is killed. Ctrl-C does not reach it directly."""
+    """Start a process that ends with the block, or when the demo is killed. Ctrl-C does not reach it directly."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -187,32 +187,32 @@ def create(client: PortalClient, document: Document) -> int:
 
 
 def title_of(pdf: Path) -> str:
-    """What the signers see: the file's name as a title of at most 80 characters."""
+    """Return the title that the signers see: the file's name, at most 80 characters."""
     name = " ".join(pdf.stem.replace("_", " ").split()) or "Document"
     return f"{name[0].upper()}{name[1:80]}"
 
 
 def show_links(outbox: str, *, by_hand: bool) -> None:
-    """Wait until both mails are out, then show what each of the two would do with theirs."""
+    """Wait until both mails are sent, then show what each of the two would do."""
     kari, ola = mail_to(KARI, outbox), mail_to(OLA, outbox)
-    say(f"Both were told by e-mail; nothing leaves this machine, the mails are at {outbox}")
+    say(f"Both were notified by e-mail; nothing leaves this machine, the mails are at {outbox}")
     print(f"    {KARI.name} opens {kari['links'][0]}")
     print(f"    {OLA.name} opens {ola['links'][0]} and enters the security code {security_code(ola)}")
-    print(f"    The test eID believes what it is told: {KARI.number} {KARI.name}, {OLA.number} {OLA.name}")
+    print(f"    The test eID accepts any identity; use {KARI.number} {KARI.name} and {OLA.number} {OLA.name}")
     if by_hand:
         print("    Open the second link in a private window, as two people would use two browsers")
 
 
 @contextmanager
 def signing_people(outbox: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that signs as the two would: all it knows is where they get their mail and who they are."""
+    """Start a process that signs as the two people: it knows only where they get their mail and who they are."""
     people = [part for person in (KARI, OLA) for part in (person.address, person.number, person.name)]
     with child([sys.executable, str(HERE / "people.py"), outbox, *people]) as process:
         yield process
 
 
 def wait_until_ended(client: PortalClient, people: "subprocess.Popen[bytes] | None") -> JobStatusChange:
-    """Poll until both have signed or one has refused, confirming each change on the way but the last."""
+    """Poll until both have signed or one has refused, confirming every change but the last."""
     say("Waiting for both to sign ..." if people else "Sign as both in the browser; Ctrl-C ends the demo ...")
     patience_ends = time.monotonic() + SECONDS_FOR_PEOPLE
     while True:
@@ -223,14 +223,14 @@ def wait_until_ended(client: PortalClient, people: "subprocess.Popen[bytes] | No
                 return change
             client.confirm(change.confirmation_reference)
         if people and people.poll():
-            raise DemoError("the people could not sign; what they met stands above.")
+            raise DemoError("the people could not sign; see above.")
         if people and time.monotonic() > patience_ends:
             raise DemoError(f"the job was not completed in {SECONDS_FOR_PEOPLE} s.")
         time.sleep(change.seconds_until_next_poll)
 
 
 def fetch_results(client: PortalClient, change: JobStatusChange, results: Path, trust: Path) -> None:
-    """Fetch every XAdES and the PAdES; put the root to trust beside them."""
+    """Fetch every XAdES and the PAdES, and add the trusted root."""
     for number, signature in enumerate(change.signatures, start=1):
         client.get_xades(signature.xades_reference).save(results / f"xades-{number}.xml")
     client.get_pades(change.pades_reference).save(results / "signed.pdf")
@@ -239,12 +239,12 @@ def fetch_results(client: PortalClient, change: JobStatusChange, results: Path, 
 
 
 def name_of_original(pdf: Path) -> str:
-    """What the PDF is called beside the results: its own name, unless a result has it."""
+    """Return the PDF's name among the results: its own name, unless a result has the same."""
     return f"original-{pdf.name}" if pdf.name in RESULTS else pdf.name
 
 
 def verify(results: Path, original: str, *, shown_as: Path) -> None:
-    """Verify everything as anyone can, with `segl verify`; keep its findings."""
+    """Verify everything with `segl verify`, as anyone can, and keep the findings."""
     signed = ["signed.pdf", "xades-1.xml", "xades-2.xml"]
     arguments = ["verify", "--trust", "trust.pem", f"--document={original}", *signed]
     say(f"In {shown_as}: segl {shlex.join(arguments)}")
@@ -253,7 +253,7 @@ def verify(results: Path, original: str, *, shown_as: Path) -> None:
     (results / "verification.json").write_bytes(findings.stdout)
     sys.stdout.flush()
     if subprocess.run(command, cwd=results, check=False).returncode or findings.returncode:
-        raise DemoError("what came back does not verify; see above.")
+        raise DemoError("the results do not verify; see above.")
 
 
 def say(text: str) -> None:

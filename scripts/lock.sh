@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes requirements/{service,test,check,wheel}.txt anew from pyproject.toml and the .in files: `make locks`.
+# Rewrites requirements/{service,test,check,wheel}.txt from pyproject.toml and the .in files: `make locks`.
 # Arguments go to pip-compile, such as --upgrade.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,7 +9,7 @@ trap 'rm -rf "$tools"' EXIT
 python3.11 -m venv "$tools"
 "$tools/bin/pip" install --quiet pip-tools
 
-# The locks say what is installed, never where it came from.
+# The locks name what is installed, never where it comes from.
 lock() {
     CUSTOM_COMPILE_COMMAND='make locks' "$tools/bin/pip-compile" --quiet --generate-hashes --strip-extras --allow-unsafe \
         --no-emit-index-url --no-emit-find-links --no-emit-trusted-host pyproject.toml "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the wheel, installs it with its own dependencies alone, as `pip install segl` does, and runs there the tests of
-# what is to work with these: the SDK and the diagnosis. Arguments go to pytest.
+# Builds the wheel, installs it with only its own dependencies, as `pip install segl` does, and runs the tests of what
+# must work with these: the SDK and the diagnosis. Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes the virtual environment in FOLDER (default .venv) with Python 3.11 or newer, and says what to install when it cannot.
+# Creates the virtual environment in FOLDER (default .venv) with Python 3.11 or newer, or says what to install first.
 set -euo pipefail
 folder=${1:-.venv}
 
 fail() {
-    printf 'Segl cannot make its virtual environment: %s\n' "$1" >&2
+    printf 'Segl cannot create its virtual environment: %s\n' "$1" >&2
     exit 1
 }
 

@@ -32,7 +32,7 @@ DIGESTS = {
 
 @dataclass(frozen=True)
 class Shape:
-    """What tells the clients' signatures apart; change one with `dataclasses.replace` to break it."""
+    """How the clients' signatures differ; change one with `dataclasses.replace` to break it."""
 
     root: str
     """The root's name with its namespace declarations."""

@@ -19,7 +19,7 @@ USER_AGENT = "posten-signature-api-client-dotnet/10.0.2 (netcore)"
 
 @dataclass(frozen=True, slots=True)
 class DotnetSigner:
-    """A signer with an identity number, who is told by e-mail."""
+    """A signer with an identity number, who is notified by e-mail."""
 
     number: str
     email: str

@@ -1,7 +1,7 @@
-"""The official Java client, unmodified, in a Java program (`interop/java`) that does with it what it is told.
+"""The official Java client, unmodified, in a Java program (`interop/java`) that makes the calls it receives.
 
-The program reads a call as a line of JSON and answers with one. It keeps the client's own objects, so that a status
-change that is confirmed here is the very object the client made.
+The program reads a call as a line of JSON and writes its answer as one. It keeps the client's own objects, so that a
+status change that is confirmed here is the object that the client created.
 """
 
 import fcntl
@@ -26,19 +26,19 @@ _BUILD = ["mvn", "--batch-mode", "--quiet", "compile", "dependency:build-classpa
 class JavaClientError(Exception):
     """An exception of the Java client: the name of its class, and the messages of it and its causes.
 
-    Status, code, the service's message and type are what an UnexpectedResponseException tells of the answer.
+    Status, code, the service's message and type are those of an UnexpectedResponseException.
     """
 
     def __init__(self, error: Mapping[str, Any]) -> None:
         super().__init__(f"{error['kind']}: {error['message']}")
         self.kind = str(error["kind"])
         self.message = str(error["message"])
-        self.answer = (error.get("status"), error.get("code"), error.get("said"), error.get("type"))
+        self.answer = (error.get("status"), error.get("code"), error.get("service_message"), error.get("type"))
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a status change tells of one signer; `signer` is the identity number of those who are addressed by it."""
+    """One signer in a status change; `signer` is the identity number, for signers who are addressed by it."""
 
     signer: str | None
     status: str
@@ -57,7 +57,7 @@ class CreatedJob:
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """A status change, or that there is none: NO_CHANGES, with the time of the next permitted poll alone."""
+    """A status change; NO_CHANGES if there is none, with only the time of the next permitted poll."""
 
     kept: int
     status: str
@@ -71,7 +71,7 @@ class StatusChange:
 
     @property
     def statuses(self) -> list[str]:
-        """The signers' statuses in their order."""
+        """The signers' statuses in order."""
         return [each.status for each in self.signatures]
 
 
@@ -82,7 +82,7 @@ class JavaProgram:
         self._process = process
 
     def call(self, call: str, **values: Any) -> Any:
-        """What the program answers.
+        """Return the program's answer.
 
         Raises:
             JavaClientError: The client threw an exception.
@@ -128,26 +128,26 @@ class JavaClient:
         self._client = program.call("connect", connection=connection)["kept"]
 
     def create(self, signers: Sequence[Mapping[str, Any]], **job: Any) -> CreatedJob:
-        """Send a job; `documents` of it are title, content in bytes and, if it is to be said, type."""
+        """Send a job; `documents` of it are title, content in bytes and, optionally, type."""
         documents = [{**each, "content": b64encode(each["content"]).decode()} for each in job.pop("documents")]
         answer = self._call("create", job={"documents": documents, "signers": signers, **job})
-        return CreatedJob(answer["kept"], answer["told"]["signature_job_id"], answer["told"]["reference"])
+        return CreatedJob(answer["kept"], answer["values"]["signature_job_id"], answer["values"]["reference"])
 
     def get_status_change(self, sender: Mapping[str, str] | None = None) -> StatusChange:
         answer = self._call("get_status_change", sender=sender)
-        told = answer["told"]
+        values = answer["values"]
         return StatusChange(
             kept=answer["kept"],
-            status=told["status"],
-            next_permitted_poll_time=datetime.fromisoformat(told["next_permitted_poll_time"]),
-            job_id=told.get("signature_job_id"),
-            reference=told.get("reference"),
-            pades_available=told.get("pades_available", False),
-            cancellable=told.get("cancellable", False),
-            deletable=told.get("deletable", False),
+            status=values["status"],
+            next_permitted_poll_time=datetime.fromisoformat(values["next_permitted_poll_time"]),
+            job_id=values.get("signature_job_id"),
+            reference=values.get("reference"),
+            pades_available=values.get("pades_available", False),
+            cancellable=values.get("cancellable", False),
+            deletable=values.get("deletable", False),
             signatures=tuple(
                 Signature(**{**each, "since": datetime.fromisoformat(each["since"])})
-                for each in told.get("signatures", ())
+                for each in values.get("signatures", ())
             ),
         )
 

@@ -10,7 +10,7 @@ A4 = (595, 842)
 
 
 def pdf(*texts: str, size: tuple[float, float] = A4, rotate: int = 0, version: str = "1.7") -> bytes:
-    """One page for each text, which stands near the page's upper left corner (before rotation)."""
+    """One page for each text, which is near the page's upper left corner (before rotation)."""
 
     def fill(document: Pdf) -> None:
         for text in texts:

@@ -1,4 +1,4 @@
-"""A relay in front of a sandbox that keeps what its clients send: TLS ends here, and begins anew to the sandbox."""
+"""A relay in front of a sandbox that records what its clients send: it terminates TLS, and reconnects by TLS."""
 
 import json
 from collections.abc import Iterator

@@ -17,12 +17,12 @@ from segl.sandbox.pki import SERVER_NUMBER, SandboxPki, ensure_pki
 from segl.sdk import ClientCertificate, ClientConfiguration, Environment, Sender
 
 SECONDS_TO_START = 30
-SERVING = re.compile(r"segl serve \w+ (accepts calls on|works)")
+SERVING = re.compile(r"segl serve \w+ (accepts calls on|is running)")
 
 
 @dataclass(frozen=True)
 class Operator:
-    """A folder with a configuration that is complete but for the listeners, which each process is told."""
+    """A folder with a configuration that lacks only the listeners, which each process gets from its environment."""
 
     folder: Path
     pki: SandboxPki
@@ -40,7 +40,7 @@ class Operator:
         )
 
     def done(self, *arguments: str, **settings: str) -> str:
-        """What `segl` prints when it does as it is told."""
+        """Return what `segl` prints when it succeeds."""
         ended = self.command(*arguments, **settings)
         assert ended.returncode == 0, ended.stderr
         return ended.stdout

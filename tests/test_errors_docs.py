@@ -9,7 +9,7 @@ from segl.service.http import bodies, protocol
 
 ROOT = Path(__file__).parents[1]
 CODE = re.compile(r'"([A-Z]+(?:_[A-Z]+)+)"')
-# Where codes are given; a code stands alone in a string, with an underscore.
+# Where codes are given; a code is a string of its own, with an underscore.
 ROOMS = ("sender_api", "jobs/rules.py", "../core/terms.py", "../sandbox/devmode.py")
 OTHER_WORDS = {"CONTENT_TYPE", "REMOTE_ADDR"}
 # Those that the listener gives by the name of their HTTP status.

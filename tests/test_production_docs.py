@@ -15,7 +15,7 @@ DOCS = (ROOT / "docs" / "production.md").read_text()
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """The configuration that stands in the docs."""
+    """The configuration in the docs."""
     configuration, organizations = re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL)
     (tmp_path / "master-key").write_text("00" * 32)
     (tmp_path / "mail-password").write_text("hush")

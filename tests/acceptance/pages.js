@@ -3,7 +3,7 @@
   const problems = [];
   const all = (selector) => [...document.querySelectorAll(selector)];
   const shown = (element) => element.checkVisibility() && element.getBoundingClientRect().width > 1;
-  const told = (element) => `<${element.tagName.toLowerCase()}> «${element.textContent.trim().slice(0, 40)}»`;
+  const described = (element) => `<${element.tagName.toLowerCase()}> «${element.textContent.trim().slice(0, 40)}»`;
   const must = (right, problem) => right || problems.push(problem);
 
   must(all("h1").length === 1, `there are ${all("h1").length} h1`);
@@ -24,7 +24,7 @@
   for (const control of all("a, button")) must(control.textContent.trim(), `${control.outerHTML} has no name`);
   for (const target of all("button, .button, input:not([type=hidden], [type=radio]), label.choice").filter(shown)) {
     const height = target.getBoundingClientRect().height;
-    must(height >= smallest, `${told(target)} is ${height} px high`);
+    must(height >= smallest, `${described(target)} is ${height} px high`);
   }
   const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
   must(wide <= 0, `the page scrolls ${wide} px sideways`);
@@ -49,7 +49,7 @@
     const [lighter, darker] = [luminance(ink), luminance(background(element))].sort((a, b) => b - a);
     const contrast = (lighter + 0.05) / (darker + 0.05);
     const wanted = parseFloat(style.fontSize) >= 24 ? 3 : 4.5;
-    must(contrast >= wanted, `${told(element)} has a contrast of ${contrast.toFixed(1)}`);
+    must(contrast >= wanted, `${described(element)} has a contrast of ${contrast.toFixed(1)}`);
   }
   return problems;
 };

@@ -396,7 +396,9 @@ def test_the_same_job_without_a_fault_is_accepted(sandbox: Sandbox) -> None:
         (SENDER, "999999999", "BROKER_NOT_AUTHORIZED"),
     ],
 )
-def test_who_may_not_act_for_the_sender_is_refused(sandbox: Sandbox, caller: str, sender: str, code: str) -> None:
+def test_a_caller_that_may_not_act_for_the_sender_is_refused(
+    sandbox: Sandbox, caller: str, sender: str, code: str
+) -> None:
     before = everything_in(sandbox)
 
     response = replace(RIGHT, caller=caller, signed_by=caller, sender=sender, manifest_sender=sender).send(sandbox)
@@ -443,7 +445,7 @@ def test_a_body_beyond_all_limits_is_not_even_read(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("resource", ["/complete?version=1", "/cancel", "/pades", "/xades/1"])
-def test_another_organizations_job_is_as_unknown_as_none(sandbox: Sandbox, resource: str) -> None:
+def test_another_organizations_job_does_not_exist_for_the_caller(sandbox: Sandbox, resource: str) -> None:
     job_id = PortalJobResponse.from_xml(RIGHT.send(sandbox).content).signature_job_id
     method = "POST" if resource.startswith(("/complete", "/cancel")) else "GET"
 
@@ -467,7 +469,7 @@ def test_another_organizations_job_is_as_unknown_as_none(sandbox: Sandbox, resou
         "/123456789/portal/signature-jobs/1/xades/99999999999999999999",
     ],
 )
-def test_an_address_of_nothing_is_answered_in_the_wires_words(sandbox: Sandbox, path: str) -> None:
+def test_an_unknown_address_gets_an_error_document(sandbox: Sandbox, path: str) -> None:
     with client(sandbox, SENDER) as http:
         for method in ("GET", "POST"):
             response = http.request(method, f"{sandbox.ready['api_root']}{path}")
@@ -484,7 +486,7 @@ def everything_in(sandbox: Sandbox) -> tuple[Any, ...]:
     return rows, files
 
 
-def test_another_hosts_name_is_refused_in_the_wires_words(sandbox: Sandbox) -> None:
+def test_another_hosts_name_is_refused_with_an_error_document(sandbox: Sandbox) -> None:
     with client(sandbox, SENDER) as http:
         response = http.get(f"{sandbox.ready['api_root']}/{SENDER}", headers={"Host": "elsewhere.example"})
     assert response.status_code == 400
@@ -499,7 +501,7 @@ def test_another_hosts_name_is_refused_in_the_wires_words(sandbox: Sandbox) -> N
         ("GET", [("Long", "x" * 70_000)], 431, "REQUEST_HEADER_FIELDS_TOO_LARGE"),
     ],
 )
-def test_what_is_no_request_is_refused_in_the_wires_words(
+def test_an_invalid_request_is_refused_with_an_error_document(
     sandbox: Sandbox, method: str, headers: list[tuple[str, str]], status: int, code: str
 ) -> None:
     root = urlsplit(sandbox.ready["api_root"])
@@ -514,7 +516,7 @@ def test_what_is_no_request_is_refused_in_the_wires_words(
         assert ErrorMessage.from_xml(response.read()).code == code
 
 
-def test_a_token_stands_in_no_log_when_its_form_is_refused(sandbox: Sandbox) -> None:
+def test_no_log_contains_a_token_whose_form_is_refused(sandbox: Sandbox) -> None:
     token = "A" * 32
     url = f"{sandbox.ready['web_root']}/s/{token}"
     assert httpx.post(url, headers={"Origin": "http://elsewhere.example"}, trust_env=False).status_code == 403

@@ -112,7 +112,7 @@ def visitor(chromium: Any, sandbox: Sandbox) -> Iterator[Callable[[str], Visitor
 
     yield make
     for each in visitors:
-        # Chromium tells of every answer that is an error; those are asked for here.
+        # Chromium logs every response that is an error; these are intended.
         assert [text for text in each.complaints if "the server responded with a status of 4" not in text] == []
         each.page.context.close()
 
@@ -182,7 +182,7 @@ def _ola_signs(ola: Visitor, mail: dict[str, Any]) -> None:
     ola.look("code")
     ola.page.get_by_label("Security code").fill("000000" if code != "000000" else "111111")
     ola.press("Continue")
-    assert "You have 4 tries left." in ola.page.inner_text("main")
+    assert "You have 4 attempts left." in ola.page.inner_text("main")
     ola.look("code-wrong")
     ola.page.get_by_label("Security code").fill(code)
     ola.press("Continue")
@@ -226,7 +226,7 @@ def test_the_bar_at_the_bottom_covers_nothing_that_has_focus(
         assert "Last ned original" in kari.tab_through()
 
 
-def test_somebody_elses_page_says_so(visitor: Callable[[str], Visitor], mails: dict[str, Any]) -> None:
+def test_someone_elses_page_says_so(visitor: Callable[[str], Visitor], mails: dict[str, Any]) -> None:
     other = visitor("nb-NO")
     other.page.goto("/")
     other.press("Logg inn med eID")

@@ -45,13 +45,13 @@ def client(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[PortalC
 
 @pytest.fixture(autouse=True)
 def _unchanged(sandbox: Sandbox) -> Iterator[None]:
-    """The register is as in the beginning when a test has ended."""
+    """Reset the register after each test."""
     yield
     httpx.delete(sandbox.ready["contact_register"], trust_env=False).raise_for_status()
 
 
-def edit(sandbox: Sandbox, **told: Any) -> None:
-    httpx.post(sandbox.ready["contact_register"], json=told, trust_env=False).raise_for_status()
+def edit(sandbox: Sandbox, **values: Any) -> None:
+    httpx.post(sandbox.ready["contact_register"], json=values, trust_env=False).raise_for_status()
 
 
 def create(client: PortalClient, *numbers: str, sms: bool = False, available: timedelta | None = None) -> int:
@@ -60,8 +60,8 @@ def create(client: PortalClient, *numbers: str, sms: bool = False, available: ti
     return client.create(job).signature_job_id
 
 
-def told(sandbox: Sandbox) -> list[dict[str, Any]]:
-    """The messages that were sent."""
+def messages(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """Return the messages that were sent."""
     answer = httpx.get(sandbox.outbox, headers={"Accept": "application/json"}, trust_env=False)
     messages: list[dict[str, Any]] = answer.raise_for_status().json()
     return messages
@@ -69,14 +69,14 @@ def told(sandbox: Sandbox) -> list[dict[str, Any]]:
 
 def wait_for_message(sandbox: Sandbox, to: str) -> dict[str, Any]:
     end = time.monotonic() + SECONDS
-    while not (found := [each for each in told(sandbox) if each["to"] == to]):
+    while not (found := [each for each in messages(sandbox) if each["to"] == to]):
         assert time.monotonic() < end, f"no message to {to} in {SECONDS} s"
         time.sleep(0.05)
     return found[0]
 
 
 def wait_for_attempt(sandbox: Sandbox) -> None:
-    """Until the register was asked in vain."""
+    """Wait until a look-up in the register has failed."""
     end = time.monotonic() + SECONDS
     asked = "SELECT count(*) FROM lookup WHERE due_at IS NOT NULL AND last_error LIKE '%503%'"
     with closing(sqlite3.connect(sandbox.folder / "segl.sqlite3", timeout=20)) as database:
@@ -94,7 +94,7 @@ def wait_for_change(client: PortalClient) -> JobStatusChange:
     return change
 
 
-def test_anyone_is_told_at_the_address_in_the_register(client: PortalClient, sandbox: Sandbox) -> None:
+def test_anyone_is_notified_at_the_address_in_the_register(client: PortalClient, sandbox: Sandbox) -> None:
     create(client, "00000000000", "11111111111", "12345678910")
     for number in ("00000000000", "11111111111", "12345678910"):
         message = wait_for_message(sandbox, usual_email(number))
@@ -119,7 +119,7 @@ def test_what_a_test_says_of_somebody_counts(client: PortalClient, sandbox: Sand
     ],
     ids=["reserved", "missing"],
 )
-def test_the_sender_sees_who_cannot_be_told(
+def test_the_sender_sees_who_cannot_be_notified(
     client: PortalClient, sandbox: Sandbox, said: dict[str, str], status: SignatureStatus
 ) -> None:
     edit(sandbox, personer=[{"personidentifikator": "01017012346", **said}])

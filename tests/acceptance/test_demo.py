@@ -44,12 +44,12 @@ def test_the_demo_takes_a_pdf_to_a_verified_signed_pdf(tmp_path: Path) -> None:
     assert [each["kind"] for each in signed["signatures"]] == ["PAdES", "XAdES", "XAdES"]
     assert [each["signatures"][0]["signer"] for each in (first, second)] == ["Kari Nordmann", "Ola Hansen"]
     assert {each["documents"][0]["state"] for each in first["signatures"] + second["signatures"]} == {"intact"}
-    # Ola was addressed by e-mail: the identity number never stands in what he signed.
+    # Ola was addressed by e-mail: what he signed never contains the identity number.
     assert "01017012345" in (out / "xades-1.xml").read_text()
     assert "02028012345" not in (out / "xades-2.xml").read_text()
 
 
-def test_what_the_demo_leaves_verifies_with_the_command_line_and_can_be_signed_anew(tmp_path: Path) -> None:
+def test_the_demos_results_verify_with_the_command_line_and_can_be_signed_again(tmp_path: Path) -> None:
     out = tmp_path / "demo-result"
     out.mkdir()
     out.chmod(0o2775)
@@ -66,7 +66,7 @@ def test_what_the_demo_leaves_verifies_with_the_command_line_and_can_be_signed_a
     assert (out / "original-signed.pdf").read_bytes() == signed_before
 
 
-def test_a_pdf_that_does_not_exist_is_said_at_once(tmp_path: Path) -> None:
+def test_a_pdf_that_does_not_exist_is_reported_at_once(tmp_path: Path) -> None:
     ended = demo(tmp_path, "--auto", "--pdf", "missing.pdf")
 
     assert (ended.returncode, ended.stdout) == (1, "")

@@ -87,9 +87,9 @@ def test_the_use_cases_run(
         exec(compile(piece, "use-cases.md", "exec"), names)
     names["client"].close()
 
-    told = capsys.readouterr().out
-    assert f"You are {PUBLIC}" in told
-    assert "is SIGNED since" in told
+    output = capsys.readouterr().out
+    assert f"You are {PUBLIC}" in output
+    assert "is SIGNED since" in output
     assert names["kari"].status == "SIGNED"
     assert (folder / "signed.pdf").read_bytes().startswith(b"%PDF-")
     assert names["xades"].startswith(b"<?xml")
@@ -124,7 +124,7 @@ def test_changes_are_handled_as_the_guide_says(folder: Path, sign: Callable[[int
         assert running.wait(30) == 0
 
 
-def test_faults_are_asked_for_as_the_guide_says(sandbox: Sandbox, folder: Path) -> None:
+def test_faults_are_requested_as_the_guide_says(sandbox: Sandbox, folder: Path) -> None:
     names: dict[str, Any] = {"QUEUE": "faults"}
     exec(HANDLING_PREAMBLE + 'job = Job(document, [signer], "third")\n' + pieces("faults.md")[0], names)
     names["client"].close()
@@ -133,8 +133,8 @@ def test_faults_are_asked_for_as_the_guide_says(sandbox: Sandbox, folder: Path) 
         pytest.skip("curl is not installed: apt-get install curl")
     [commands] = pieces("faults.md", "sh")
     commands = commands.replace("http://127.0.0.1:8081/sandbox/faults", sandbox.ready["faults"])
-    told = subprocess.run(["sh", "-ec", commands], capture_output=True, text=True, check=True).stdout
-    assert told.count('"fault": "503", "times": 2, "calls": "poll"') == 2
+    output = subprocess.run(["sh", "-ec", commands], capture_output=True, text=True, check=True).stdout
+    assert output.count('"fault": "503", "times": 2, "calls": "poll"') == 2
     assert httpx.get(sandbox.ready["faults"], trust_env=False).json() == []
 
 
@@ -180,23 +180,23 @@ def test_a_django_program_handles_changes_in_transactions(folder: Path, sign: Ca
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "shop.settings", "PYTHONPATH": str(folder)}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr
-        told = until(running.stderr, f"/{good}/complete: 204")
+        output = until(running.stderr, f"/{good}/complete: 204")
         running.terminate()
         assert running.wait(30) == 0
 
-    assert "The shop's own trouble." in told
-    assert f"/{poison}/complete" not in told
+    assert "The shop's own trouble." in output
+    assert f"/{poison}/complete" not in output
     assert rows(folder) == [good]
 
 
 def until(lines: IO[str], word: str) -> str:
     """What was written up to this word."""
-    told = ""
+    output = ""
     for line in lines:
-        told += line
+        output += line
         if word in line:
-            return told
-    raise AssertionError(told)
+            return output
+    raise AssertionError(output)
 
 
 def rows(folder: Path) -> list[int]:

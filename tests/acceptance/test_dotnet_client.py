@@ -81,7 +81,7 @@ def test_a_job_in_the_shape_of_the_dotnet_client_is_signed_and_fetched(
 
 
 def completed(http: httpx.Client, jobs: str) -> PortalStatusChange:
-    """The change that tells that the job is completed; those before it are confirmed."""
+    """Return the change to completed; those before it are confirmed."""
     end = time.monotonic() + SECONDS_FOR_A_CHANGE
     while (change := next_change(http, jobs)) is None or change.status is not PortalJobStatus.COMPLETED_SUCCESSFULLY:
         assert time.monotonic() < end, f"the job was not completed in {SECONDS_FOR_A_CHANGE} s"

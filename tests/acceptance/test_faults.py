@@ -123,11 +123,11 @@ def _run_async(
         handler(change)
 
     async def run() -> None:
-        told = asyncio.Event()
+        stopped = asyncio.Event()
         running = asyncio.get_running_loop()
-        waiting = running.run_in_executor(None, lambda: (stop.wait(), running.call_soon_threadsafe(told.set)))
+        waiting = running.run_in_executor(None, lambda: (stop.wait(), running.call_soon_threadsafe(stopped.set)))
         async with AsyncPortalClient(configuration) as client:
-            await client.handle_status_changes(awaited, stop=told)
+            await client.handle_status_changes(awaited, stop=stopped)
         await waiting
 
     asyncio.run(run())
@@ -216,7 +216,7 @@ def test_the_test_eid_is_down_until_that_is_taken_back(sandbox: Sandbox, faults:
     faults.ask("eid-down")
     assert [status(), status()] == [503, 503]
     faults.take_back()
-    assert status() == 400  # for it was told of no log-in
+    assert status() == 400  # for the request has no log-in
 
 
 def test_a_new_start_begins_without_faults(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ with PortalClient(configuration) as client:
 
 
 class Consumer:
-    """A process that handles changes, and waits after each step of that to be told to go on."""
+    """A process that handles changes, and waits after each step until it may go on."""
 
     def __init__(self, sandbox: Sandbox, queue: str, file: Path) -> None:
         command = [sys.executable, "-c", CONSUMER, str(sandbox.ready_file), queue, str(file)]

@@ -61,7 +61,7 @@ def test_organizations_are_made_on_demand(tmp_path: Path) -> None:
             assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 
-def test_people_stand_in_the_contact_register_as_a_test_says(tmp_path: Path) -> None:
+def test_the_contact_register_knows_people_as_a_test_says(tmp_path: Path) -> None:
     with running_sandbox(tmp_path / "sandbox") as sandbox:
         kari, ola = sandbox.new_person("Kari Nordmann"), sandbox.new_person("Ola Hansen")
         kari.register(email=kari.email)
@@ -76,7 +76,7 @@ def test_people_stand_in_the_contact_register_as_a_test_says(tmp_path: Path) -> 
             assert next_change(client).signature_for(ola.by_lookup).status == "RESERVED"
 
 
-def test_who_signed_is_told_by_more_than_the_name(tmp_path: Path) -> None:
+def test_who_signed_is_known_by_more_than_the_name(tmp_path: Path) -> None:
     with running_sandbox(tmp_path / "sandbox") as sandbox:
         kari, other = sandbox.new_person("Kari Nordmann"), sandbox.new_person("Kari Nordmann")
         document = Document("Contract", None, FileType.PDF, ROOT / "demo" / "contract.pdf")
@@ -89,8 +89,12 @@ def test_who_signed_is_told_by_more_than_the_name(tmp_path: Path) -> None:
                 for wrong in ([other], [kari, kari], [], [kari, other]):
                     with pytest.raises(AssertionError, match=r"signed\.pdf is signed by .* too, and lacks"):
                         sandbox.assert_signed(pdf, by=wrong)
-        for content, told in ((b"", "not signed"), (document.read(), "not signed"), (pdf.read_bytes()[:-9000], "PDF")):
-            with pytest.raises(AssertionError, match=told):
+        for content, reason in (
+            (b"", "not signed"),
+            (document.read(), "not signed"),
+            (pdf.read_bytes()[:-9000], "PDF"),
+        ):
+            with pytest.raises(AssertionError, match=reason):
                 sandbox.assert_signed(content, by=kari)
 
 
@@ -101,8 +105,8 @@ def test_each_link_is_followed_once(tmp_path: Path) -> None:
         with PortalClient(sandbox.new_organization().configuration) as client:
             for reference in ("first", "second"):
                 client.create(Job(document, [kari.by_email], reference))
-            told = {(kari.sign(), next_change(client).reference)[1] for _ in range(2)}
-            assert told == {"first", "second"}
+            signed = {(kari.sign(), next_change(client).reference)[1] for _ in range(2)}
+            assert signed == {"first", "second"}
             client.create(Job(document, [kari.by_email], "third"))
             kari.sign()
             assert next_change(client).reference == "third"
@@ -119,7 +123,7 @@ def test_a_sandbox_ends_with_the_process_that_it_is_for(tmp_path: Path) -> None:
     assert not (tmp_path / "sandbox" / "ready.json").exists()
 
 
-def test_a_sandbox_that_does_not_start_is_told(tmp_path: Path) -> None:
+def test_a_sandbox_that_does_not_start_is_reported(tmp_path: Path) -> None:
     (tmp_path / "sandbox").mkdir()
     (tmp_path / "sandbox" / "pki").write_text("in the way")
     started = time.monotonic()

@@ -114,7 +114,7 @@ def test_a_new_start_on_the_folder_continues_with_the_same_keys_and_ports(folder
         assert create(second) == job_id + 1
 
 
-def test_it_ends_with_everything_it_started_when_it_is_told_to(folder: Path) -> None:
+def test_a_signal_ends_it_with_everything_it_started(folder: Path) -> None:
     with running_sandbox(folder) as sandbox:
         create(sandbox)
         wait_for_mail(sandbox, "ola@example.com")
@@ -183,7 +183,7 @@ def silent_connections(sandbox: Sandbox) -> Iterator[None]:
         yield
 
 
-def test_the_api_refuses_who_shows_no_certificate(sandbox: Sandbox) -> None:
+def test_the_api_refuses_clients_without_a_certificate(sandbox: Sandbox) -> None:
     context = ssl.create_default_context(cafile=sandbox.ready["server"]["trust_anchors"])
     with httpx.Client(verify=context, trust_env=False) as client, pytest.raises(httpx.TransportError):
         client.get(f"{sandbox.ready['api_root']}/{PUBLIC}")

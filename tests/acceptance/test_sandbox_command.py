@@ -14,7 +14,7 @@ from segl.sdk import ClientConfiguration, PortalClient
 
 
 def refused(folder: Path, *options: str) -> str:
-    """What is said when it cannot start."""
+    """Return the error of a sandbox that cannot start."""
     command = [*SEGL, "sandbox", "--folder", str(folder), *options]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert ended.returncode == 2
@@ -28,8 +28,8 @@ def test_it_says_where_everything_is_and_ends_with_ctrl_c(tmp_path: Path) -> Non
         assert sandbox.process.wait(15) == 0
 
     said = (tmp_path / "folder.log").read_text()
-    for told in (sandbox.ready["api_root"], sandbox.ready["web_root"], sandbox.outbox, "123456789 Nordvik kommune"):
-        assert told in said
+    for place in (sandbox.ready["api_root"], sandbox.ready["web_root"], sandbox.outbox, "123456789 Nordvik kommune"):
+        assert place in said
     assert "Traceback" not in said
     assert not sandbox.ready_file.exists()
 
@@ -44,16 +44,16 @@ def test_a_new_start_on_the_folder_keeps_keys_and_ports(tmp_path: Path) -> None:
 
 
 def test_a_folder_serves_one_sandbox_at_a_time(sandbox: Sandbox) -> None:
-    assert "Another sandbox runs on the folder" in refused(sandbox.folder)
+    assert "Another sandbox is running in the folder" in refused(sandbox.folder)
     assert json.loads(sandbox.ready_file.read_text()) == sandbox.ready
 
 
-def test_a_taken_port_is_said(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert f"Port {port} is taken" in refused(tmp_path / "folder", "--port", str(port))
+        assert f"Port {port} is in use" in refused(tmp_path / "folder", "--port", str(port))
 
 
 @pytest.mark.parametrize("option", ["--port", "--web-port"])
@@ -71,7 +71,7 @@ def test_how_long_to_wait_after_an_empty_poll_can_be_chosen(tmp_path: Path) -> N
         assert before <= permitted - timedelta(seconds=40) <= datetime.now(UTC)
 
 
-def test_a_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "folder").write_text("mine")
 
     assert "The sandbox cannot use" in refused(tmp_path / "folder")
@@ -82,17 +82,17 @@ def test_both_listeners_cannot_have_one_port(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         number = str(free.getsockname()[1])
-    assert f"Port {number} is taken" in refused(tmp_path / "folder", "--port", number, "--web-port", number)
+    assert f"Port {number} is in use" in refused(tmp_path / "folder", "--port", number, "--web-port", number)
 
 
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("postgre://someone@127.0.0.1/segl", "'postgre' is of no kind that is known"),
+        ("postgre://someone@127.0.0.1/segl", "'postgre' is not supported"),
         ("postgresql://someone:secret@127.0.0.1:1/segl", "The database cannot be used"),
     ],
 )
-def test_a_database_that_cannot_be_used_is_said_and_not_remembered(tmp_path: Path, url: str, said: str) -> None:
+def test_a_database_that_cannot_be_used_is_reported_and_not_remembered(tmp_path: Path, url: str, said: str) -> None:
     with running_sandbox(tmp_path / "folder") as first:
         pass
     refusal = refused(tmp_path / "folder", "--database", url)
@@ -103,7 +103,7 @@ def test_a_database_that_cannot_be_used_is_said_and_not_remembered(tmp_path: Pat
         assert second.ready == first.ready
 
 
-def test_a_ready_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_ready_file_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     assert "The ready file" in refused(tmp_path / "folder", "--ready-file", str(tmp_path / "mine" / "ready.json"))
     assert "Is a directory" in refused(tmp_path / "folder", "--ready-file", str(tmp_path))

@@ -1,4 +1,4 @@
-"""The SDK against the running service: what it tells and what it refuses."""
+"""The SDK against the running service: what it returns and what it refuses."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -89,7 +89,7 @@ def test_a_job_is_created_through_the_asynchronous_client(configuration: ClientC
 
 
 @pytest.mark.parametrize("content", [b"%PDF-1.7", CONTRACT.read_bytes()[:-2000]], ids=["head alone", "cut off"])
-def test_a_broken_pdf_is_refused_and_nobody_is_told(client: PortalClient, sandbox: Sandbox, content: bytes) -> None:
+def test_a_broken_pdf_is_refused_and_nobody_is_notified(client: PortalClient, sandbox: Sandbox, content: bytes) -> None:
     before = mails(sandbox)
 
     with pytest.raises(UnexpectedResponseError, match="PDF") as error:
@@ -104,7 +104,7 @@ def mails(sandbox: Sandbox) -> int:
     return len(answer.raise_for_status().json())
 
 
-def test_another_organizations_job_is_the_same_as_none(client: PortalClient, sandbox: Sandbox) -> None:
+def test_another_organizations_job_does_not_exist_for_the_caller(client: PortalClient, sandbox: Sandbox) -> None:
     job_id = client.create(job()).signature_job_id
     stranger = ClientConfiguration.sandbox(sandbox.ready_file, PRIVATE)
     jobs = f"{stranger.environment.api_root}/{PRIVATE}/portal/signature-jobs"

@@ -209,7 +209,7 @@ def rows(run: Operator, statement: str) -> list[tuple[Any, ...]]:
         return connection.execute(statement).fetchall()  # type: ignore[call-overload,no-any-return]  # ours, no user's
 
 
-def test_health_is_told_without_certificates_and_readiness_follows_the_database(run: Operator, ports: Ports) -> None:
+def test_health_needs_no_certificates_and_readiness_follows_the_database(run: Operator, ports: Ports) -> None:
     proxied = {
         "SEGL_API_PROXY_LISTEN": f"127.0.0.1:{ports.api[1]}",
         "SEGL_API_PROXY_TRUSTED": "192.0.2.1",
@@ -220,14 +220,14 @@ def test_health_is_told_without_certificates_and_readiness_follows_the_database(
         web(run, ports.web[0]),
         worker(run, ports.worker[0]) as working,
     ):
-        told = (ports.api[1], ports.web[0], ports.worker[0])
-        for port in told:
+        probed = (ports.api[1], ports.web[0], ports.worker[0])
+        for port in probed:
             assert eventually(port, "readyz", 200) == "ok\n"
             assert health(port, "healthz") == (200, "ok\n")
         assert health(ports.worker[0], "outbox") == (404, "not found\n")
         with psycopg.connect(database_url(run), autocommit=True) as connection:
             connection.execute("ALTER TABLE django_migrations RENAME TO hidden")
-        for port in told:
+        for port in probed:
             assert eventually(port, "readyz", 503) == "not ready\n"
             assert health(port, "healthz") == (200, "ok\n")
         assert "Not ready: " in working.log
@@ -266,10 +266,10 @@ def health(port: int, path: str) -> tuple[int, str]:
 
 def eventually(port: int, path: str, status: int) -> str:
     deadline = time.monotonic() + 20
-    while (told := health(port, path))[0] != status:
-        assert time.monotonic() < deadline, told
+    while (answer := health(port, path))[0] != status:
+        assert time.monotonic() < deadline, answer
         time.sleep(0.1)
-    return told[1]
+    return answer[1]
 
 
 def test_others_than_the_proxy_are_refused_on_its_listener(run: Operator, ports: Ports) -> None:
@@ -302,24 +302,28 @@ LISTEN = {"SEGL_API_PROXY_LISTEN": "127.0.0.1:1"}
     [
         ("web", {"SEGL_CONFIG": "gone.toml"}, "The configuration file gone.toml cannot be read: No such file"),
         ("web", {"SEGL_CONFIG": "{folder}/nonsense"}, "nonsense is not valid TOML"),
-        ("web", {"SEGL_WEB_LISTN": "x"}, "SEGL_WEB_LISTN is no setting: did you mean SEGL_WEB_LISTEN?"),
-        ("web", {}, "The pages have no listener: write the setting `web.listen`."),
-        ("web", {"SEGL_WEB_LISTEN": "192.0.2.1:80"}, "Nothing can listen on the setting `web.listen`, 192.0.2.1:80: "),
-        ("api", {}, "The API has no listener: write the setting `api.proxy.listen` (behind a proxy) or `api.listen`"),
-        ("api", LISTEN, "The setting `api.proxy.trusted` is missing: write it into the configuration file, or set"),
-        ("api", LISTEN, "The setting `api.proxy.header` is missing: write it into the configuration file, or set"),
+        ("web", {"SEGL_WEB_LISTN": "x"}, "SEGL_WEB_LISTN is not a setting: did you mean SEGL_WEB_LISTEN?"),
+        ("web", {}, "The pages have no listener: set `web.listen`."),
+        ("web", {"SEGL_WEB_LISTEN": "192.0.2.1:80"}, "Cannot listen on 192.0.2.1:80, the setting `web.listen`: "),
+        ("api", {}, "The API has no listener: set `api.proxy.listen` (behind a proxy) or `api.listen`"),
+        ("api", LISTEN, "The setting `api.proxy.trusted` is missing: add it to the configuration file, or set"),
+        ("api", LISTEN, "The setting `api.proxy.header` is missing: add it to the configuration file, or set"),
         ("worker", {"SEGL_MASTER_KEY_FILE": "gone"}, "cannot be read (No such file or directory)"),
         ("worker", {"SEGL_MASTER_KEY_FILE": "nonsense"}, "make a key with `openssl rand -hex 32`"),
         ("worker", {"SEGL_SEAL_CERTIFICATE": "gone"}, "The setting `seal.certificate` names {folder}/gone, which"),
-        ("worker", {"SEGL_SANDBOX": "false"}, "`sandbox = true` goes with the throw-away PKI"),
+        ("worker", {"SEGL_SANDBOX": "false"}, "`sandbox = true` is for the throw-away PKI"),
         ("worker", {"SEGL_DATABASE": "sqlite:///empty"}, "The database is not up to date: run `segl migrate` first"),
         ("worker", {"SEGL_DATABASE": "postgresql://u:secret@127.0.0.1:1/x"}, "The database cannot be used: "),
-        ("worker", {"SEGL_DATABASE": "mysql://u:secret@127.0.0.1/x"}, "'mysql' is of no kind that is known"),
-        ("worker", {"SEGL_MAIL_BACKEND": "smtp"}, "`mail.backend` is 'smtp', which cannot be made: smtp doesn't look"),
+        ("worker", {"SEGL_DATABASE": "mysql://u:secret@127.0.0.1/x"}, "'mysql' is not supported"),
+        (
+            "worker",
+            {"SEGL_MAIL_BACKEND": "smtp"},
+            "`mail.backend` is 'smtp', which cannot be loaded: smtp doesn't look",
+        ),
         (
             "worker",
             {"SEGL_MAIL_BACKEND": "segl.gone.Backend"},
-            "cannot be made: No module named 'segl.gone'. Write the",
+            "cannot be loaded: No module named 'segl.gone'. Write the",
         ),
         ("api", {"SEGL_MAIL_BACKEND": "pathlib.Path"}, "which has no method send_messages: write the dotted name of a"),
         (
@@ -327,12 +331,16 @@ LISTEN = {"SEGL_API_PROXY_LISTEN": "127.0.0.1:1"}
             {"SEGL_SMS_GATEWAY": "segl.sandbox.stand_ins.outbox.Gone"},
             "`sms.gateway` is 'segl.sandbox.stand_ins.outbox.Gone', which ",
         ),
-        ("web", {"SEGL_SMS_GATEWAY": "pathlib.Path"}, "which has no method send: write the dotted name of a class as"),
-        ("worker", {"SEGL_DOCUMENTS": "/proc/segl"}, "Nothing can be written to the setting `documents`: "),
+        (
+            "web",
+            {"SEGL_SMS_GATEWAY": "pathlib.Path"},
+            "which has no method send: write the dotted name of a class like",
+        ),
+        ("worker", {"SEGL_DOCUMENTS": "/proc/segl"}, "The place named by the setting `documents` is not writable: "),
         ("worker", {"SEGL_DOCUMENTS": "s3://"}, "write a folder, or s3://BUCKET or s3://BUCKET/PREFIX"),
     ],
 )
-def test_a_wrong_configuration_is_told_at_the_start(
+def test_a_wrong_configuration_is_reported_at_the_start(
     broken: Operator, kind: str, settings: dict[str, str], sentence: str
 ) -> None:
     given = {name: value.format(folder=broken.folder) for name, value in settings.items()}
@@ -343,16 +351,16 @@ def test_a_wrong_configuration_is_told_at_the_start(
     assert "secret" not in ended.stderr
 
 
-def test_all_that_is_wrong_is_told_at_once(broken: Operator) -> None:
+def test_all_problems_are_reported_at_once(broken: Operator) -> None:
     wrong = {"SEGL_MAIL_PORT": "0", "SEGL_API_ROOT": "http://127.0.0.1", "SEGL_POLL_INTERVAL_SECONDS": "soon"}
     assert len(broken.command("serve", "api", **wrong).stderr.splitlines()) == 3
     lacking = {"SEGL_DATABASE": "sqlite:///empty", "SEGL_DOCUMENTS": "/proc/segl", "SEGL_SEAL_CERTIFICATE": "gone"}
     assert len(broken.command("serve", "api", **lacking).stderr.splitlines()) == 3
 
 
-def test_a_port_that_is_taken_is_told(broken: Operator) -> None:
+def test_a_port_in_use_is_reported(broken: Operator) -> None:
     [port] = free_ports(1)
     with web(broken, port):
         ended = broken.command("serve", "web", SEGL_WEB_LISTEN=f"127.0.0.1:{port}")
     assert ended.returncode == 2
-    assert f"`web.listen`, 127.0.0.1:{port}: Address already in use" in ended.stderr
+    assert f"127.0.0.1:{port}, the setting `web.listen`: Address already in use" in ended.stderr

@@ -249,7 +249,9 @@ def _weak_key(set_up: SetUp) -> None:
 
 
 def _unknown_organization(set_up: SetUp) -> None:
-    set_up.refuse(403, "NOT_AUTHORIZED", "The organization 123456789 is not registered here.")
+    set_up.refuse(
+        403, "NOT_AUTHORIZED", "Organization 123456789, named in the client certificate, is not registered here."
+    )
 
 
 def _unauthorized_broker(set_up: SetUp) -> None:

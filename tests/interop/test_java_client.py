@@ -38,7 +38,7 @@ class Someone(Person):
     mobile_number: str = ""
 
     def by_number(self, **more: Any) -> dict[str, Any]:
-        """As a signer with an identity number who is told by e-mail."""
+        """As a signer with an identity number who is notified by e-mail."""
         return {"personal_identification_number": self.number, "email": self.address, **more}
 
     def by_email(self, **more: Any) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Sender:
         return change
 
     def completed(self) -> StatusChange:
-        """The status change that tells that the job is completed; those before it are confirmed."""
+        """Return the status change to completed; those before it are confirmed."""
         while (change := self.change()).status != "COMPLETED_SUCCESSFULLY":
             self.client.confirm(change)
         return change
@@ -162,7 +162,7 @@ def elsewhere(make_sender: Callable[..., Sender], other_sandbox: Sandbox) -> Sen
 
 
 @pytest.mark.parametrize(
-    ("kind", "told_at"),
+    ("kind", "address"),
     [
         ({"personal_identification_number", "email"}, "address"),
         ({"personal_identification_number", "mobile_number"}, "mobile_number"),
@@ -173,27 +173,27 @@ def elsewhere(make_sender: Callable[..., Sender], other_sandbox: Sandbox) -> Sen
     ],
     ids=["number, e-mail", "number, SMS", "number, e-mail and SMS", "e-mail", "SMS", "e-mail and SMS"],
 )
-def test_a_signer_of_each_kind_is_told_and_signs(sender: Sender, kind: set[str], told_at: str) -> None:
+def test_a_signer_of_each_kind_is_notified_and_signs(sender: Sender, kind: set[str], address: str) -> None:
     kari = someone()
     every = {"personal_identification_number": kari.number, "email": kari.address, "mobile_number": kari.mobile_number}
     signer = {name: every[name] for name in kind}
     job = sender.create(signer, reference="myReferenceToJob")
 
-    people.sign(kari, people.mail_to(Person(getattr(kari, told_at), kari.number, kari.name), sender.sandbox.outbox))
+    people.sign(kari, people.mail_to(Person(getattr(kari, address), kari.number, kari.name), sender.sandbox.outbox))
 
     change = sender.completed()
     assert (change.job_id, change.reference) == (job.job_id, "myReferenceToJob")
     assert change.statuses == ["SIGNED"]
     evidence = sender.evidence(change, signer)
     assert evidence.signer_name == "Kari Nordmann"
-    # Who is addressed by contact information never stands there with the identity number.
+    # A signer addressed by contact information is never named by identity number there.
     expected = kari.number if "personal_identification_number" in kind else "01.01.1970"
     assert evidence.signer_identity == expected
     assert [each.signer for each in sender.verified(change)[1:]] == ["Kari Nordmann"]
 
 
 @pytest.mark.parametrize("lookup", ["EMAIL_ONLY", "EMAIL_AND_SMS"])
-def test_a_signer_told_by_lookup_finds_the_job_after_log_in(sender: Sender, lookup: str) -> None:
+def test_a_signer_notified_by_lookup_finds_the_job_after_log_in(sender: Sender, lookup: str) -> None:
     kari = someone()
     signer = {"personal_identification_number": kari.number, "lookup": lookup}
     sender.create(signer)
@@ -205,7 +205,7 @@ def test_a_signer_told_by_lookup_finds_the_job_after_log_in(sender: Sender, look
     assert sender.evidence(change, signer).signer_identity == kari.number
 
 
-def test_ten_signers_of_one_job_are_told_apart(sender: Sender) -> None:
+def test_ten_signers_of_one_job_are_distinguished(sender: Sender) -> None:
     everyone = [someone(f"Person {number}") for number in range(10)]
     sender.create(*(each.by_number() for each in everyone))
 
@@ -218,7 +218,7 @@ def test_ten_signers_of_one_job_are_told_apart(sender: Sender) -> None:
     assert sender.evidence(change, everyone[6].by_number()).signer_name == "Person 6"
 
 
-def test_signers_in_an_order_are_told_one_after_the_other(sender: Sender) -> None:
+def test_signers_in_an_order_are_notified_one_after_the_other(sender: Sender) -> None:
     kari, ola = someone(), someone("Ola Hansen")
     sender.create(ola.by_email(order=2), kari.by_email(order=1))
 
@@ -233,7 +233,7 @@ def test_signers_in_an_order_are_told_one_after_the_other(sender: Sender) -> Non
     assert len(sender.messages_to(ola.address)) == len(sender.messages_to(kari.address)) == 1
 
 
-def test_the_next_in_order_is_not_told_before(sender: Sender) -> None:
+def test_the_next_in_order_is_not_notified_before(sender: Sender) -> None:
     kari, ola = someone(), someone("Ola Hansen")
     sender.create(kari.by_email(order=1), ola.by_email(order=2))
 
@@ -242,7 +242,7 @@ def test_the_next_in_order_is_not_told_before(sender: Sender) -> None:
     assert sender.messages_to(ola.address) == []
 
 
-def test_on_behalf_of_another_is_told_to_the_signer(sender: Sender) -> None:
+def test_a_signer_on_behalf_of_another_sees_so(sender: Sender) -> None:
     kari, ola = someone(), someone("Ola Hansen")
     sender.create(kari.by_email(on_behalf_of="OTHER"), ola.by_email(on_behalf_of="SELF"))
 
@@ -277,7 +277,7 @@ def test_an_eid_of_level_3_is_not_enough_for_level_4(sender: Sender) -> None:
     kari = someone()
     sender.create(kari.by_number(), required_authentication="FOUR", nonsensitive_title="Noe å signere")
 
-    with pytest.raises(people.Lost, match="answers 403: Noe å signere"):
+    with pytest.raises(people.Lost, match="returned 403: Noe å signere"):
         signers.page_at_level_3(kari, sender.message_to(kari))
 
 
@@ -370,7 +370,7 @@ def test_a_job_is_open_from_its_activation_for_as_long_as_it_is_available(elsewh
 # The status queue
 
 
-def test_an_empty_queue_is_no_changes_and_tells_when_to_poll_again(sender: Sender) -> None:
+def test_an_empty_queue_is_no_changes_and_says_when_to_poll_again(sender: Sender) -> None:
     before = datetime.now(UTC)
 
     change = sender.client.get_status_change()
@@ -387,8 +387,8 @@ def test_after_a_change_the_next_poll_is_permitted_at_once(sender: Sender) -> No
     assert sender.change().next_permitted_poll_time <= datetime.now(UTC)
 
 
-def test_who_polls_too_early_is_told_so_and_may_poll_later(elsewhere: Sender) -> None:
-    """This client's exception tells no time; the empty answer before it does."""
+def test_a_poll_that_is_too_early_is_refused_and_a_later_one_accepted(elsewhere: Sender) -> None:
+    """This client's exception contains no time; the empty answer before it does."""
     empty = elsewhere.client.get_status_change()
     assert empty.status == "NO_CHANGES"
 
@@ -482,7 +482,7 @@ def test_documents_are_deleted_a_day_after_the_job_was_completed(elsewhere: Send
     elsewhere.client.delete_documents(change)
     elsewhere.client.delete_documents(change)
 
-    for fetch in (elsewhere.client.get_pades, lambda told: elsewhere.client.get_xades(told, kari.by_email())):
+    for fetch in (elsewhere.client.get_pades, lambda change: elsewhere.client.get_xades(change, kari.by_email())):
         with pytest.raises(JavaClientError) as gone:
             fetch(change)
         assert gone.value.answer[:2] == (404, "DOCUMENTS_DELETED")

@@ -34,7 +34,7 @@ PUBLIC, PRIVATE = "123456789", "310248711"
 NO_CERTIFICATE = (
     403,
     "NOT_AUTHORIZED",
-    "The request came without a client certificate: call with your organization certificate.",
+    "The request has no client certificate: use your organization certificate.",
 )
 HOSTS = ("api.example.com", "sign.example.com")
 UPSTREAMS = ("127.0.0.1:8444", "127.0.0.1:8445", "127.0.0.1:8080", "127.0.0.1:8081")

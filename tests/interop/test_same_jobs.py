@@ -66,7 +66,7 @@ def by_contact(**contact: Any) -> Signer:
 
 @dataclass(frozen=True)
 class Case:
-    """A use case in the words of the Java program, and in those of our SDK; a plain job but for what is said."""
+    """A use case in the words of the Java program, and in those of our SDK; a plain job except for the values given."""
 
     java_signers: list[dict[str, Any]] = field(default_factory=lambda: [KARI])
     our_signers: list[Signer] = field(default_factory=lambda: [by_number()])

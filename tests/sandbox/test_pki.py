@@ -60,10 +60,10 @@ def test_the_seal_may_make_signatures_that_bind(pki: SandboxPki) -> None:
 
 
 def test_there_is_a_public_a_private_and_a_broker_organization(pki: SandboxPki) -> None:
-    told = {
+    organizations = {
         each.organization.number: (each.organization.sector, each.organization.broker_for) for each in pki.organizations
     }
-    assert told == {
+    assert organizations == {
         "123456789": ("public", ()),
         "310248711": ("private", ()),
         "318602352": ("private", ("123456789",)),

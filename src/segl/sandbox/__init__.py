@@ -1,1 +1,1 @@
-"""The embedded service for one's own machine: throw-away PKI, outbox, one command. No legal effect."""
+"""The whole service on a developer's machine: one command, a throw-away PKI and an outbox. No legal effect."""

@@ -1,4 +1,4 @@
-"""The API of a sandbox: the service's, and what is for tests."""
+"""The URLs of a sandbox's API: the service's, and one for tests."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The configuration file of a sandbox's service, written at each start; its keys are those of the first."""
+"""The configuration file of a sandbox's service, written at each start; the keys stay those of the first start."""
 
 import json
 import secrets
@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 class Start:
     """What is decided at a start; `api_port` and `web_port` are the ports that API and pages listen on.
 
-    A sender that makes more than `calls_per_second` (0: no number) is blocked for a while; a client that polled an
+    A sender that makes more than `calls_per_second` (0: no limit) is blocked for a while; a client that polled an
     empty queue is asked to wait `poll_seconds`.
     """
 
@@ -36,7 +36,7 @@ class Start:
 
 
 def write_configuration(start: Start) -> Path:
-    """Write the file, and the master key at the first start; gives the file's path."""
+    """Write the file, and the master key at the first start; return the file's path."""
     master_key, path = start.folder / "master-key", start.folder / "segl.toml"
     if not master_key.exists():
         write_atomically(master_key, secrets.token_hex(32).encode(), mode=0o600)
@@ -50,7 +50,7 @@ def write_configuration(start: Start) -> Path:
 
 
 def _lines(settings: Mapping[str, Any]) -> Iterator[str]:
-    """Settings as TOML, whose basic strings, numbers and arrays are written as JSON's."""
+    """Yield settings as TOML, whose basic strings, numbers and arrays are written as in JSON."""
     for name, value in settings.items():
         yield f"{name} = {json.dumps(value, ensure_ascii=False, default=str)}"
 
@@ -81,7 +81,7 @@ def _keys(pki: SandboxPki) -> dict[str, Mapping[str, Any]]:
     return {
         "seal": {**_files(pki.seal), "root": pki.trust_anchors},
         "signer_ca": _files(pki.signer_ca),
-        # The throw-away certificates name nobody to ask: addresses change from start to start.
+        # The throw-away certificates name no responder: addresses change from start to start.
         "revocation": {"policy": "off"},
     }
 

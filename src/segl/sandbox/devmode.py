@@ -1,7 +1,7 @@
-"""Signs at once as somebody who would have signed in the browser: for tests of senders' programs, in a sandbox alone.
+"""Signs at once in a signer's place, without a browser: for tests of senders' programs, only in a sandbox.
 
 `POST /web/portal/signature-jobs/{id}/devmodesign?signer={identity number}` on the API's host, over mutual TLS and with
-an empty body (ARCHITECTURE.md, rule 7); only the job's sender, and brokers that act for it, may call it.
+an empty body (ARCHITECTURE.md, rule 7). Only the job's sender, and brokers that act for it, may call it.
 """
 
 from http import HTTPStatus
@@ -23,7 +23,7 @@ from segl.service.store.models import Job, Sealing, Signer
 from segl.service.work.perform import sign_now
 
 LONGEST_WAIT_SECONDS = 8
-"""For a seal that a worker makes; the official clients wait for 10 seconds."""
+"""How long to wait for a worker to make the seal; the official clients wait for 10 seconds."""
 _LOOKED_AFTER_SECONDS = 0.05
 _NOBODY = "000000000"
 
@@ -31,7 +31,7 @@ _NOBODY = "000000000"
 def devmodesign(request: HttpRequest, job_id: int) -> HttpResponseBase:
     """Sign as the signer with this identity number, whose turn it must be.
 
-    The answer is 204 once the signature stands, and the seal too if it was the last; 202 when a worker will make them.
+    Returns 204 once the signature is made, and the seal if it was the last one; 202 when a worker will make them.
     """
     try:
         if request.method != "POST":
@@ -44,13 +44,13 @@ def devmodesign(request: HttpRequest, job_id: int) -> HttpResponseBase:
             made = _is_sealed(job)
     except NotOpenError as error:
         return response_to(RefusedError(HTTPStatus.CONFLICT, "SIGNER_CANNOT_SIGN", str(error)))
-    except Exception as error:  # the wire has an answer to everything
+    except Exception as error:  # every error has a response
         return response_to(error)
     return HttpResponse(status=HTTPStatus.NO_CONTENT if made else HTTPStatus.ACCEPTED)
 
 
 def _job(request: HttpRequest, job_id: int) -> Job:
-    """The job, which is as unknown to others as none."""
+    """Return the job. To other callers it does not exist."""
     job = Job.objects.filter(pk=job_id).first()
     try:
         caller(request, job.sender_id if job else _NOBODY)
@@ -64,14 +64,14 @@ def _job(request: HttpRequest, job_id: int) -> Job:
 
 
 def _signer(job: Job, number: str) -> Signer:
-    """Of several with the same number, the first who can sign now."""
-    # Those who are addressed otherwise have an empty number.
+    """Return the signer with this number; of several, the first who can sign now."""
+    # Signers who are not addressed by number have an empty one.
     signers = list(job.signers.filter(personal_identification_number=number).order_by("number")) if number else []
     if not signers:
         raise RefusedError(
             HTTPStatus.NOT_FOUND,
             "SIGNER_NOT_FOUND",
-            f"Job {job.pk} has no signer with the identity number given: name one as ?signer=, with 11 digits.",
+            f"Job {job.pk} has no signer with this identity number: name a signer as ?signer=, with 11 digits.",
         )
     return next((each for each in signers if _can_sign(each)), signers[0])
 
@@ -85,7 +85,7 @@ def _can_sign(signer: Signer) -> bool:
 
 
 def _is_sealed(job: Job) -> bool:
-    """Whether the seal stands if all have signed; a worker that was quicker to claim it is given time to make it."""
+    """Whether no seal is missing; if a worker has claimed the sealing, wait for it to finish."""
     until = monotonic() + LONGEST_WAIT_SECONDS
     while Sealing.objects.filter(job=job, due_at__isnull=False).exists():
         if monotonic() > until:
@@ -95,7 +95,7 @@ def _is_sealed(job: Job) -> bool:
 
 
 def _check_signed(signer: Signer) -> None:
-    """A job that ended while the signature was made has no use for it any more."""
+    """Raise NotOpenError if the job ended while the signature was made, which discards the signature."""
     signer.refresh_from_db(fields=["status"])
     if signer.status != SignerStatus.SIGNED:
         raise NotOpenError(

@@ -1,4 +1,4 @@
-"""Why a sandbox does not start."""
+"""The error of a sandbox that cannot start."""
 
 from segl.core.errors import SeglError
 

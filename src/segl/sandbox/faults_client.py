@@ -1,4 +1,4 @@
-"""Where programs import `FaultsClient` from."""
+"""The public module of `FaultsClient`."""
 
 from segl.sandbox.testing.faults_client import FaultsClient
 

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, however the process ends."""
+"""Writes files that are either complete or absent, however the process ends."""
 
 import errno
 import os
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Write `content` to `path`, replacing what was there; its folder is made when missing.
+    """Write `content` to `path`, replacing an existing file and creating the folder if it is missing.
 
     A kill leaves the old file or the new one, and at most a `.part` file that the next attempt overwrites.
-    Two writers of one path must not run at once.
+    Two writers must not write the same path at once.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
@@ -23,7 +23,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Make sure that `write_atomically` can write `path`, without touching what stands there.
+    """Check that `write_atomically` can write `path`, without touching an existing file.
 
     Raises:
         OSError: It cannot.

@@ -30,7 +30,7 @@ from segl.service.config.checking import SANDBOX_ORGANIZATION
 from segl.service.configuration import KeyFiles
 
 SERVER_NUMBER = "984661185"
-"""The organization number that the official clients expect of the service."""
+"""The organization number that the official clients expect the service to have."""
 
 PASSWORD = "sandbox"  # noqa: S105 (opens throw-away keys that lie beside it in the clear)
 
@@ -67,7 +67,7 @@ class OrganizationFiles(KeyFiles):
     password: str = PASSWORD
 
     def describe(self) -> dict[str, Any]:
-        """The organization and where its files lie, as JSON has it."""
+        """Return the organization and the paths of its files, for JSON."""
         return {
             "number": self.organization.number,
             "name": self.organization.name,
@@ -82,7 +82,7 @@ class OrganizationFiles(KeyFiles):
 
 @dataclass(frozen=True, slots=True)
 class SandboxPki:
-    """Where everything lies. `trust_anchors` is the root, `intermediates` are the three issuers below it."""
+    """The files of the PKI. `trust_anchors` is the root, `intermediates` are the three issuers below it."""
 
     trust_anchors: Path
     intermediates: Path
@@ -92,7 +92,7 @@ class SandboxPki:
     organizations: tuple[OrganizationFiles, ...]
 
     def files(self) -> Iterator[Path]:
-        """Every file that the PKI promises."""
+        """Return all files of the PKI."""
         yield from (self.trust_anchors, self.intermediates)
         for each in (self.server, self.seal, self.signer_ca, *self.organizations):
             yield from (each.certificate, each.private_key)
@@ -100,7 +100,7 @@ class SandboxPki:
 
 
 def ensure_pki(folder: Path, organizations: Sequence[SandboxOrganization] = ORGANIZATIONS) -> SandboxPki:
-    """The PKI in `folder`; what is missing is made, what is there is kept as it is."""
+    """Return the PKI in `folder`; missing files are created, existing ones are kept."""
     pki = _paths(folder, organizations)
     if not all(path.exists() for path in pki.files()):
         _Maker(folder).complete(pki)
@@ -134,7 +134,7 @@ class _Issuer:
 
 
 class _Maker:
-    """Makes what is missing in one folder."""
+    """Creates the missing files in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -202,7 +202,7 @@ _Extensions = tuple[tuple[x509.ExtensionType, bool], ...]
 def _issue(
     subject: x509.Name, key: Key, issuer: _Issuer | None, extensions: _Extensions, *, days: int
 ) -> x509.Certificate:
-    """A certificate back-dated one day, for clocks that are late; without an issuer it signs itself."""
+    """Return a certificate back-dated one day, for clocks that are slow; self-signed without an issuer."""
     now = datetime.now(UTC)
     issuer_key = issuer.key if issuer else key
     builder = (
@@ -284,7 +284,7 @@ def _name(
 
 
 def _server_subject() -> x509.Name:
-    """With the number in both places: Java reads the identifier, .NET the serial number."""
+    """Return a name with the number in both places: Java reads the identifier, .NET the serial number."""
     return _name("Segl sandbox server", number=SERVER_NUMBER, serial_number=SERVER_NUMBER)
 
 
@@ -293,7 +293,7 @@ def _seal_subject() -> x509.Name:
 
 
 def _organization_subject(organization: SandboxOrganization) -> x509.Name:
-    """As SEID 2 writes it."""
+    """Return the name in SEID 2's form."""
     return _name(organization.name, organization.name, number=organization.number)
 
 
@@ -309,5 +309,7 @@ def _load_key(path: Path) -> Key:
     # Made here: to test an RSA key's primes again takes longer than to make it.
     key = load_pem_private_key(path.read_bytes(), None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise TypeError(f"{path} holds a key of another kind than the sandbox makes: remove the folder {path.parent}.")
+        raise TypeError(
+            f"{path} contains a key of another type than the sandbox creates: remove the folder {path.parent}."
+        )
     return key

@@ -1,4 +1,4 @@
-"""The ready file: JSON that says where everything of a sandbox is, and is there as long as it accepts calls."""
+"""The ready file: JSON that says where everything in a sandbox is. It exists as long as the sandbox accepts calls."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -16,16 +16,18 @@ from segl.service.configuration import Configuration
 def announcing(
     ready_file: Path | None, on_ready: Callable[[Mapping[str, Any]], None]
 ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Gives what says that the sandbox accepts calls; until then there is no ready file, not even one of a kill.
+    """Yield a function that announces that the sandbox accepts calls.
+
+    Until it is called there is no ready file, not even a left-over one from a sandbox that was killed.
 
     Raises:
         SandboxError: The file cannot be written.
     """
 
-    def announce(told: Mapping[str, Any]) -> None:
+    def announce(places: Mapping[str, Any]) -> None:
         if ready_file:
-            write_atomically(ready_file, json.dumps(told, indent=2).encode())
-        on_ready(told)
+            write_atomically(ready_file, json.dumps(places, indent=2).encode())
+        on_ready(places)
 
     _check_writable(ready_file)
     _remove(ready_file)
@@ -36,7 +38,7 @@ def announcing(
 
 
 def _check_writable(ready_file: Path | None) -> None:
-    """Better now than when everything else is running."""
+    """Fail now rather than when everything else is running."""
     if ready_file is None:
         return
     try:
@@ -53,7 +55,7 @@ def _remove(file: Path | None) -> None:
 
 
 def contents(configuration: Configuration, pki: SandboxPki) -> dict[str, object]:
-    """Where everything is, for those who use the sandbox from outside."""
+    """Return where everything is, for users of the sandbox."""
     return {
         "api_root": configuration.api_root,
         "web_root": configuration.web_root,

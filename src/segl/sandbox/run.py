@@ -1,7 +1,7 @@
 """`segl sandbox`: the whole service on this machine, with a throw-away PKI, SQLite and files in one folder.
 
-This process serves the API and the pages; a worker runs beside it and ends with it. Everything lies in the
-folder: a new start on it continues where the last one ended, however it ended.
+This process serves the API and the pages; a worker process runs alongside and ends with it. All state is in the
+folder: a new start continues where the last one ended, however it ended.
 """
 
 import fcntl
@@ -43,11 +43,11 @@ def run_sandbox(
     while_process: int | None = None,
     on_ready: Callable[[Mapping[str, Any]], None] = lambda ready: None,
 ) -> None:
-    """Run a sandbox in `folder` until it is interrupted; a port of 0 means the one of last time, or any free one.
+    """Run a sandbox in `folder` until it is interrupted; port 0 means the port of the last start, or any free one.
 
-    When it accepts calls, it writes `ready_file`: JSON that says where everything is; `on_ready` is told the same.
-    A client that polled an empty queue is asked to wait `poll_seconds`. When the process `while_process` ends, so does
-    the sandbox.
+    When it accepts calls, it writes `ready_file`, JSON that says where everything is, and calls `on_ready` with the
+    same. A client that polled an empty queue is asked to wait `poll_seconds`. The sandbox ends when the process
+    `while_process` does.
 
     Raises:
         SandboxError: The folder is in use by another sandbox, or a port is taken.
@@ -91,32 +91,32 @@ def _end_with(process: int) -> None:
 
 
 def _forget_the_environment() -> None:
-    """Settings in the environment are meant for `segl serve`; a sandbox has its own."""
+    """Remove settings from the environment: they are for `segl serve`, and a sandbox has its own."""
     for name in [each for each in os.environ if each.startswith("SEGL_")]:
         del os.environ[name]
 
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Two sandboxes on one folder would take each other for dead."""
+    """Lock the folder: two sandboxes in it would each take the other for dead, and its leases for free."""
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise SandboxError(
-                f"Another sandbox runs on the folder {folder}: stop it, or choose another one with --folder."
+                f"Another sandbox is running in the folder {folder}: stop it, or choose another folder with --folder."
             ) from error
         yield
 
 
 @contextmanager
 def _listening(folder: Path, name: str, wanted: int) -> Iterator[socket.socket]:
-    """A socket that listens on the wanted port; on the last one, if it is free and none is wanted."""
+    """Open a socket on the wanted port; if it is 0, on the port of the last start, or on any if that is taken."""
     remembered = folder / f"{name}.port"
     last = int(remembered.read_text()) if remembered.exists() else 0
     listener = _bound(wanted or last) or (not wanted and _bound(0))
     if not listener:
-        raise SandboxError(f"Port {wanted} is taken: choose another one, or 0 for any free one.")
+        raise SandboxError(f"Port {wanted} is in use: choose another one, or 0 for any free one.")
     write_atomically(remembered, str(_port(listener)).encode())
     with listener:
         yield listener
@@ -127,7 +127,7 @@ def _bound(port: int) -> socket.socket | None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
-        listener.listen()  # from here on the port is taken for others, our second listener among them
+        listener.listen()  # from here on nothing else can use the port, including our second listener
     except OSError:
         listener.close()
         return None
@@ -139,18 +139,18 @@ def _port(listener: socket.socket) -> int:
 
 
 class _Database:
-    """The sandbox's database: the one that is asked for, else the one of last time, else SQLite in the folder."""
+    """The sandbox's database: the one requested, else that of the last start, else SQLite in the folder."""
 
-    def __init__(self, folder: Path, asked_for: str | None) -> None:
+    def __init__(self, folder: Path, requested: str | None) -> None:
         self._remembered = folder / "database-url"
         last = self._remembered.read_text() if self._remembered.exists() else _OWN_DATABASE
-        self.url = asked_for or last
+        self.url = requested or last
 
     def prepare(self, configuration: Configuration) -> None:
-        """Bring it up to date; from then on it is the one of last time.
+        """Bring the database up to date, and remember it for the next start.
 
         Raises:
-            SandboxError: It cannot be reached.
+            SandboxError: The database cannot be used.
         """
         from django.db import Error
 
@@ -167,11 +167,11 @@ class _Database:
 
 
 def _prepared(path: Path, database: _Database) -> Configuration:
-    """What is served, with everything ready that the last start left as it was."""
+    """Prepare everything for serving, including what the last start left behind."""
     configuration = wiring.start(path)
     database.prepare(configuration)
     wiring.release_leases()
-    Faults(configuration.folder).take_back()  # each start begins without
+    Faults(configuration.folder).take_back()  # each start begins without faults
     return configuration
 
 

@@ -1,4 +1,4 @@
-"""Starts `segl sandbox` as a process of its own; imports little, so that what waits for it imports meanwhile."""
+"""Starts `segl sandbox` as a separate process; imports little, so that callers can do their imports meanwhile."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def start(folder: Path, *, while_process: int) -> "subprocess.Popen[bytes]":
-    """Start a sandbox that ends with another process at the latest. Its folder has what it prints in `sandbox.log`."""
+    """Start a sandbox that ends with another process at the latest. Its output goes to `sandbox.log` in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "segl", "sandbox", "--folder", str(folder)]
     command += ["--calls-per-second", "0", "--while-process", str(while_process)]

@@ -1,4 +1,4 @@
-"""A sandbox's pages: the service's, the test eID, the outbox, contact register and token server, and the faults."""
+"""The URLs of a sandbox's pages: the service's, the stand-ins for external services, and the faults."""
 
 from django.urls import path
 

@@ -12,7 +12,7 @@ _RESTART_AFTER_SECONDS = 1.0
 
 
 class Worker:
-    """A worker process beside this one: woken when something falls due, replaced when it dies, ended with this one."""
+    """A child process that works: woken when something falls due, replaced if it dies, stopped with this process."""
 
     def __init__(self, configuration: Path) -> None:
         self._command = [sys.executable, "-m", "segl.service.config.worker_process", str(configuration)]
@@ -37,7 +37,7 @@ class Worker:
         return process
 
     def _wake(self) -> None:
-        # A worker that is gone, or has heard thousands of calls not yet, needs no further one.
+        # A worker that is gone, or has thousands of unread wake-ups, does not need another one.
         with suppress(OSError, ValueError):
             os.write(_input(self._process).fileno(), b"!")
 

@@ -116,7 +116,7 @@ def test_any_call_is_every_call_of_the_sender(api: Api, path: str) -> None:
     assert api.call("GET", path).status == 500
 
 
-def test_what_is_no_call_of_a_sender_is_left_alone(api: Api) -> None:
+def test_other_requests_than_a_senders_calls_are_left_alone(api: Api) -> None:
     api.ask(fault="500")
 
     assert api.call("POST", "/web/portal/signature-jobs/17/devmodesign").status == 200
@@ -126,7 +126,7 @@ def test_what_is_no_call_of_a_sender_is_left_alone(api: Api) -> None:
 @pytest.mark.parametrize(
     ("fault", "status", "code"), [("500", 500, "INTERNAL_ERROR"), ("503", 503, "SERVICE_UNAVAILABLE")]
 )
-def test_a_failure_is_answered_in_the_wires_words_and_nothing_is_done(
+def test_a_failure_has_the_apis_error_document_and_nothing_is_done(
     api: Api, fault: str, status: int, code: str
 ) -> None:
     api.ask(fault=fault)
@@ -135,13 +135,13 @@ def test_a_failure_is_answered_in_the_wires_words_and_nothing_is_done(
     assert (answer.status, answer.headers.get("retry-after")) == (status, "10" if fault == "503" else None)
     assert answer.headers["content-type"] == "application/xml"
     assert_valid(answer.body)
-    told = ErrorMessage.from_xml(answer.body)
-    assert (told.code, told.type) == (code, "SERVER")
+    message = ErrorMessage.from_xml(answer.body)
+    assert (message.code, message.type) == (code, "SERVER")
     assert api.service.done == []
     assert answer.to_come == [], "the body was not received, so a client that still sends it sees a reset"
 
 
-def test_a_poll_that_is_too_eager_is_told_when_to_come_again(api: Api) -> None:
+def test_a_poll_that_is_too_eager_gets_the_next_permitted_time(api: Api) -> None:
     api.ask(fault="too-eager")
     answer = api.call()
 
@@ -177,7 +177,7 @@ def test_a_connection_is_dropped_when_everything_was_done(api: Api) -> None:
     assert api.service.done == [f"POST {JOBS}"]
 
 
-def test_a_slow_answer_is_held_back_when_the_work_is_done(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_answer_is_delayed_when_the_work_is_done(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     done_when_waiting = []
 
     async def sleep(seconds: float) -> None:
@@ -190,16 +190,16 @@ def test_a_slow_answer_is_held_back_when_the_work_is_done(api: Api, monkeypatch:
     assert done_when_waiting == [(3, 1)]
 
 
-def test_a_change_that_was_told_is_told_again_by_the_next_poll_of_that_queue(api: Api) -> None:
+def test_a_delivered_change_is_delivered_again_by_the_next_poll_of_that_queue(api: Api) -> None:
     api.ask(fault="duplicate", times=2)
 
-    told = [api.call().body, api.call(query=b"polling_queue=other").body, api.call().body]
-    assert told == [b"1", b"2", b"1"]
+    delivered = [api.call().body, api.call(query=b"polling_queue=other").body, api.call().body]
+    assert delivered == [b"1", b"2", b"1"]
     assert [each.times for each in api.faults.pending()] == [1]
     assert [api.call(query=b"polling_queue=other").body, api.call().body, api.call().body] == [b"2", b"3", b"4"]
 
 
-def test_an_empty_queue_is_not_told_again(api: Api) -> None:
+def test_an_empty_answer_is_not_repeated(api: Api) -> None:
     api.ask(fault="duplicate")
     api.service.is_empty = True
     assert [api.call().status, api.call().status] == [204, 204]
@@ -208,7 +208,7 @@ def test_an_empty_queue_is_not_told_again(api: Api) -> None:
     assert [api.call().body, api.call().body] == [b"3", b"3"]
 
 
-def test_what_was_told_before_a_duplicate_was_asked_for_stays_past(api: Api) -> None:
+def test_a_change_delivered_before_a_duplicate_was_requested_is_not_repeated(api: Api) -> None:
     api.ask(fault="duplicate")
     assert api.call().body == b"1"
     api.faults.take_back()

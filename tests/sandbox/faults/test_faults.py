@@ -1,4 +1,4 @@
-"""Faults on request: which can be asked for, that each happens as often as that, and where they are asked for."""
+"""Faults on request: which can be requested, that each happens as often as requested, and where they are requested."""
 
 import json
 from collections.abc import Iterator
@@ -35,11 +35,11 @@ def requested(**given: Any) -> Fault:
 
 
 def use(faults: Faults, call: Call = POLL) -> str | None:
-    fault = faults.use(lambda each: each.befalls(call))
+    fault = faults.use(lambda each: each.applies_to(call))
     return fault and fault.fault
 
 
-def test_a_fault_happens_once_unless_more_is_asked_for(faults: Faults) -> None:
+def test_a_fault_happens_once_unless_more_is_requested(faults: Faults) -> None:
     faults.add(requested(fault="500"))
     faults.add(requested(fault="503", times=2))
 
@@ -67,13 +67,15 @@ def test_what_lies_beside_the_api_goes_on_until_it_is_taken_back(faults: Faults)
         ({"fault": "mail-down"}, [], [POLL, CREATE]),
     ],
 )
-def test_a_fault_befalls_the_calls_it_was_asked_for(given: dict[str, Any], hit: list[Call], missed: list[Call]) -> None:
+def test_a_fault_applies_to_the_calls_it_was_requested_for(
+    given: dict[str, Any], hit: list[Call], missed: list[Call]
+) -> None:
     fault = Fault.requested(given)
 
-    assert [each for each in (*hit, *missed) if fault.befalls(each)] == hit
+    assert [each for each in (*hit, *missed) if fault.applies_to(each)] == hit
 
 
-def test_no_fault_happens_more_often_than_was_asked_for_however_many_ask(faults: Faults) -> None:
+def test_no_fault_happens_more_often_than_requested_however_many_use_it(faults: Faults) -> None:
     for times in (30, 20):
         faults.add(requested(fault="500", times=times))
 
@@ -88,28 +90,28 @@ def test_no_fault_happens_more_often_than_was_asked_for_however_many_ask(faults:
     ("given", "said"),
     [
         ("503", "JSON object"),
-        ({}, '"fault" has to be one of "rate-limited", "500"'),
-        ({"fault": 503}, '"fault" has to be one of'),
-        ({"fault": ["503"]}, '"fault" has to be one of'),
+        ({}, '"fault" must be one of "rate-limited", "500"'),
+        ({"fault": 503}, '"fault" must be one of'),
+        ({"fault": ["503"]}, '"fault" must be one of'),
         ({"fault": "503", "time": 2, "x": 1}, 'no "time", "x": it may have "fault", "times"'),
-        ({"fault": "503", "times": 0}, '"times" has to be a whole number'),
-        ({"fault": "503", "times": True}, '"times" has to be a whole number'),
-        ({"fault": "503", "times": 1.5}, '"times" has to be a whole number'),
-        ({"fault": "503", "calls": "sign"}, '"calls" has to be one of "any", "create"'),
-        ({"fault": "duplicate", "calls": []}, '"calls" has to be one of'),
-        ({"fault": "duplicate", "calls": "create"}, "befalls polls alone"),
-        ({"fault": "too-eager", "calls": "confirm"}, "befalls polls alone"),
+        ({"fault": "503", "times": 0}, '"times" must be a whole number'),
+        ({"fault": "503", "times": True}, '"times" must be a whole number'),
+        ({"fault": "503", "times": 1.5}, '"times" must be a whole number'),
+        ({"fault": "503", "calls": "sign"}, '"calls" must be one of "any", "create"'),
+        ({"fault": "duplicate", "calls": []}, '"calls" must be one of'),
+        ({"fault": "duplicate", "calls": "create"}, "applies only to polls"),
+        ({"fault": "too-eager", "calls": "confirm"}, "applies only to polls"),
         ({"fault": "503", "organization": 123456789}, "9 digits in quotation marks"),
         ({"fault": "503", "organization": "12345678"}, "9 digits"),
         ({"fault": "slow"}, '"slow" needs "seconds"'),
         ({"fault": "503", "seconds": 1}, '"slow" needs "seconds"'),
-        ({"fault": "slow", "seconds": 0}, '"seconds" has to be a number over 0'),
-        ({"fault": "slow", "seconds": float("nan")}, '"seconds" has to be a number over 0'),
+        ({"fault": "slow", "seconds": 0}, '"seconds" must be a number greater than 0'),
+        ({"fault": "slow", "seconds": float("nan")}, '"seconds" must be a number greater than 0'),
         ({"fault": "slow", "seconds": 601}, "at most 600"),
         ({"fault": "mail-down", "calls": "poll", "organization": "123456789"}, 'leave out "calls", "organization"'),
     ],
 )
-def test_what_is_no_fault_is_refused_with_what_to_write(faults: Faults, given: object, said: str) -> None:
+def test_anything_but_a_fault_is_refused_with_what_to_write(faults: Faults, given: object, said: str) -> None:
     with pytest.raises(InvalidInput) as error:
         Fault.requested(given)
     assert said in str(error.value)
@@ -120,24 +122,24 @@ def test_what_is_no_fault_is_refused_with_what_to_write(faults: Faults, given: o
 
 
 @pytest.mark.parametrize("body", [b" ", b"{", b"\xff", b"[" * 60_000], ids=["blank", "cut", "binary", "deep"])
-def test_what_is_no_json_is_refused(faults: Faults, body: bytes) -> None:
+def test_anything_but_json_is_refused(faults: Faults, body: bytes) -> None:
     answer = Client().post(URL, body, content_type="application/json")
 
     assert answer.status_code == 400
-    assert b"no JSON" in answer.content
+    assert b"not JSON" in answer.content
 
 
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
 )
-def test_no_form_of_another_site_can_ask_for_a_fault(faults: Faults, content_type: str) -> None:
+def test_no_form_of_another_site_can_request_a_fault(faults: Faults, content_type: str) -> None:
     answer = Client().post(URL, b'{"fault": "503"}', content_type=content_type)
 
     assert answer.status_code == 415
     assert faults.pending() == []
 
 
-def test_a_script_of_another_site_is_not_permitted_to_ask(faults: Faults) -> None:
+def test_a_script_of_another_site_is_not_permitted_to_request_one(faults: Faults) -> None:
     preflight = {"Origin": "http://elsewhere.example", "Access-Control-Request-Method": "POST"}
     answer = Client().options(URL, headers=preflight)
 
@@ -145,7 +147,7 @@ def test_a_script_of_another_site_is_not_permitted_to_ask(faults: Faults) -> Non
     assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
 
 
-def test_faults_are_asked_for_listed_and_taken_back_by_http(faults: Faults) -> None:
+def test_faults_are_requested_listed_and_taken_back_by_http(faults: Faults) -> None:
     client = Client(enforce_csrf_checks=True)
     first, second = (
         client.post(URL, json.dumps(each), content_type="application/json; charset=utf-8")
@@ -154,8 +156,8 @@ def test_faults_are_asked_for_listed_and_taken_back_by_http(faults: Faults) -> N
 
     assert (first.status_code, second.status_code) == (201, 201)
     assert client.get(URL).json() == [first.json(), second.json()]
-    told = {"fault": "slow", "times": 3, "calls": "poll", "organization": None, "seconds": 2.5}
-    assert first.json() == {**told, "id": first.json()["id"]}
+    fault = {"fault": "slow", "times": 3, "calls": "poll", "organization": None, "seconds": 2.5}
+    assert first.json() == {**fault, "id": first.json()["id"]}
     assert client.delete(f"{URL}/{first.json()['id']}").status_code == 204
     assert client.get(URL).json() == [second.json()]
     assert client.delete(URL).status_code == 204
@@ -188,10 +190,10 @@ def test_the_test_eid_is_away_while_it_is_down(faults: Faults) -> None:
     faults.add(requested(fault="eid-down", times=1))
 
     assert Client().get("/test-eid").status_code == 503
-    assert Client().get("/test-eid").status_code == 400  # for it was told of no log-in
+    assert Client().get("/test-eid").status_code == 400  # for the request has no log-in
 
 
-def test_the_client_takes_back_what_it_asked_for_and_nothing_else(faults: Faults) -> None:
+def test_the_client_takes_back_what_it_requested_and_nothing_else(faults: Faults) -> None:
     faults.add(requested(fault="eid-down"))
     with client_of(faults) as client:
         client.ask("500", calls="create")
@@ -200,7 +202,7 @@ def test_the_client_takes_back_what_it_asked_for_and_nothing_else(faults: Faults
             ("500", 1, "123456789"),
             ("mail-down", 2, None),
         ]
-        with pytest.raises(InvalidInput, match="befalls polls alone"):
+        with pytest.raises(InvalidInput, match="applies only to polls"):
             client.ask("duplicate", calls="create")
     assert [each.fault for each in faults.pending()] == ["eid-down"]
 
@@ -212,10 +214,10 @@ def client_of(faults: Faults) -> FaultsClient:
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"outbox": "x"}'])
-def test_what_is_no_ready_file_is_named(tmp_path: Path, content: str | None) -> None:
+def test_anything_but_a_ready_file_is_named(tmp_path: Path, content: str | None) -> None:
     file = tmp_path / "ready.json"
     if content:
         file.write_text(content)
 
-    with pytest.raises(InvalidInput, match="is no ready file of a running sandbox"):
+    with pytest.raises(InvalidInput, match="is not the ready file of a running sandbox"):
         FaultsClient.sandbox(file)

@@ -17,7 +17,7 @@ from segl.service import configuration
 
 KARI, OLA = "13097248022", "17054026641"
 SCOPE = "krr:global/kontaktinformasjon.read"
-ASKED = {"personidentifikatorer": [KARI]}
+REQUEST = {"personidentifikatorer": [KARI]}
 USUAL = {"reservasjon": "NEI", "status": "AKTIV", "varslingsstatus": "KAN_VARSLES", "kontaktinformasjon": {}}
 
 
@@ -27,26 +27,26 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
-def edit(told: Any) -> tuple[int, Any]:
-    answer = Client().post("/contact-register", told, "application/json")
+def edit(values: Any) -> tuple[int, Any]:
+    answer = Client().post("/contact-register", values, "application/json")
     return answer.status_code, answer.json()
 
 
-def look_up(asked: Any = ASKED, authorization: str | None = None) -> tuple[int, Any]:
+def look_up(request: Any = REQUEST, authorization: str | None = None) -> tuple[int, Any]:
     if authorization is None:
         authorization = f"Bearer {signing.dumps({'scope': SCOPE}, salt=_SALT)}"
     answer = Client().post(
-        "/contact-register/rest/v2/personer", asked, "application/json", headers={"Authorization": authorization}
+        "/contact-register/rest/v2/personer", request, "application/json", headers={"Authorization": authorization}
     )
     is_json = answer.headers.get("Content-Type") == "application/json"
     return answer.status_code, json.loads(answer.content) if is_json else None
 
 
-def test_all_who_are_asked_about_are_told_in_their_order() -> None:
+def test_all_requested_people_are_returned_in_the_order_of_the_request() -> None:
     edit({"personer": [{"personidentifikator": OLA, "kontaktinformasjon": {"mobiltelefonnummer": "99999999"}}]})
-    status, told = look_up({"personidentifikatorer": [KARI, OLA]})
+    status, found = look_up({"personidentifikatorer": [KARI, OLA]})
     assert status == 200
-    assert told["personer"] == [
+    assert found["personer"] == [
         {"personidentifikator": KARI, **USUAL, "kontaktinformasjon": {"epostadresse": usual_email(KARI)}},
         {"personidentifikator": OLA, **USUAL, "kontaktinformasjon": {"mobiltelefonnummer": "99999999"}},
     ]
@@ -59,7 +59,7 @@ def test_contact_information_is_absent_of_those_who_are_not_active(status: str) 
     assert "kontaktinformasjon" not in look_up()[1]["personer"][0]
 
 
-def test_what_was_edited_is_told_and_can_be_forgotten() -> None:
+def test_edited_entries_are_returned_and_can_be_removed() -> None:
     assert Client().get("/contact-register").json() == {"personer": []}
     edit({"personer": [{"personidentifikator": KARI, "reservasjon": "JA"}]})
     edit({"personer": [{"personidentifikator": OLA}, {"personidentifikator": KARI, "status": "SLETTET"}]})
@@ -80,7 +80,7 @@ def test_while_it_is_down_register_and_token_server_answer_503() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "values",
     [
         [],
         "text",
@@ -102,19 +102,19 @@ def test_while_it_is_down_register_and_token_server_answer_503() -> None:
         {"personer": [{"personidentifikator": OLA}, {"personidentifikator": KARI, "epostadresse": "a@example.com"}]},
     ],
 )
-def test_what_it_does_not_understand_is_refused_and_changes_nothing(told: Any) -> None:
-    status, answer = edit(told)
+def test_what_it_does_not_understand_is_refused_and_changes_nothing(values: Any) -> None:
+    status, answer = edit(values)
     assert status == 400
     assert answer["error"]
     assert Client().get("/contact-register").json() == {"personer": []}
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "query",
     [[], {}, {"personidentifikatorer": []}, {"personidentifikatorer": ["1"]}, {"personidentifikatorer": [KARI] * 1001}],
 )
-def test_a_question_that_is_none_is_refused(asked: Any) -> None:
-    status, answer = look_up(asked)
+def test_a_malformed_request_is_refused(query: Any) -> None:
+    status, answer = look_up(query)
     assert status == 400
     assert answer["error"]
 
@@ -125,11 +125,11 @@ def test_a_question_that_is_none_is_refused(asked: Any) -> None:
      f"Bearer {signing.dumps({'scope': SCOPE}, salt='other')}"],
     ids=["none", "empty", "nonsense", "scope", "issuer"],
 )  # fmt: skip
-def test_without_a_token_for_it_nothing_is_told(authorization: str) -> None:
+def test_without_a_token_for_it_nothing_is_returned(authorization: str) -> None:
     assert look_up(authorization=authorization) == (401, None)
 
 
-def test_an_expired_token_counts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
     token = signing.dumps({"scope": SCOPE}, salt=_SALT)

@@ -39,17 +39,17 @@ def key_of(files: Any) -> PrivateKey:
 
 
 def claims(**changed: Any) -> Claims:
-    """Those of a right grant; with None for one it is left out."""
+    """Return the claims of a valid grant, changed; None leaves one out."""
     now = int(clock.wall().timestamp())
     right = {"aud": f"{ROOT}/maskinporten/", "iss": "segl", "scope": SCOPE, "iat": now, "exp": now + 120}
-    told = {**right, "jti": f"{clock.wall().timestamp()}", **changed}
-    return {name: value for name, value in told.items() if value is not None}
+    values = {**right, "jti": f"{clock.wall().timestamp()}", **changed}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def jwt(key: PrivateKey, told: Any, **header: Any) -> str:
+def jwt(key: PrivateKey, content: Any, **header: Any) -> str:
     x5c = [b64encode(each.public_bytes(Encoding.DER)).decode() for each in (key.certificate, *key.chain)]
     whole = {"alg": "RS256", "x5c": x5c, **header}
-    signed = f"{_part(json.dumps(whole).encode())}.{_part(json.dumps(told).encode())}"
+    signed = f"{_part(json.dumps(whole).encode())}.{_part(json.dumps(content).encode())}"
     return f"{signed}.{_part(key.sign(signed.encode()))}"
 
 
@@ -59,25 +59,25 @@ def post(assertion: str, grant_type: str = GRANT_TYPE) -> tuple[int, Any]:
 
 
 def refused(assertion: str) -> str:
-    status, told = post(assertion)
-    assert (status, told["error"]) == (400, "invalid_grant")
-    return str(told["error_description"])
+    status, body = post(assertion)
+    assert (status, body["error"]) == (400, "invalid_grant")
+    return str(body["error_description"])
 
 
-def test_a_right_grant_gets_a_token(pki: SandboxPki) -> None:
-    status, told = post(jwt(key_of(pki.server), claims()))
+def test_a_valid_grant_gets_a_token(pki: SandboxPki) -> None:
+    status, body = post(jwt(key_of(pki.server), claims()))
     assert status == 200
-    assert (told["token_type"], told["expires_in"], told["scope"]) == ("Bearer", 119, SCOPE)
-    assert is_valid(f"Bearer {told['access_token']}")
+    assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 119, SCOPE)
+    assert is_valid(f"Bearer {body['access_token']}")
 
 
-def test_the_services_own_grants_are_right_and_never_the_same(pki: SandboxPki) -> None:
-    told = registered(ROOT, pki.server)
+def test_the_services_own_grants_are_valid_and_never_the_same(pki: SandboxPki) -> None:
+    settings = registered(ROOT, pki.server)
     client = Maskinporten(
-        token_endpoint=told.token_endpoint,
-        issuer=told.issuer,
-        client_id=told.client_id,
-        scope=told.scope,
+        token_endpoint=settings.token_endpoint,
+        issuer=settings.issuer,
+        client_id=settings.client_id,
+        scope=settings.scope,
         key=key_of(pki.server),
         http=httpx.Client(),
     )
@@ -111,7 +111,7 @@ def test_a_grant_for_another_time_gets_none(pki: SandboxPki, seconds: dict[str, 
 def test_a_grant_is_good_once(pki: SandboxPki) -> None:
     grant = jwt(key_of(pki.server), claims())
     assert post(grant)[0] == 200
-    assert refused(grant) == "The grant was used already."
+    assert refused(grant) == "The grant has already been used."
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,9 @@ def test_a_grant_with_a_wrong_header_gets_none(pki: SandboxPki, header: dict[str
     refused(jwt(key_of(pki.server), claims(), **header))
 
 
-@pytest.mark.parametrize("told", [[], "claims", None, 5])
-def test_claims_that_are_none_get_none(pki: SandboxPki, told: Any) -> None:
-    refused(jwt(key_of(pki.server), told))
+@pytest.mark.parametrize("content", [[], "claims", None, 5])
+def test_claims_that_are_not_an_object_get_none(pki: SandboxPki, content: Any) -> None:
+    refused(jwt(key_of(pki.server), content))
 
 
 def test_a_certificate_of_somewhere_else_gets_none(pki: SandboxPki, tmp_path: Path) -> None:
@@ -149,10 +149,10 @@ def test_a_key_that_is_not_rsa_gets_none(pki: SandboxPki) -> None:
 
 
 def test_another_organizations_certificate_gets_none(pki: SandboxPki) -> None:
-    status, told = post(jwt(key_of(pki.organizations[0]), claims()))
-    assert (status, told["error"]) == (400, "invalid_client")
+    status, body = post(jwt(key_of(pki.organizations[0]), claims()))
+    assert (status, body["error"]) == (400, "invalid_client")
 
 
 def test_another_grant_type_gets_none(pki: SandboxPki) -> None:
-    status, told = post(jwt(key_of(pki.server), claims()), "client_credentials")
-    assert (status, told["error"]) == (400, "unsupported_grant_type")
+    status, body = post(jwt(key_of(pki.server), claims()), "client_credentials")
+    assert (status, body["error"]) == (400, "unsupported_grant_type")

@@ -49,17 +49,17 @@ def test_the_high_level_is_chosen_at_first() -> None:
         ({"level": "5"}, "Velg et sikkerhetsnivå."),
     ],
 )
-def test_what_is_wrong_is_said_beside_the_field(entered: dict[str, str], error: str) -> None:
+def test_errors_are_shown_beside_the_field(entered: dict[str, str], error: str) -> None:
     page = post(WHO | entered)
     assert page.status_code == 422
     assert page.content.decode().count(error) == 2  # in the summary and beside the field
 
 
-def test_no_identity_number_stands_in_an_address() -> None:
+def test_no_address_contains_an_identity_number() -> None:
     assert "12345678910" not in post(WHO).headers["Location"]
 
 
-def test_giving_up_is_told_to_the_service() -> None:
+def test_giving_up_is_reported_to_the_service() -> None:
     answer = parameters(post({"abort": "1"}))
     assert answer == {"state": LOG_IN.state, "error": "access_denied"}
     with pytest.raises(LogInAbortedError):

@@ -123,7 +123,7 @@ def test_what_is_right_passes(production: Production, pki: SandboxPki) -> None:
         (
             "seal",
             [issued("Seal", "Another Root")],
-            "Write its issuers after it into that file, or correct `seal.root`.",
+            "Append its issuers to that file, or correct `seal.root`.",
         ),
         ("signer-ca", [issued("Signer CA", "Root")], "signer-ca.pem, which cannot be used: The certificate CN=Signer"),
         (
@@ -141,37 +141,37 @@ def test_what_is_right_passes(production: Production, pki: SandboxPki) -> None:
         (
             "api",
             [issued("Server", "Root"), issued("Issuer", "Root", ca=True)],
-            "the certificate CN=Server is followed by CN=Issuer, which did not issue it: write the server's",
+            "the certificate CN=Server is followed by CN=Issuer, which did not issue it: put the server's",
         ),
         (
             "register",
             [issued("Register", "Issuer")],
-            "register.pem, which cannot be used: the key of CN=Register is none that Maskinporten takes",
+            "register.pem, which cannot be used: Maskinporten does not accept the key of CN=Register: name",
         ),
         ("register", [issued("Register", "Issuer", kind="RSA", hours=-1)], "The certificate CN=Register expired"),
     ],
 )
-def test_a_certificate_that_cannot_be_used_is_told(
+def test_a_certificate_that_cannot_be_used_is_reported(
     production: Production, name: str, keys: list[PrivateKey], sentence: str
 ) -> None:
     production.write(name, *keys)
-    assert any(sentence in told for told in refused(production.configuration()))
+    assert any(sentence in problem for problem in refused(production.configuration()))
 
 
 @pytest.mark.parametrize(
     ("name", "table"),
     [("seal", "seal"), ("signer-ca", "signer_ca"), ("api", "api"), ("register", "contact_register")],
 )
-def test_a_key_that_does_not_fit_is_told(production: Production, name: str, table: str) -> None:
+def test_a_key_that_does_not_fit_is_reported(production: Production, name: str, table: str) -> None:
     file = production.files(name).private_key
     file.write_bytes(production.files("root").private_key.read_bytes())
-    [told] = refused(production.configuration())
-    assert told.startswith(
+    [problem] = refused(production.configuration())
+    assert problem.startswith(
         f"The setting `{table}.private_key` names {file}, which cannot be used: The private key does not belong to the"
     )
     file.write_text("nonsense")
-    [told] = refused(production.configuration())
-    assert told.startswith(f"The setting `{table}.private_key` names {file}, which cannot be used: ")
+    [problem] = refused(production.configuration())
+    assert problem.startswith(f"The setting `{table}.private_key` names {file}, which cannot be used: ")
 
 
 @pytest.mark.parametrize(
@@ -185,31 +185,35 @@ def test_a_key_that_does_not_fit_is_told(production: Production, name: str, tabl
         ("register", "contact_register.certificate"),
     ],
 )
-def test_a_file_that_is_gone_or_nonsense_is_told(production: Production, name: str, setting: str) -> None:
+def test_a_file_that_is_gone_or_nonsense_is_reported(production: Production, name: str, setting: str) -> None:
     file = production.files(name).certificate
     file.write_text("nonsense")
-    [told] = refused(production.configuration())
-    assert told.startswith(f"The setting `{setting}` names {file}, which cannot be used: No certificates can be read")
+    [problem] = refused(production.configuration())
+    assert problem.startswith(
+        f"The setting `{setting}` names {file}, which cannot be used: No certificates can be read"
+    )
     file.unlink()
     assert refused(production.configuration()) == [
         f"The setting `{setting}` names {file}, which cannot be read: No such file or directory."
     ]
 
 
-def test_a_root_of_the_seal_that_is_none_is_told_once(production: Production) -> None:
+def test_a_file_without_a_root_for_the_seal_is_reported_once(production: Production) -> None:
     production.write("seal-root", issued("Issuer", "Root", ca=True))
-    [told] = refused(production.configuration())
-    assert told.startswith("The setting `seal.root` names no root certificate that is valid today: name the PEM file")
+    [problem] = refused(production.configuration())
+    assert problem.startswith(
+        "The setting `seal.root` names no root certificate that is valid today: name the PEM file"
+    )
 
 
 def test_the_sandboxs_keys_are_for_sandboxes_and_no_others(production: Production, pki: SandboxPki) -> None:
-    [told] = refused(replace(production.configuration(), sandbox=True))
-    assert told.startswith("`sandbox = true` goes with the throw-away PKI")
+    [problem] = refused(replace(production.configuration(), sandbox=True))
+    assert problem.startswith("`sandbox = true` is for the throw-away PKI")
     keys = {"seal": pki.seal, "seal_root": pki.trust_anchors, "signer_ca": pki.signer_ca}
-    assert refused(replace(production.configuration(), **keys)) == [told]  # type: ignore[arg-type]  # each its own
+    assert refused(replace(production.configuration(), **keys)) == [problem]  # type: ignore[arg-type]  # each its own
 
 
-def test_everything_is_told_at_once(production: Production) -> None:
+def test_all_problems_are_reported_at_once(production: Production) -> None:
     for name in ("seal", "signer-ca", "api"):
         production.files(name).certificate.write_text("nonsense")
     assert len(refused(production.configuration())) == 3
@@ -226,19 +230,19 @@ class TestSurroundings:
     def test_the_store_and_the_key_that_the_documents_were_written_with_pass(self, job: Job) -> None:
         check_surroundings()
 
-    def test_a_certificate_that_has_expired_meanwhile_is_told(self, sealer: Sealer) -> None:
+    def test_a_certificate_that_has_expired_meanwhile_is_reported(self, sealer: Sealer) -> None:
         sealing.configure(replace(sealer, seal_key=issued("Seal", "Root", hours=-1)))
-        with pytest.raises(ConfigurationError, match="cannot be used any more: The certificate CN=Seal expired"):
+        with pytest.raises(ConfigurationError, match="can no longer be used: The certificate CN=Seal expired"):
             check_surroundings()
 
-    def test_another_master_key_is_told(self) -> None:
+    def test_another_master_key_is_reported(self) -> None:
         with (
             configured(master_key=bytes(32)),
-            pytest.raises(ConfigurationError, match="`master_key_file` names another key than the documents in the"),
+            pytest.raises(ConfigurationError, match="`master_key_file` names a key that the documents in the store"),
         ):
             check_surroundings()
 
-    def test_a_store_without_the_documents_is_told(self) -> None:
+    def test_a_store_without_the_documents_is_reported(self) -> None:
         with (
             configured(documents="blosb"),
             pytest.raises(ConfigurationError, match="`documents` names a place that lacks the documents stored last"),
@@ -257,10 +261,10 @@ class TestSurroundings:
         assert not documents.are_lost(rows)
 
 
-def test_certificates_that_end_soon_are_told(sealer: Sealer, caplog: pytest.LogCaptureFixture) -> None:
+def test_certificates_that_expire_soon_are_logged(sealer: Sealer, caplog: pytest.LogCaptureFixture) -> None:
     warn_of_expiry()
     assert caplog.messages == []
     sealing.configure(replace(sealer, signer_ca=issued("Signer CA", "Root", ca=True, hours=24 * 30)))
     warn_of_expiry()
-    [told] = caplog.messages
-    assert told.startswith("The certificate CN=Signer CA in the setting `signer_ca.certificate` expires 20")
+    [message] = caplog.messages
+    assert message.startswith("The certificate CN=Signer CA in the setting `signer_ca.certificate` expires 20")

@@ -55,7 +55,7 @@ def test_the_environment_wins(file: Path) -> None:
         "SEGL_API_PROXY_LISTEN": "0.0.0.0:8444",
         "SEGL_API_PROXY_TRUSTED": "127.0.0.1,10.0.0.0/8",
         "SEGL_API_PROXY_HEADER": "Client-Cert",
-        "SEGL_CONFIG": "is no setting",
+        "SEGL_CONFIG": "is not a setting",
         "HOME": "is nothing of ours",
     }
     configuration = load(file, environment)
@@ -123,9 +123,9 @@ def test_what_belongs_to_the_contact_register_is_wanted_with_it_alone(file: Path
     table, _, tail = table.partition("\n\n")
     file.write_text(f"{head}{tail}")
     assert load(file).contact_register is None
-    told = refused(file, SEGL_CONTACT_REGISTER_URL="https://kontaktregisteret.no")
+    problems = refused(file, SEGL_CONTACT_REGISTER_URL="https://kontaktregisteret.no")
     names = ("token_endpoint", "issuer", "client_id", "certificate", "private_key")
-    assert [each.partition(" is missing")[0] for each in told] == [
+    assert [each.partition(" is missing")[0] for each in problems] == [
         f"The setting `contact_register.{name}`" for name in names
     ]
 
@@ -134,23 +134,23 @@ def test_what_belongs_to_the_contact_register_is_wanted_with_it_alone(file: Path
     ("environment", "sentence"),
     [
         ({"SEGL_SANDBOX": "yes"}, "SEGL_SANDBOX is 'yes': write true or false."),
-        ({"SEGL_API_ROOT": "http://h/api"}, "is 'http://h/api': write https://HOST/api, with a :PORT if need be."),
-        ({"SEGL_API_ROOT": "https://h/other"}, "write https://HOST/api, with a :PORT if need be."),
-        ({"SEGL_API_ROOT": "https://u@h/api"}, "write https://HOST/api, with a :PORT if need be."),
-        ({"SEGL_API_ROOT": "https://h:x/api"}, "write https://HOST/api, with a :PORT if need be."),
-        ({"SEGL_WEB_ROOT": "https://h/path"}, "write https://HOST or http://HOST, with a :PORT if need be."),
-        ({"SEGL_WEB_ROOT": "http://h", "SEGL_SANDBOX": "false"}, "write https://HOST, since everyone on the way"),
-        ({"SEGL_DATABASE": "mysql://h/d"}, "'mysql' is of no kind that is known"),
+        ({"SEGL_API_ROOT": "http://h/api"}, "is 'http://h/api': write https://HOST/api, with a :PORT if needed."),
+        ({"SEGL_API_ROOT": "https://h/other"}, "write https://HOST/api, with a :PORT if needed."),
+        ({"SEGL_API_ROOT": "https://u@h/api"}, "write https://HOST/api, with a :PORT if needed."),
+        ({"SEGL_API_ROOT": "https://h:x/api"}, "write https://HOST/api, with a :PORT if needed."),
+        ({"SEGL_WEB_ROOT": "https://h/path"}, "write https://HOST or http://HOST, with a :PORT if needed."),
+        ({"SEGL_WEB_ROOT": "http://h", "SEGL_SANDBOX": "false"}, "write https://HOST; without TLS anyone"),
+        ({"SEGL_DATABASE": "mysql://h/d"}, "'mysql' is not supported"),
         ({"SEGL_DATABASE": "postgresql://h:port/d?x=%zz"}, "write postgresql://USER@HOST/NAME, with other characters"),
         ({"SEGL_DATABASE": "postgresql://segl@h"}, "write postgresql://USER@HOST/NAME, with the database's name."),
         (
             {"SEGL_DATABASE": "postgresql://segl@db..example.com/d"},
-            "cannot be used: write a host whose name has 1 to 63",
+            "cannot be used: write a host name with 1 to 63",
         ),
-        ({"SEGL_DATABASE": f"postgresql://segl@h,{'x' * 64}/d"}, "write a host whose name has 1 to 63 characters"),
+        ({"SEGL_DATABASE": f"postgresql://segl@h,{'x' * 64}/d"}, "write a host name with 1 to 63 characters"),
         ({"SEGL_DATABASE": "sqlite:///a%00b"}, "cannot be used: write a text without NUL characters."),
-        ({"SEGL_MAIL_HOST": "smtp..example.com"}, "write a host whose name has 1 to 63 characters between its dots."),
-        ({"SEGL_WEB_LISTEN": "h..h:80"}, "write a host whose name has 1 to 63 characters between its dots."),
+        ({"SEGL_MAIL_HOST": "smtp..example.com"}, "write a host name with 1 to 63 characters between dots."),
+        ({"SEGL_WEB_LISTEN": "h..h:80"}, "write a host name with 1 to 63 characters between dots."),
         ({"SEGL_CALLS_PER_SECOND": "ten"}, "SEGL_CALLS_PER_SECOND is 'ten': write a number from 0 to 1000."),
         ({"SEGL_CALLS_PER_SECOND": "-1"}, "is '-1': write a number from 0 to 1000."),
         ({"SEGL_CALLS_PER_SECOND": "0.5"}, "is '0.5': write a whole number from 0 to 1000."),
@@ -173,29 +173,29 @@ def test_what_belongs_to_the_contact_register_is_wanted_with_it_alone(file: Path
         ({"SEGL_MAIL_PASSWORD_FILE": "empty"}, "the file is empty; write the password into it, or remove the setting"),
         (
             {"SEGL_MAIL_PASSWORD_FILE": "master-key", "SEGL_MAIL_PASSWORD": "hush"},
-            "The settings `mail.password` and `mail.password_file` are both written: remove one of them.",
+            "The settings `mail.password` and `mail.password_file` are both set: remove one of them.",
         ),
-        ({"SEGL_TRUST_ANCHORS": ""}, "SEGL_TRUST_ANCHORS is '': write a list with 1 or more values."),
+        ({"SEGL_TRUST_ANCHORS": ""}, "SEGL_TRUST_ANCHORS is '': write a list with at least 1 value."),
         (
             {"SEGL_API_PROXY_LISTEN": "h:1", "SEGL_API_PROXY_HEADER": "Client-Cert", "SEGL_API_PROXY_TRUSTED": ""},
-            "SEGL_API_PROXY_TRUSTED is '': write a list with 1 or more values.",
+            "SEGL_API_PROXY_TRUSTED is '': write a list with at least 1 value.",
         ),
         ({"SEGL_MAIL_PASSWORD_FILE": "gone"}, "the file cannot be read (No such file or directory)"),
         ({"SEGL_API_LISTEN": "h:1", "SEGL_API_CERTIFICATE": "c"}, "The setting `api.private_key` is missing"),
         (
             {"SEGL_CONTACT_REGISTER_URL": "http://h/krr"},
-            "write https://HOST/PATH; without TLS everyone on the way could",
+            "write https://HOST/PATH; without TLS anyone on the network could",
         ),
-        ({"SEGL_CONTACT_REGISTER_URL": "krr"}, "write https://HOST/PATH; without TLS everyone"),
+        ({"SEGL_CONTACT_REGISTER_URL": "krr"}, "write https://HOST/PATH; without TLS anyone"),
         ({"SEGL_CONTACT_REGISTER_TOKEN_ENDPOINT": "https://h:x/"}, "_TOKEN_ENDPOINT is 'https://h:x/': write https://"),
         ({"SEGL_SMS_URL": "http://h/", "SEGL_SMS_SENDER": "x"}, "SEGL_SMS_URL is 'http://h/': write https://HOST/PATH"),
-        ({"SEGL_SMS_URL": "https://h/", "SEGL_SMS_SENDER": "x"}, "`sms.url` and `sms.gateway` are two ways"),
-        ({"SEGL_ORGANIZATIONS_NAME": "x"}, "The environment variable SEGL_ORGANIZATIONS_NAME is no setting"),
+        ({"SEGL_SMS_URL": "https://h/", "SEGL_SMS_SENDER": "x"}, "`sms.url` and `sms.gateway` are both set"),
+        ({"SEGL_ORGANIZATIONS_NAME": "x"}, "The environment variable SEGL_ORGANIZATIONS_NAME is not a setting"),
     ],
 )
-def test_what_is_wrong_in_the_environment_is_told(file: Path, environment: dict[str, str], sentence: str) -> None:
-    [told] = refused(file, **environment)
-    assert sentence in told
+def test_what_is_wrong_in_the_environment_is_reported(file: Path, environment: dict[str, str], sentence: str) -> None:
+    [problem] = refused(file, **environment)
+    assert sentence in problem
 
 
 @pytest.mark.parametrize(
@@ -215,60 +215,60 @@ def test_what_is_wrong_in_the_environment_is_told(file: Path, environment: dict[
         (f'{ORGANIZATION}name = "{"x" * 201}"', "write one line of 1 to 200 characters."),
         (
             f'{ORGANIZATION}name = "x"\n{ORGANIZATION}name = "y"',
-            "The setting `organizations` has the number 123456789 2 times: keep one of them.",
+            "The setting `organizations` contains the number 123456789 2 times: keep one of them.",
         ),
         (
             f'{ORGANIZATION}name = "x"\nbroker_for = ["123456789"]',
-            "The setting `organizations.broker_for` of 123456789 names itself: remove that number there.",
+            "The setting `organizations.broker_for` of 123456789 contains its own number: remove it.",
         ),
         (
             '[[organizations]]\nnumber = "123456789"\nsector = "public"',
-            "`organizations.name` is missing: write it into",
+            "`organizations.name` is missing: add it to",
         ),
     ],
 )
-def test_what_is_wrong_in_the_file_is_told(file: Path, lines: str, sentence: str) -> None:
+def test_what_is_wrong_in_the_file_is_reported(file: Path, lines: str, sentence: str) -> None:
     add(file, lines)
-    [told] = refused(file)
-    assert sentence in told
+    [problem] = refused(file)
+    assert sentence in problem
 
 
 def test_outside_a_sandbox_the_check_digits_of_organizations_count(file: Path) -> None:
     add(file, f'{ORGANIZATION}name = "x"\nbroker_for = ["310248712"]')
     assert refused(file, SEGL_SANDBOX="false") == [
-        f"The setting `organizations.{name}` is {value}: write a number with its right check digit; look it up again."
+        f"The setting `organizations.{name}` is {value}: the check digit is wrong; look the number up again."
         for name, value in (("number", "'123456789'"), ("broker_for", "['310248712']"))
     ]
 
 
 @pytest.mark.parametrize("name", ["api_root", "database", "documents", "master_key_file", "trust_anchors"])
-def test_what_is_missing_is_told(file: Path, name: str) -> None:
+def test_a_missing_setting_is_reported(file: Path, name: str) -> None:
     kept = [line for line in file.read_text().splitlines() if not line.startswith(name)]
     file.write_text("\n".join(kept))
-    told = f"The setting `{name}` is missing: write it into the configuration file, or set SEGL_{name.upper()}."
-    assert refused(file) == [told]
+    problem = f"The setting `{name}` is missing: add it to the configuration file, or set SEGL_{name.upper()}."
+    assert refused(file) == [problem]
 
 
 @pytest.mark.parametrize(("name", "value"), [("web", "5"), ("organizations", "5"), ("organizations", "['x']")])
-def test_a_table_that_is_none_is_told(file: Path, name: str, value: str) -> None:
+def test_a_value_in_place_of_a_table_is_reported(file: Path, name: str, value: str) -> None:
     file.write_text(f"{name} = {value}\n{file.read_text()}")
     shown = value.strip("[]")
     assert refused(file)[0] == f"The setting `{name}` is {shown}: write a table, with its settings below."
 
 
 @pytest.mark.parametrize("value", ["[]", "{}", "2026-01-01", "1.5"])
-def test_a_value_of_another_kind_is_told(file: Path, value: str) -> None:
-    """Whatever TOML can hold: each setting refuses it, and nothing breaks."""
+def test_a_value_of_another_type_is_reported(file: Path, value: str) -> None:
+    """Each setting refuses any other TOML value, and nothing breaks."""
     text = file.read_text()
     for line in text.splitlines():
         name, equals, right = line.partition(" = ")
         if equals and (right.startswith('"') or right == "true"):
             file.write_text(text.replace(line, f"{name} = {value}"))
-            [told] = refused(file)
-            assert f"{name}`" in told
+            [problem] = refused(file)
+            assert f"{name}`" in problem
 
 
-def test_everything_is_told_at_once(file: Path) -> None:
+def test_all_problems_are_reported_at_once(file: Path) -> None:
     add(file, 'hots = "x"')
     assert len(refused(file, SEGL_SANDBOX="x", SEGL_WEB_LISTEN="x", SEGL_NO_SETTING="x")) == 4
 
@@ -276,8 +276,8 @@ def test_everything_is_told_at_once(file: Path) -> None:
 @pytest.mark.parametrize("content", ["", "zz" * 32, "00" * 31, "00" * 33])
 def test_a_master_key_is_64_digits(file: Path, content: str) -> None:
     (file.parent / "master-key").write_text(content)
-    [told] = refused(file)
-    assert "openssl rand -hex 32" in told
+    [problem] = refused(file)
+    assert "openssl rand -hex 32" in problem
 
 
 def test_secrets_are_not_shown(file: Path) -> None:

@@ -22,7 +22,7 @@ def test_of_several_that_migrate_an_empty_database_one_does_and_the_others_wait(
         check_database()
 
 
-def test_a_role_that_may_make_no_tables_is_told_what_it_lacks(postgresql_url: str) -> None:
+def test_a_role_that_must_not_create_tables_gets_an_error_that_says_what_it_lacks(postgresql_url: str) -> None:
     with psycopg.connect(postgresql_url) as connection:
         connection.execute("CREATE ROLE guest LOGIN")
     with (
@@ -31,12 +31,12 @@ def test_a_role_that_may_make_no_tables_is_told_what_it_lacks(postgresql_url: st
     ):
         prepare_database(configuration.current())
     assert str(unusable_database(error.value)) == (
-        "The role in the setting `database` lacks a right: permission denied for schema public. Let it own the "
-        "database, or GRANT CREATE ON SCHEMA public TO it; migrate and serve as the same role."
+        "The role in the setting `database` lacks a privilege: permission denied for schema public. Make it the "
+        "owner of the database, or GRANT CREATE ON SCHEMA public TO it; migrate and serve with the same role."
     )
 
 
-def test_an_organization_that_would_act_for_an_unknown_one_is_told(sqlite: None) -> None:
+def test_an_organization_that_would_act_for_an_unknown_one_is_reported(sqlite: None) -> None:
     broker = ConfiguredOrganization("318602352", "Formidler AS", "private", ("310248711",))
     with pytest.raises(
         ConfigurationError, match=r"`organizations` .* 318602352 is to act for 310248711, not registered: enter it"

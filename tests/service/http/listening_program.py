@@ -25,7 +25,7 @@ ANSWER_BYTES = 64 * 1024 * 1024
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """`/slow` and `/long` take half a second, `/large` has a large answer; all others tell what they saw."""
+    """`/slow` and `/long` take half a second, `/large` has a large answer; all others return what they saw."""
     if environ["PATH_INFO"] == "/large":
         start_response("200 OK", [("Content-Length", str(ANSWER_BYTES))])
         return (bytes(64 * 1024) for _ in range(ANSWER_BYTES // (64 * 1024)))
@@ -51,7 +51,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
 
 
 def admission(scope: Scope) -> Answer | None:
-    """Strangers may send nothing."""
+    """Refuse strangers."""
     scope["test.admitted"] = True
     return plain(HTTPStatus.FORBIDDEN, "You are a stranger.") if scope["path"] == "/strangers" else None
 

@@ -151,7 +151,7 @@ def test_a_resumed_session_still_has_its_certificate(service: Service, version: 
 
 
 @pytest.mark.parametrize("listener", ["api", "pages"])
-def test_headers_of_a_proxy_mean_nothing_on_other_listeners(service: Service, listener: str) -> None:
+def test_headers_of_a_proxy_are_ignored_on_other_listeners(service: Service, listener: str) -> None:
     other = x509.load_pem_x509_certificate(service.pki.organizations[2].certificate.read_bytes())
     forged = {
         "Client-Cert": f":{b64encode(other.public_bytes(Encoding.DER)).decode()}:",
@@ -177,9 +177,7 @@ def test_a_body_over_the_limit_is_refused_with_the_limit(service: Service) -> No
     connection.request("POST", "/", body=bytes(3 * MEBIBYTE + 1))
     answer = connection.getresponse()
     assert answer.status == 413
-    assert answer.read().decode() == (
-        "The request's body is larger than the 3145728 bytes that are accepted: send less at once."
-    )
+    assert answer.read().decode() == ("The request body is larger than the limit of 3145728 bytes: send less at once.")
     connection.close()
 
 
@@ -198,7 +196,7 @@ def test_a_chunked_body_over_the_limit_is_refused_though_it_never_ends(service: 
 
 
 @pytest.mark.parametrize("framing", [{"Content-Length": str(2 * MEBIBYTE)}, {"Transfer-Encoding": "chunked"}])
-def test_who_may_send_nothing_is_told_so_after_the_head(service: Service, framing: dict[str, str]) -> None:
+def test_a_client_that_is_not_admitted_is_refused_after_the_head(service: Service, framing: dict[str, str]) -> None:
     connection = service.connection()
     connection.request("POST", "/strangers", headers=framing, body=iter([]))
     assert connection.sock is not None
@@ -225,9 +223,9 @@ def test_what_came_together_with_its_head_is_for_the_application_alone(service: 
             for piece in pieces:
                 connection.sendall(piece)
                 wait_until_read(connection)
-            told = http.client.HTTPResponse(connection)
-            told.begin()
-            seen = json.load(told)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            seen = json.load(response)
         assert (seen["body"], seen["admitted"]) == (hashlib.sha256(body).hexdigest(), admitted)
 
 
@@ -237,9 +235,9 @@ def test_a_client_that_waits_is_asked_for_its_body_only_when_it_may_send_it(serv
         connection.sendall(head % b"/")
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"whole")
-        told = http.client.HTTPResponse(connection)
-        told.begin()
-        assert json.load(told)["body"] == hashlib.sha256(b"whole").hexdigest()
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        assert json.load(response)["body"] == hashlib.sha256(b"whole").hexdigest()
     with service.silent("pages") as connection:
         connection.sendall(head % b"/strangers")
         answer = connection.makefile("rb").read()
@@ -323,7 +321,7 @@ def ended(connection: socket.socket) -> bool:
         return True
 
 
-def test_a_client_that_stalls_in_its_body_is_told_so(impatient_service: Service) -> None:
+def test_a_client_that_stalls_in_its_body_gets_408(impatient_service: Service) -> None:
     connection = impatient_service.connection()
     connection.putrequest("POST", "/")
     connection.putheader("Content-Length", "1000")
@@ -369,7 +367,7 @@ def test_an_upload_that_a_stop_cuts_off_may_be_sent_again(pki: SandboxPki) -> No
         service.process.send_signal(signal.SIGTERM)
         answer = connection.getresponse()
         assert (answer.status, answer.headers["X-Refused"], answer.headers["Retry-After"]) == (503, "api", "10")
-        assert answer.read() == b"The service is being stopped; nothing was done: send the request again."
+        assert answer.read() == b"The service is shutting down and did nothing: send the request again."
         connection.close()
         assert service.process.wait(timeout=10) == 0
 
@@ -419,7 +417,7 @@ def test_a_head_over_the_limit_is_refused_with_the_limit(service: Service, head:
     for listener in ("api", "pages"):
         with answer_to(service, listener, head) as answer:
             assert answer.status == 431
-            assert answer.read().startswith(b"The request's head is larger than the 65536 bytes that are accepted")
+            assert answer.read().startswith(b"The request head is larger than the limit of 65536 bytes")
 
 
 @pytest.mark.parametrize(
@@ -431,13 +429,13 @@ def test_a_head_over_the_limit_is_refused_with_the_limit(service: Service, head:
         (b"POST / HTTP/1.1", b"Transfer-Encoding: chunked\r\n\r\nzz", b"Invalid character in chunk size"),
     ],
 )
-def test_what_is_no_request_is_answered_as_its_listener_answers(
+def test_an_invalid_request_gets_its_listeners_error_answer(
     service: Service, request_line: bytes, header: bytes, wrong: bytes
 ) -> None:
     sent = request_line + b"\r\nHost: segl\r\n" + header + b"\r\n\r\n" + bytes(500_000)
     with answer_to(service, "api", sent) as answer:
         assert (answer.status, answer.headers["X-Refused"]) == (400, "api")
-        assert answer.read().startswith(b"The request is not HTTP/1.1 as it must be (" + wrong + b"): send it by")
+        assert answer.read().startswith(b"The request is not valid HTTP/1.1 (" + wrong + b"): send it with")
         assert answer.headers["Connection"] == "close"
 
 
@@ -457,7 +455,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: segl\r\nTransfer-Encoding: chunked\r\n\r\n1
 
 
 @pytest.mark.parametrize("endless", [b"0\r\n" + b"x1: aaaa\r\n" * 100_000, b"1;" + b"x" * 1_000_000])
-def test_what_stands_between_the_chunks_of_a_body_has_an_end(service: Service, endless: bytes) -> None:
+def test_what_comes_between_the_chunks_of_a_body_has_a_limit(service: Service, endless: bytes) -> None:
     with service.silent("pages") as connection, pytest.raises(ConnectionError):
         connection.sendall(CHUNKED)
         for _ in range(100):
@@ -478,7 +476,7 @@ def test_chunked_is_chunked_in_any_case(service: Service, coding: str) -> None:
         assert answer.status == 200
 
 
-def test_trailers_are_no_headers(service: Service) -> None:
+def test_trailers_are_not_headers(service: Service) -> None:
     with service.silent("pages") as connection:
         connection.sendall(CHUNKED.replace(b"Host", b"Connection: close\r\nHost") + b"0\r\nLate: header\r\n\r\n")
         seen = json.loads(b"".join(iter(lambda: connection.recv(4096), b"")).partition(b"\r\n\r\n")[2])

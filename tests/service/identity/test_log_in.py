@@ -30,7 +30,7 @@ def logged_in_as(browser: Client) -> str | None:
     return identity and identity.name
 
 
-def test_whoever_one_wants_to_be_is_logged_in(browser: Client) -> None:
+def test_any_identity_can_log_in(browser: Client) -> None:
     answer = browser.post(begin(browser), {**WHO, "identity_number": "123456 78910", "name": "  Kari   Nordmann "})
     assert answer.headers["Location"].startswith("http://127.0.0.1:8080/log-in/return?state=")
     assert browser.get(answer.headers["Location"]).headers["Location"] == "/"
@@ -44,7 +44,7 @@ def test_whoever_one_wants_to_be_is_logged_in(browser: Client) -> None:
     assert (identity.method, identity.level) == ("TestID", 4)
 
 
-def test_giving_up_is_told_and_leads_back(browser: Client) -> None:
+def test_giving_up_is_shown_and_leads_back(browser: Client) -> None:
     location = browser.post(begin(browser), {"abort": "1"}).headers["Location"]
     page = browser.get(location)
     assert page.status_code == 400

@@ -19,13 +19,13 @@ PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
 Apis = dict[str, Any]
 
 
-def test_an_organization_is_told_who_it_is(apis: Apis) -> None:
+def test_an_organization_can_ask_who_it_is(apis: Apis) -> None:
     for number in (PUBLIC, PRIVATE):
         answer = apis[number].get(f"/api/{number}")
         assert (answer.status_code, answer.content) == (200, f"You are {number}".encode())
 
 
-def test_a_broker_is_told_for_whom_it_acts(apis: Apis) -> None:
+def test_a_broker_can_ask_for_whom_it_acts(apis: Apis) -> None:
     answer = apis[BROKER].get(f"/api/{PUBLIC}")
     assert answer.content == b"You are 318602352, operating on behalf of 123456789"
 
@@ -51,7 +51,7 @@ def test_a_caller_without_certificate_is_refused(api: Any) -> None:
     for nothing in (None, b""):
         status, code, message = error(type(api)(nothing).get(f"/api/{PUBLIC}"))
         assert (status, code) == (403, "NOT_AUTHORIZED")
-        assert "without a client certificate" in message
+        assert "has no client certificate" in message
 
 
 def test_a_certificate_of_another_root_is_refused(api: Any) -> None:
@@ -88,7 +88,7 @@ def test_an_organization_that_is_not_registered_is_refused(apis: Apis) -> None:
     Organization.objects.filter(pk=PRIVATE).delete()
     status, code, message = error(apis[PRIVATE].get(f"/api/{PRIVATE}"))
     assert (status, code) == (403, "NOT_AUTHORIZED")
-    assert f"{PRIVATE} of the client certificate is not registered" in message
+    assert f"{PRIVATE}, named in the client certificate, is not registered" in message
 
 
 def test_a_certificate_is_checked_again_after_a_while(apis: Apis, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def test_a_blocked_organization_is_let_in_by_no_one_until_it_is_unblocked(apis: 
     for caller in (PUBLIC, BROKER):
         status, code, message = error(apis[caller].get(f"/api/{PUBLIC}"))
         assert (status, code) == (403, "NOT_AUTHORIZED")
-        assert message == f"The organization {PUBLIC} is blocked here: ask those who run the service."
+        assert message == f"Organization {PUBLIC} is blocked here: contact the operator of the service."
     unblock_organization(number=PUBLIC)
     assert apis[PUBLIC].get(f"/api/{PUBLIC}").status_code == 200
 

@@ -37,9 +37,9 @@ def test_a_job_is_signed_and_sealed_without_a_browser(apis: dict[str, Any], seal
     assert status_of(job) == ("IN_PROGRESS", ["SIGNED", "WAITING"])
     assert apis[BROKER].call("POST", url(job, OLA)).status_code == 204
     assert status_of(job) == ("COMPLETED_SUCCESSFULLY", ["SIGNED", "SIGNED"])
-    told = PortalStatusChange.from_xml(apis[PUBLIC].get(JOBS).content)
-    assert told.pades_url is not None
-    answer = apis[PUBLIC].get(told.pades_url.removeprefix("https://127.0.0.1:8443"))
+    change = PortalStatusChange.from_xml(apis[PUBLIC].get(JOBS).content)
+    assert change.pades_url is not None
+    answer = apis[PUBLIC].get(change.pades_url.removeprefix("https://127.0.0.1:8443"))
     sealed = b"".join(answer.streaming_content)
     trust = sealing.current().trust
     reports = pades.verify(sealed, trust=trust, documents={"0001_dokument.pdf": contract}, at=clock.now())
@@ -126,7 +126,7 @@ def test_one_who_was_not_asked_is_not_found(api: Any, signer: str) -> None:
     assert OLA not in message
 
 
-def test_another_organizations_job_is_as_unknown_as_none(apis: dict[str, Any]) -> None:
+def test_another_organizations_job_does_not_exist_for_the_caller(apis: dict[str, Any]) -> None:
     job = create(person(KARI))
     theirs = error(apis[PRIVATE].call("POST", url(job, KARI)))
     assert theirs == (404, "SIGNATURE_JOB_NOT_FOUND", f"There is no job {job.pk}.")

@@ -37,7 +37,7 @@ def test_a_person_sees_the_documents_after_log_in(browser: Browser, job: Job) ->
     assert heading(browser.get(address(job))) == "Avtale om båtplass"
 
 
-def test_a_person_without_documents_is_told_so(browser: Browser, job: Job) -> None:
+def test_a_person_without_documents_sees_so(browser: Browser, job: Job) -> None:
     assert "Ingen dokumenter venter på deg." in text(browser.log_in(OLA))
 
 

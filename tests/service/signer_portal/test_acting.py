@@ -20,7 +20,10 @@ from segl.service.store.models import DocumentKind, Job, Signing
 KARI_SIGNS, OLA_SIGNS = 1, 2
 CONTRACT = pdf("Leie av plass 14")
 NB = "Når du trykker «Signer», bekrefter du at du har lest dokumentet, og signerer det like bindende som på papir."
-EN = "By pressing “Sign”, you confirm that you have read the document and sign it, as binding as on paper."
+EN = (
+    "By pressing “Sign”, you confirm that you have read the document, "
+    "and sign it with the same binding effect as on paper."
+)
 
 
 @pytest.fixture
@@ -143,12 +146,12 @@ def test_what_was_shown_becomes_evidence(kari: Browser, job: Job, language: str,
     assert sentence in text(kari.get(address(job)))
     kari.defaults["HTTP_USER_AGENT"] = "Firefox\x01 140"
     kari.press_sign(job)
-    told = Signing.objects.get(signer__job=job).agreement
-    assert told["sentence"] == sentence
-    assert told["ip_address"] == "127.0.0.1"
-    assert told["user_agent"] == "Firefox 140"
-    assert told["name"] == "Kari Nordmann"
-    assert told["shown_identity"] == KARI
+    agreement = Signing.objects.get(signer__job=job).agreement
+    assert agreement["sentence"] == sentence
+    assert agreement["ip_address"] == "127.0.0.1"
+    assert agreement["user_agent"] == "Firefox 140"
+    assert agreement["name"] == "Kari Nordmann"
+    assert agreement["shown_identity"] == KARI
 
 
 def test_the_sentence_is_that_of_the_page_even_if_the_language_changed_since(kari: Browser, job: Job) -> None:
@@ -159,7 +162,7 @@ def test_the_sentence_is_that_of_the_page_even_if_the_language_changed_since(kar
     assert Signing.objects.get(signer__job=job).agreement["sentence"] == NB
 
 
-def test_signing_twice_is_told(kari: Browser, job: Job) -> None:
+def test_signing_twice_is_refused_with_a_page(kari: Browser, job: Job) -> None:
     shown = text(kari.get(address(job))).split('name="log_in" value="')[1].split('"')[0]
     kari.press_sign(job)
     again = kari.post(f"{address(job)}/sign", {"log_in": shown, "language": "nb"})
@@ -221,7 +224,7 @@ def test_link_and_code_are_enough_to_reject(ola: Browser, kari: Browser, job: Jo
     assert heading(page) == "Signeringen er stoppet"
 
 
-def test_the_receipt_tells_when_another_rejected_afterwards(ola: Browser, kari: Browser, job: Job) -> None:
+def test_the_receipt_says_so_when_another_rejected_afterwards(ola: Browser, kari: Browser, job: Job) -> None:
     kari.press_sign(job)
     ola.reject(job, OLA_SIGNS)
     receipt = text(kari.get(f"{address(job)}/receipt"))
@@ -254,20 +257,20 @@ def test_the_receipt_reloads_itself_while_the_seal_is_made(
     assert '<meta http-equiv="refresh"' in receipt
 
 
-def test_the_list_tells_what_was_done(kari: Browser, job: Job) -> None:
+def test_the_list_shows_what_was_done(kari: Browser, job: Job) -> None:
     kari.press_sign(job)
     page = text(kari.get("/"))
     assert "Ingen dokumenter venter på deg." in page
     assert "Signert " in page
 
 
-def test_a_signer_for_somebody_else_is_told(browser: Browser, sealer: Sealer) -> None:
+def test_a_signer_on_behalf_of_someone_else_sees_so(browser: Browser, sealer: Sealer) -> None:
     other = create(person(KARI, on_behalf_of=OnBehalfOf.OTHER), contents=[pdf("A")])
     browser.log_in()
     assert "på vegne av en annen enn deg selv" in text(browser.get(address(other)))
 
 
-def test_the_identity_that_will_stand_in_the_document_is_as_the_sender_chose(browser: Browser, sealer: Sealer) -> None:
+def test_the_identity_in_the_document_is_as_the_sender_chose(browser: Browser, sealer: Sealer) -> None:
     named = create(person(KARI), contents=[pdf("A")], identifier_in_signed_documents=IdentifierInSignedDocuments.NAME)
     browser.log_in()
     page = text(browser.get(address(named)))

@@ -48,7 +48,7 @@ def test_a_job_that_was_cancelled(browser: Browser, job: Job) -> None:
     ("is_reserved", "sentence"),
     [(True, "Du har reservert deg mot digital kommunikasjon"), (False, "ingen adresse vi kan varsle deg på")],
 )
-def test_one_whom_the_contact_register_does_not_let_us_tell(
+def test_a_signer_whom_the_contact_register_does_not_let_us_notify(
     browser: Browser, new_browser: Callable[[], Browser], store: str, is_reserved: bool, sentence: str
 ) -> None:
     kari = AskedSigner(PersonalIdentificationNumber(KARI), NotificationsUsingLookup())
@@ -77,7 +77,7 @@ def test_a_turn_that_has_not_come(browser: Browser, store: str) -> None:
     assert "Ingen dokumenter venter på deg." in text(browser.get("/"))
 
 
-def test_a_wrong_code_tells_how_many_tries_are_left(browser: Browser, job: Job) -> None:
+def test_a_wrong_code_shows_how_many_attempts_are_left(browser: Browser, job: Job) -> None:
     link = sent_link(job.signers.get(number=2))
     wrong = "000000" if link.code != "000000" else "111111"
     assert "Du har 5 forsøk igjen." in text(browser.get(f"/s/{link.token}"))
@@ -89,7 +89,7 @@ def test_a_wrong_code_tells_how_many_tries_are_left(browser: Browser, job: Job) 
 
 
 @pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdef"])
-def test_what_cannot_be_a_code_costs_no_try(browser: Browser, job: Job, code: str) -> None:
+def test_what_cannot_be_a_code_costs_no_attempt(browser: Browser, job: Job, code: str) -> None:
     link = sent_link(job.signers.get(number=2))
     page = browser.post(f"/s/{link.token}", {"code": code})
     assert page.status_code == 422

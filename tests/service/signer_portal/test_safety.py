@@ -23,7 +23,7 @@ def test_nothing_from_elsewhere_and_no_script_may_run(browser: Browser, job: Job
         )
 
 
-def test_pages_are_neither_kept_nor_sniffed_nor_tell_where_one_was(browser: Browser, job: Job) -> None:
+def test_pages_are_neither_cached_nor_sniffed_nor_sent_as_referrer(browser: Browser, job: Job) -> None:
     browser.log_in()
     for path in ("/", address(job), f"{address(job)}/documents/1/original"):
         headers = browser.get(path).headers
@@ -34,7 +34,7 @@ def test_pages_are_neither_kept_nor_sniffed_nor_tell_where_one_was(browser: Brow
         assert "Strict-Transport-Security" not in headers
 
 
-def test_over_https_browsers_are_told_to_stay_there(browser: Browser) -> None:
+def test_over_https_browsers_are_asked_to_stay_there(browser: Browser) -> None:
     assert browser.get("/", secure=True).headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
@@ -113,5 +113,5 @@ def test_looking_around_leaves_no_session_behind(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "\\000" * 9, "A" * 32, "æ", "0" * 33])
-def test_a_cookie_that_is_no_session_is_passed_over(browser: Browser, cookie: str) -> None:
+def test_a_cookie_that_is_not_a_session_is_ignored(browser: Browser, cookie: str) -> None:
     assert browser.get("/", HTTP_COOKIE=f'segl_session="{cookie}"').status_code == 200

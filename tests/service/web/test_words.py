@@ -34,7 +34,7 @@ def test_times_are_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
         (timedelta(days=30), "om 30 dager"),
     ],
 )
-def test_what_is_near_is_said_more_exactly(monkeypatch: pytest.MonkeyPatch, left: timedelta, said: str) -> None:
+def test_what_is_near_is_shown_more_precisely(monkeypatch: pytest.MonkeyPatch, left: timedelta, said: str) -> None:
     now = datetime(2026, 11, 24, 12, tzinfo=UTC)
     monkeypatch.setattr(clock, "now", lambda: now)
     with override("nb"):

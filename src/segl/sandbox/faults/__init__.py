@@ -1,1 +1,1 @@
-"""What is to go wrong in a sandbox because a test asked for it."""
+"""Faults in a sandbox at the request of tests."""

@@ -1,4 +1,4 @@
-"""Has the faults that were asked for befall calls of the API, on their way to the service and back."""
+"""Injects the requested faults into calls of the API, on their way to the service and back."""
 
 import asyncio
 import re
@@ -27,33 +27,33 @@ _CALLS: Mapping[tuple[str, str], str] = {
     ("GET", f"{_JOBS}/xades"): "xades",
     ("GET", f"{_JOBS}/pades"): "pades",
 }
-_WHY = "as was asked for (a fault of this sandbox); nothing was done: send the request again."
+_WHY = "as requested (a fault of this sandbox) and did nothing: send the request again."
 
 _Messages = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """An answer that told a change, and the fault because of which it is told again."""
+class _Delivered:
+    """A response with a status change, and the fault because of which it will be delivered again."""
 
     fault_id: str
-    answer: _Messages
+    response: _Messages
 
 
 class WithFaults:
-    """An ASGI application that passes calls on to another one, but for the faults that are to befall them."""
+    """An ASGI application that passes calls on to another one, except those that a pending fault applies to."""
 
     def __init__(self, application: Application, faults: Faults) -> None:
         self._application = application
         self._faults = faults
-        self._told: dict[tuple[str, bytes], _Told] = {}  # by the queue's address
+        self._delivered: dict[tuple[str, bytes], _Delivered] = {}  # by the queue's address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = _call(scope)
         if call is None:
             await self._application(scope, receive, send)
             return
-        match self._faults.use(lambda each: each.befalls(call) and self._can_happen(each, scope)):
+        match self._faults.use(lambda each: each.applies_to(call) and self._can_happen(each, scope)):
             case None if call.name == "poll":
                 answer = await self._answered(scope, receive)
                 self._remember(call, scope, answer)
@@ -70,25 +70,25 @@ class WithFaults:
                 await asyncio.sleep(seconds)
                 await _send(answer, send)
             case Fault(fault="duplicate"):
-                await _send(self._told.pop(_queue(scope)).answer, send)
+                await _send(self._delivered.pop(_queue(scope)).response, send)
             case Fault(fault=kind):
                 await _received(receive)
                 await send_answer(answer_of(_REFUSALS[kind]()), send)
 
     def _can_happen(self, fault: Fault, scope: Scope) -> bool:
-        """A change is told again only where one was told since that was asked for."""
-        told = self._told.get(_queue(scope))
-        return fault.fault != "duplicate" or (told is not None and told.fault_id == fault.id)
+        """Whether the fault is possible: a duplicate needs a change delivered since the fault was requested."""
+        delivered = self._delivered.get(_queue(scope))
+        return fault.fault != "duplicate" or (delivered is not None and delivered.fault_id == fault.id)
 
     def _remember(self, call: Call, scope: Scope, answer: _Messages) -> None:
-        """Keep an answer that tells a change, if it is to be told again."""
-        wanted = (each for each in self._faults.pending() if each.fault == "duplicate" and each.befalls(call))
+        """Keep a response with a status change, if it is to be delivered again."""
+        wanted = (each for each in self._faults.pending() if each.fault == "duplicate" and each.applies_to(call))
         fault = next(wanted, None)
         if fault and answer and answer[0]["status"] == HTTPStatus.OK:
-            self._told[_queue(scope)] = _Told(fault.id, answer)
+            self._delivered[_queue(scope)] = _Delivered(fault.id, answer)
 
     async def _answered(self, scope: Scope, receive: Receive) -> _Messages:
-        """Let the work be done; what is answered is not sent yet."""
+        """Let the service process the request, and return the response without sending it."""
         answer: _Messages = []
 
         async def keep(message: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ class WithFaults:
 
 
 def _call(scope: Scope) -> Call | None:
-    """What a request asks for; None when it is none to the API's resources."""
+    """Return the call that a request makes, or None if it is not to a resource of the API."""
     found = re.fullmatch(f"/api//?({NUMBER})(/.*)?", scope["path"])
     if not found:
         return None
@@ -117,13 +117,13 @@ async def _send(answer: _Messages, send: Send) -> None:
 
 
 async def _received(receive: Receive) -> None:
-    """Wait for the whole request: many clients read no answer before they have sent everything."""
+    """Wait for the whole request: many clients read no response before they have sent everything."""
     while (await receive()).get("more_body"):
         pass
 
 
 async def _drop(scope: Scope, receive: Receive) -> None:
-    """Drop the connection, and wait until the server has noticed: it would answer if we ended before."""
+    """Drop the connection, and wait until the server has noticed, since it would respond if we returned earlier."""
     scope["segl.abort"]()
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -142,12 +142,12 @@ def _failed() -> HttpResponse:
 
 
 def _unavailable() -> HttpResponse:
-    answer = response(HTTPStatus.SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", f"The service is away {_WHY}")
+    answer = response(HTTPStatus.SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", f"The service is unavailable {_WHY}")
     answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
 
 
-# As the service itself answers.
+# The same responses as the service's own.
 _REFUSALS: Mapping[str, Callable[[], HttpResponse]] = {
     "too-eager": _too_eager,
     "rate-limited": _rate_limited,

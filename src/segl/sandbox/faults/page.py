@@ -1,7 +1,7 @@
-"""`{web root}/sandbox/faults`: where faults are asked for (POST), listed (GET) and taken back (DELETE).
+"""`{web root}/sandbox/faults`: where faults are requested (POST), listed (GET) and taken back (DELETE).
 
-A browser must not be made to ask for faults by a page from elsewhere. Such a page can send neither JSON nor DELETE
-without asking first (the preflight of CORS), and is never permitted to.
+Pages from other origins must not be able to request faults through a browser. They can send neither JSON nor DELETE
+without a CORS preflight, which is never permitted.
 """
 
 import json
@@ -22,7 +22,7 @@ from segl.service import configuration
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST", "DELETE"])
 def faults(request: HttpRequest) -> HttpResponse:
-    """Ask for a fault, list those to come, or take them all back."""
+    """Request a fault, list the pending ones, or take them all back."""
     known = Faults(configuration.current().folder)
     if request.method == "POST":
         return _requested(request, known)
@@ -35,7 +35,7 @@ def faults(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_http_methods(["DELETE"])
 def one_fault(_request: HttpRequest, fault_id: str) -> HttpResponse:
-    """Take one fault back, if it is still to come."""
+    """Take one fault back, if it is still pending."""
     Faults(configuration.current().folder).take_back(fault_id)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
@@ -48,7 +48,7 @@ def _requested(request: HttpRequest, known: Faults) -> HttpResponse:
     except InvalidInput as error:
         return _refused(HTTPStatus.BAD_REQUEST, str(error))
     except (ValueError, RecursionError):
-        return _refused(HTTPStatus.BAD_REQUEST, 'The body is no JSON: send an object such as {"fault": "503"}.')
+        return _refused(HTTPStatus.BAD_REQUEST, 'The body is not JSON: send an object such as {"fault": "503"}.')
     known.add(fault)
     return JsonResponse(asdict(fault), status=HTTPStatus.CREATED)
 
@@ -58,12 +58,14 @@ def _refused(status: HTTPStatus, sentence: str) -> HttpResponse:
 
 
 def unless(fault: OtherFault, view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """The view, which answers 503 while this fault is asked for."""
+    """Return the view, made to respond with 503 while this fault is pending."""
 
     @wraps(view)
     def answer(request: HttpRequest) -> HttpResponse:
         if Faults(configuration.current().folder).happens(fault):
-            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, f"This is down: the fault {fault} was asked for.")
+            return _refused(
+                HTTPStatus.SERVICE_UNAVAILABLE, f"This is down, as requested (the fault {fault} of this sandbox)."
+            )
         return view(request)
 
     return answer

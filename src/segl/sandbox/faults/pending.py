@@ -1,6 +1,6 @@
-"""Faults on request: what is to go wrong in a sandbox, and how often it still is to.
+"""Faults on request: what will go wrong in a sandbox, and how often.
 
-They stand in a file of the sandbox's folder, because its processes share nothing else that is for tests.
+They are kept in a file in the sandbox's folder, because its processes share nothing else that is for tests.
 """
 
 import fcntl
@@ -28,7 +28,7 @@ _FIELDS = ("fault", "times", "calls", "organization", "seconds")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of the API: for which sender, and what it asks for (one of `Calls`, or "other")."""
+    """A call of the API: for which sender, and which one (of `Calls`, or "other")."""
 
     organization: str
     name: str
@@ -36,14 +36,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Something that is to go wrong; the name of what it is stands in `fault`.
+    """Something that will go wrong.
 
+    fault:
+        What it is.
     times:
-        How often it is still to happen. None: until it is taken back.
+        How often it will still happen. None: until it is taken back.
     calls, organization:
-        The calls of the API that it befalls; organization: the sender's number, None: any.
+        The calls of the API it applies to; organization: the sender's number, None: any.
     seconds:
-        For how long a slow answer is held back.
+        How long a slow response is delayed.
     """
 
     fault: Kind
@@ -55,10 +57,10 @@ class Fault:
 
     @classmethod
     def requested(cls, given: object) -> "Fault":
-        """The fault that a JSON value asks for.
+        """Return the fault described by a JSON value.
 
         Raises:
-            InvalidInput: It asks for none; the message says what to write.
+            InvalidInput: It does not describe a fault; the message says what to write.
         """
         if not isinstance(given, dict):
             raise InvalidInput('A fault is a JSON object, such as {"fault": "503", "times": 2}.')
@@ -72,8 +74,8 @@ class Fault:
             wanted["calls"] = "poll"
         return cls(**wanted)
 
-    def befalls(self, call: Call) -> bool:
-        """Whether this call of the API may be the one."""
+    def applies_to(self, call: Call) -> bool:
+        """Whether it can happen to this call of the API."""
         return (
             self.fault in get_args(ApiFault)
             and self.calls in {"any", call.name}
@@ -83,29 +85,29 @@ class Fault:
 
 def _check(wanted: Mapping[str, Any]) -> None:
     if wanted.get("fault") not in get_args(Kind):
-        raise InvalidInput(f'"fault" has to be one of {_quoted(get_args(Kind))}.')
+        raise InvalidInput(f'"fault" must be one of {_quoted(get_args(Kind))}.')
     if not _is_number(wanted.get("times", 1), int) or wanted.get("times", 1) < 1:
-        raise InvalidInput('"times" has to be a whole number of at least 1.')
+        raise InvalidInput('"times" must be a whole number of at least 1.')
     if wanted.get("calls", "any") not in get_args(Calls):
-        raise InvalidInput(f'"calls" has to be one of {_quoted(get_args(Calls))}.')
+        raise InvalidInput(f'"calls" must be one of {_quoted(get_args(Calls))}.')
     organization = wanted.get("organization", "0" * 9)
     if not is_organization_number(organization):
-        raise InvalidInput('"organization" has to be the sender\'s organization number: 9 digits in quotation marks.')
+        raise InvalidInput('"organization" must be the sender\'s organization number: 9 digits in quotation marks.')
     seconds = wanted.get("seconds", 1)
     if not _is_number(seconds, (int, float)) or not 0 < seconds <= LONGEST_SECONDS:
-        raise InvalidInput(f'"seconds" has to be a number over 0 and at most {LONGEST_SECONDS}.')
+        raise InvalidInput(f'"seconds" must be a number greater than 0 and at most {LONGEST_SECONDS}.')
     _check_fitting(wanted)
 
 
 def _check_fitting(wanted: Mapping[str, Any]) -> None:
-    """What is given must mean something for this kind of fault."""
+    """Refuse members that mean nothing for this kind of fault."""
     kind = wanted["fault"]
     if kind in get_args(OtherFault) and (of_calls := wanted.keys() - {"fault", "times"}):
-        raise InvalidInput(f'"{kind}" befalls no calls of the API: leave out {_quoted(sorted(of_calls))}.')
+        raise InvalidInput(f'"{kind}" does not apply to calls of the API: leave out {_quoted(sorted(of_calls))}.')
     if kind in get_args(PollFault) and wanted.get("calls", "any") not in {"any", "poll"}:
-        raise InvalidInput(f'"{kind}" befalls polls alone: leave out "calls".')
+        raise InvalidInput(f'"{kind}" applies only to polls: leave out "calls".')
     if (kind == "slow") is not ("seconds" in wanted):
-        raise InvalidInput('"slow" needs "seconds", for which the answer is held back; no other fault has them.')
+        raise InvalidInput('"slow" needs "seconds", the delay of the response; no other fault has them.')
 
 
 def _is_number(value: object, kind: type | tuple[type, ...]) -> bool:
@@ -117,32 +119,32 @@ def _quoted(names: Any) -> str:
 
 
 class Faults:
-    """The faults that are to come in the sandbox with this folder, the oldest first."""
+    """The pending faults of the sandbox with this folder, the oldest first."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "faults.json"
         self._lock = folder / "faults.lock"
 
     def pending(self) -> list[Fault]:
-        """All of them."""
+        """Return all of them."""
         try:
             return [Fault(**each) for each in json.loads(self._file.read_bytes())]
         except FileNotFoundError:
             return []
 
     def add(self, fault: Fault) -> None:
-        """Have it happen, after those that were asked for before."""
+        """Add a fault, to happen after those requested before it."""
         with self._changed() as pending:
             pending.append(fault)
 
     def take_back(self, fault_id: str | None = None) -> None:
-        """Have this one happen no more; without a name, none."""
+        """Remove this fault, or all without an id."""
         with self._changed() as pending:
             pending[:] = [each for each in pending if fault_id not in {None, each.id}]
 
     def use(self, fits: Callable[[Fault], bool]) -> Fault | None:
-        """The oldest fault that fits, which so has happened once more; None if there is none."""
-        if not any(map(fits, self.pending())):  # as nearly always: then nobody waits for the lock
+        """Return the oldest fault that fits and count it as happened once more; None if no fault fits."""
+        if not any(map(fits, self.pending())):  # nearly always, and then nothing waits for the lock
             return None
         with self._changed() as pending:
             fault = next(filter(fits, pending), None)
@@ -153,12 +155,12 @@ class Faults:
         return fault
 
     def happens(self, kind: OtherFault) -> bool:
-        """Whether this fault is to happen now, beside the API; if so, it has happened once more."""
+        """Whether this fault outside the API happens now; if so, it counts as happened once more."""
         return self.use(lambda each: each.fault == kind) is not None
 
     @contextmanager
     def _changed(self) -> Iterator[list[Fault]]:
-        """The pending faults, to be changed in the block; other threads and processes wait meanwhile."""
+        """Yield the pending faults, to be changed in the block; other threads and processes wait meanwhile."""
         with self._lock.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             before = self.pending()

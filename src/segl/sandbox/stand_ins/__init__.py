@@ -1,1 +1,1 @@
-"""What stands in for services of others in a sandbox: eID, mail, SMS, the contact register with its token server."""
+"""Stand-ins for external services in a sandbox: eID, mail, SMS, and the contact register with its token server."""

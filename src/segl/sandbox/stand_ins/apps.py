@@ -1,4 +1,4 @@
-"""The stand-ins as a Django application, which is installed where the configuration says `sandbox = true`."""
+"""The stand-ins as a Django application, installed if the configuration says `sandbox = true`."""
 
 from django.apps import AppConfig
 
@@ -7,7 +7,7 @@ class StandInsConfig(AppConfig):
     name = "segl.sandbox.stand_ins"
 
     def ready(self) -> None:
-        """Hand the test eID to this process; a sandbox's processes are `segl sandbox`'s and `segl serve`'s."""
+        """Make the test eID this process's provider, whether `segl sandbox` or `segl serve` has started it."""
         from segl.sandbox.stand_ins.test_eid import EidForTests
         from segl.service.identity import provider
 

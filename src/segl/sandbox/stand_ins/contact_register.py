@@ -1,14 +1,14 @@
-"""The sandbox's contact register: it answers as the real one does, of people that a test can edit.
+"""The sandbox's contact register: it responds like the real one, about people whose entries tests can edit.
 
-Whoever was not edited is registered with an e-mail address (`usual_email`), so that a mail goes to the outbox. What was
-edited lies in the folder. `/contact-register` on the pages' host takes:
+Everyone else is registered with an e-mail address (`usual_email`), so that mails go to the outbox. Edited entries
+are kept in the sandbox's folder. `/contact-register` on the pages' host accepts:
 
-- `GET`: who was edited, as JSON: `{"personer": […]}`, each in the register's own words.
-- `POST` of the same: these people stand there as they are given, instead of what was known of them; what is left out of
-  one is `AKTIV`, `KAN_VARSLES`, not reserved and without `kontaktinformasjon`.
-- `DELETE`: everything is as in the beginning.
+- `GET`: returns the edited entries as JSON: `{"personer": […]}`, in the register's own format.
+- `POST` of the same: replaces the entries of these people; members that are left out mean `AKTIV`, `KAN_VARSLES`, not
+  reserved and without `kontaktinformasjon`.
+- `DELETE`: removes all edited entries.
 
-The fault `register-down` has register and token server answer 503.
+With the fault `register-down`, register and token server respond with 503.
 """
 
 import hashlib
@@ -28,30 +28,30 @@ from segl.sandbox.stand_ins import maskinporten
 from segl.service import configuration
 
 MOST_PEOPLE = 1000
-"""As many can be asked about at once."""
-_WORDS = {
+"""How many people one request may look up."""
+_CHOICES = {
     "reservasjon": ("NEI", "JA"),
     "status": ("AKTIV", "SLETTET", "IKKE_REGISTRERT"),
     "varslingsstatus": ("KAN_VARSLES", "KAN_IKKE_VARSLES"),
 }
-"""What may be said of a person; the first of each is what counts when nothing is."""
+"""The values of each member; the first is the default."""
 _CONTACT = {"epostadresse", "mobiltelefonnummer"}
 _lock = Lock()
 
 
 class _RefusedError(Exception):
-    """The text says what is wrong with what was sent."""
+    """The request is not valid; the message says why."""
 
 
 def usual_email(number: str) -> str:
-    """The address of one who was not edited."""
+    """Return the address of a person whose entry was not edited."""
     return f"person-{hashlib.sha256(number.encode()).hexdigest()[:16]}@example.com"
 
 
 @csrf_exempt  # programs edit it, not pages
 @require_http_methods(["GET", "POST", "DELETE"])
 def edit(request: HttpRequest) -> HttpResponse:
-    """Tell, change or forget what was edited."""
+    """Return, change or remove the edited entries."""
     try:
         with _lock:
             if request.method == "POST":
@@ -63,7 +63,7 @@ def edit(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"error": str(error)}, status=HTTPStatus.BAD_REQUEST)
 
 
-@csrf_exempt  # the token says who asks
+@csrf_exempt  # the token authenticates the caller
 @require_POST
 def look_up(request: HttpRequest) -> HttpResponse:
     """`POST /rest/v2/personer`."""
@@ -83,7 +83,7 @@ def _file() -> Path:
 
 
 def _edited() -> dict[str, dict[str, Any]]:
-    """Who was edited, by their numbers."""
+    """Return the edited entries, by identity number."""
     edited: dict[str, dict[str, Any]] = json.loads(_file().read_bytes()) if _file().exists() else {}
     return edited
 
@@ -92,36 +92,38 @@ def _write(edited: dict[str, dict[str, Any]]) -> None:
     write_atomically(_file(), json.dumps(edited).encode(), mode=0o600)
 
 
-def _given(asked: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    people = asked.pop("personer", None)
-    if asked or not isinstance(people, list):
+def _given(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    people = values.pop("personer", None)
+    if values or not isinstance(people, list):
         raise _RefusedError('Send {"personer": […]}.')
     return {each["personidentifikator"]: each for each in map(_read, people)}
 
 
 def _read(person: Any) -> dict[str, Any]:
-    """A person in the register's words."""
+    """Return a person's entry in the register's format, with defaults filled in."""
     if not isinstance(person, dict) or not _is_number(person.get("personidentifikator")):
-        raise _RefusedError("Give each person as an object with a personidentifikator of 11 digits.")
-    usual = {name: choices[0] for name, choices in _WORDS.items()}
+        raise _RefusedError("Send each person as an object with a personidentifikator of 11 digits.")
+    usual = {name: choices[0] for name, choices in _CHOICES.items()}
     whole: dict[str, Any] = {**usual, "kontaktinformasjon": {}, **person}
-    for name, choices in _WORDS.items():
+    for name, choices in _CHOICES.items():
         if whole[name] not in choices:
-            raise _RefusedError(f"{name} is {' or '.join(choices)}.")
+            raise _RefusedError(f"{name} must be {' or '.join(choices)}.")
     contact = whole["kontaktinformasjon"]
     if (
         not isinstance(contact, dict)
         or contact.keys() - _CONTACT
         or not all(isinstance(x, str) for x in contact.values())
     ):
-        raise _RefusedError(f"kontaktinformasjon is an object that may have {' and '.join(sorted(_CONTACT))}, texts.")
-    if unknown := whole.keys() - _WORDS.keys() - {"personidentifikator", "kontaktinformasjon"}:
-        raise _RefusedError(f"Nothing is known of {', '.join(sorted(unknown))}: leave it out.")
+        raise _RefusedError(
+            f"kontaktinformasjon must be an object with the optional strings {' and '.join(sorted(_CONTACT))}."
+        )
+    if unknown := whole.keys() - _CHOICES.keys() - {"personidentifikator", "kontaktinformasjon"}:
+        raise _RefusedError(f"A person has no {', '.join(sorted(unknown))}: leave it out.")
     return whole
 
 
 def _person(number: str, edited: dict[str, Any] | None) -> dict[str, Any]:
-    """What the register answers; `kontaktinformasjon` is absent of those who are not AKTIV."""
+    """Return a person's entry as the register does: without `kontaktinformasjon` unless the person is AKTIV."""
     contact = {"epostadresse": usual_email(number)}
     person = dict(edited or _read({"personidentifikator": number, "kontaktinformasjon": contact}))
     if person["status"] != "AKTIV":
@@ -129,8 +131,8 @@ def _person(number: str, edited: dict[str, Any] | None) -> dict[str, Any]:
     return person
 
 
-def _numbers(asked: dict[str, Any]) -> list[str]:
-    numbers = asked.get("personidentifikatorer")
+def _numbers(values: dict[str, Any]) -> list[str]:
+    numbers = values.get("personidentifikatorer")
     if not isinstance(numbers, list) or not 1 <= len(numbers) <= MOST_PEOPLE or not all(map(_is_number, numbers)):
         raise _RefusedError(f"Send personidentifikatorer, a list of 1 to {MOST_PEOPLE} numbers of 11 digits.")
     return numbers
@@ -142,9 +144,9 @@ def _is_number(value: Any) -> bool:
 
 def _json(request: HttpRequest) -> dict[str, Any]:
     try:
-        told = json.loads(request.body)
+        values = json.loads(request.body)
     except ValueError:
-        told = None
-    if request.content_type != "application/json" or not isinstance(told, dict):
-        raise _RefusedError("Send a JSON object, with the Content-Type application/json.")
-    return told
+        values = None
+    if request.content_type != "application/json" or not isinstance(values, dict):
+        raise _RefusedError("Send a JSON object with the Content-Type application/json.")
+    return values

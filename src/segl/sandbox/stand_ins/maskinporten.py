@@ -1,6 +1,6 @@
-"""The sandbox's token server, in the place of Maskinporten: it checks a grant as that does before it gives a token.
+"""The sandbox's token server, in place of Maskinporten: like that, it checks a grant before it issues a token.
 
-`POST /maskinporten/token` on the pages' host (RFC 7523, section 2.1); refusals are those of RFC 6749, section 5.2.
+`POST /maskinporten/token` on the pages' host (RFC 7523, section 2.1), with the errors of RFC 6749, section 5.2.
 """
 
 import json
@@ -29,53 +29,53 @@ _LONGEST_GRANT_SECONDS = 120
 _FASTEST_CLOCK_SECONDS = 10
 _SALT = "maskinporten"
 _used: dict[str, float] = {}
-"""Each grant's `jti` and `exp`: one is good for one token."""
+"""Each used grant's `jti` and `exp`: a grant is good for one token."""
 
 
 class _RefusedError(Exception):
-    """The error's code and a sentence."""
+    """The grant is refused, with the error's code and a sentence."""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
 
 
-@csrf_exempt  # the grant says who asks
+@csrf_exempt  # the grant authenticates the caller
 @require_POST
 def token(request: HttpRequest) -> HttpResponse:
-    """A token, for a grant that is right in everything."""
+    """Issue a token for a valid grant."""
     try:
         if request.POST.get("grant_type") != GRANT_TYPE:
             raise _RefusedError("unsupported_grant_type", f"The grant_type must be {GRANT_TYPE}.")
         _check_grant(request.POST.get("assertion", ""), clock.wall())
     except _RefusedError as error:
-        told = {"error": error.code, "error_description": str(error)}
-        return JsonResponse(told, status=HTTPStatus.BAD_REQUEST)
+        body = {"error": error.code, "error_description": str(error)}
+        return JsonResponse(body, status=HTTPStatus.BAD_REQUEST)
     scope = _client().scope
     made = signing.dumps({"scope": scope}, salt=_SALT)
     return JsonResponse({"access_token": made, "token_type": "Bearer", "expires_in": TOKEN_SECONDS, "scope": scope})
 
 
 def is_valid(authorization: str) -> bool:
-    """Whether this is the header Authorization with a token for the contact register that has not expired."""
+    """Whether this Authorization header contains a token for the contact register that has not expired."""
     try:
-        told = signing.loads(authorization.removeprefix("Bearer "), salt=_SALT, max_age=TOKEN_SECONDS)
+        values = signing.loads(authorization.removeprefix("Bearer "), salt=_SALT, max_age=TOKEN_SECONDS)
     except signing.BadSignature:
         return False
-    return bool(told == {"scope": _client().scope})
+    return bool(values == {"scope": _client().scope})
 
 
 def _client() -> Any:
-    """The one that is registered here: the service's own (`segl.service.configuration.ContactRegister`)."""
+    """Return the only registered client: the service's own (`segl.service.configuration.ContactRegister`)."""
     return configuration.current().contact_register
 
 
 def _check_grant(jwt: str, now: datetime) -> None:
     try:
         header, claims, signature = (urlsafe_b64decode(f"{part}==") for part in jwt.split("."))
-        told, claimed = json.loads(header), json.loads(claims)
-        x5c = [load_der(b64decode(each, validate=True)) for each in told["x5c"]]
-        algorithm = told["alg"]
+        head, claimed = json.loads(header), json.loads(claims)
+        x5c = [load_der(b64decode(each, validate=True)) for each in head["x5c"]]
+        algorithm = head["alg"]
     except (ValueError, TypeError, KeyError, SeglError):
         raise _RefusedError("invalid_grant", "The assertion must be a JWT with alg and x5c in its header.") from None
     if algorithm != "RS256":
@@ -98,7 +98,7 @@ def _check_signature(signed: bytes, signature: bytes, x5c: list[x509.Certificate
             "invalid_grant", "The JWT must be signed with the RSA key of the first certificate in x5c."
         ) from None
     if organization_number(certificate) != SERVER_NUMBER:
-        raise _RefusedError("invalid_client", f"The certificate must be that of the organization {SERVER_NUMBER}.")
+        raise _RefusedError("invalid_client", f"The certificate must be that of organization {SERVER_NUMBER}.")
 
 
 def _check_claims(claims: Any, now: float) -> None:
@@ -107,18 +107,18 @@ def _check_claims(claims: Any, now: float) -> None:
         case {"aud": expected.issuer, "iss": expected.client_id, "scope": expected.scope, **more}:
             pass
         case _:
-            raise _RefusedError("invalid_grant", "aud, iss and scope must be the ones that were registered.")
+            raise _RefusedError("invalid_grant", "aud, iss and scope must be the registered ones.")
     match more:
         case {"iat": int(issued_at), "exp": int(expires_at), "jti": str(number)}:
             pass
         case _:
-            raise _RefusedError("invalid_grant", "iat, exp and jti must be there.")
+            raise _RefusedError("invalid_grant", "iat, exp and jti are required.")
     if issued_at > now + _FASTEST_CLOCK_SECONDS or not issued_at < expires_at <= issued_at + _LONGEST_GRANT_SECONDS:
-        raise _RefusedError("invalid_grant", f"The grant may be good for at most {_LONGEST_GRANT_SECONDS} s from now.")
+        raise _RefusedError("invalid_grant", f"The grant may be valid for at most {_LONGEST_GRANT_SECONDS} s from now.")
     if expires_at <= now:
         raise _RefusedError("invalid_grant", "The grant has expired.")
     for old in [each for each, end in _used.items() if end <= now]:
         del _used[old]
     if number in _used:
-        raise _RefusedError("invalid_grant", "The grant was used already.")
+        raise _RefusedError("invalid_grant", "The grant has already been used.")
     _used[number] = expires_at

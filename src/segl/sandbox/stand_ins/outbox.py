@@ -1,4 +1,4 @@
-"""The sandbox's outbox: mail and text messages end as files in a folder, which a page and a JSON list show."""
+"""The sandbox's outbox: mail and text messages become files in a folder, shown as a page and as a JSON list."""
 
 import hashlib
 import re
@@ -47,27 +47,27 @@ class SentMessage:
 
 
 class EmailBackend(BaseEmailBackend):
-    """Writes each message whole into the folder `outbox`, or fails as SMTP does while `mail-down` is asked for."""
+    """Writes each message into the folder `outbox`, or fails like SMTP while the fault `mail-down` is pending."""
 
     def send_messages(self, email_messages: Sequence[mail.EmailMessage]) -> int:
         for message in email_messages:
             if Faults(configuration.current().folder).happens("mail-down"):
-                raise SMTPConnectError(421, "The mail server is down: the fault mail-down was asked for.")
+                raise SMTPConnectError(421, "The mail server is down, as requested (the fault mail-down).")
             write_atomically(_folder() / f"{_name()}.eml", message.message().as_bytes())
         return len(email_messages)
 
 
 class SmsGateway:
-    """Writes each text message into the folder `outbox`, number and text; fails while `sms-down` is asked for."""
+    """Writes each text message into the folder `outbox`, or fails while the fault `sms-down` is pending."""
 
     def send(self, to: str, text: str) -> None:
         if Faults(configuration.current().folder).happens("sms-down"):
-            raise ConnectionError("The SMS gateway is down: the fault sms-down was asked for.")
+            raise ConnectionError("The SMS gateway is down, as requested (the fault sms-down).")
         write_atomically(_folder() / f"{_name()}.sms", f"{' '.join(to.split())}\n{text}".encode())
 
 
 def sent_messages() -> list[SentMessage]:
-    """Everything that was sent, the oldest first."""
+    """Return everything that was sent, the oldest first."""
     paths = (path for path in _folder().glob("*") if path.suffix in _CHANNELS)
     return [_read(path) for path in sorted(paths)]
 
@@ -103,7 +103,7 @@ def _read(path: Path) -> SentMessage:
 
 @require_safe
 def outbox(request: HttpRequest) -> HttpResponse:
-    """The sent messages as a JSON list, the oldest first; for who prefers HTML a page, the newest first."""
+    """Show the sent messages: as a JSON list, the oldest first, or on a page, the newest first."""
     messages = sent_messages()
     if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
         response = _page(messages[::-1])
@@ -117,7 +117,7 @@ def _page(messages: Sequence[SentMessage]) -> HttpResponse:
     style = (_TEMPLATES / "outbox.css").read_text(encoding="utf-8")
     context = Context({"messages": messages, "style": style})
     response = HttpResponse(_template().render(context))
-    # The style is part of the page and named by its digest: the page needs nothing else.
+    # The style is inline, allowed by its digest: the page loads nothing else.
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"

@@ -1,7 +1,7 @@
-"""An eID for sandboxes: a page that believes whatever it is told.
+"""An eID for sandboxes: a page that accepts any identity.
 
-It stands apart from the service as a real provider does: the log-in goes out in the URL, and the identity comes back
-as a code in the URL, encrypted because a national identity number must not be read there.
+It is separate from the service like a real provider: the log-in goes out in the URL, and the identity comes back as a
+code in the URL, encrypted because nobody must be able to read a national identity number there.
 """
 
 import base64
@@ -39,24 +39,24 @@ class EidForTests:
     """The test eID as an `EidProvider`."""
 
     def begin(self, request: LogInRequest) -> str:
-        """The URL of the page, which is told of the log-in."""
+        """Return the URL of the page, which contains the log-in."""
         return f"{reverse('test-eid')}?{urlencode({'request': _encrypted('request', asdict(request))})}"
 
     def finish(self, request: LogInRequest, answer: Mapping[str, str]) -> Identity:
-        """The person that the page was told of."""
+        """Return the person who was entered on the page."""
         if answer.get("error") == "access_denied":
             raise LogInAbortedError("The person gave up at the test eID.")
-        told = _decrypted("code", answer.get("code", ""), _CODE_SECONDS)
-        if not hmac.compare_digest(told["state"], request.state):
+        person = _decrypted("code", answer.get("code", ""), _CODE_SECONDS)
+        if not hmac.compare_digest(person["state"], request.state):
             raise LogInFailedError("The test eID's code belongs to another log-in.")
         return Identity(
-            personal_identification_number=told["number"],
-            name=told["name"],
+            personal_identification_number=person["number"],
+            name=person["name"],
             method=METHOD,
             provider=PROVIDER,
-            level=told["level"],
+            level=person["level"],
             authenticated_at=clock.now(),
-            reference=told["reference"],
+            reference=person["reference"],
         )
 
 
@@ -86,27 +86,27 @@ class _Form:
 def test_eid(request: HttpRequest) -> HttpResponse:
     """The page: asks who the person wants to be."""
     try:
-        asked = LogInRequest(**_decrypted("request", request.GET.get("request", ""), _REQUEST_SECONDS))
+        log_in = LogInRequest(**_decrypted("request", request.GET.get("request", ""), _REQUEST_SECONDS))
     except LogInFailedError:
         return render(request, "stand_ins/test_eid_expired.html", status=400)
     if request.method == "POST" and "abort" in request.POST:
-        return _back(asked, error="access_denied")
+        return _back(log_in, error="access_denied")
     form = _Form.of(request.POST.dict()) if request.method == "POST" else _Form()
     if request.method == "GET" or form.errors:
-        context = {"form": form, "levels": _LEVELS, "required_level": asked.level}
+        context = {"form": form, "levels": _LEVELS, "required_level": log_in.level}
         return render(request, "stand_ins/test_eid.html", context, status=422 if form.errors else 200)
-    told = {
-        "state": asked.state,
+    person = {
+        "state": log_in.state,
         "number": form.number,
         "name": form.name,
         "level": int(form.level),
         "reference": secrets.token_hex(16),
     }
-    return _back(asked, code=_encrypted("code", told))
+    return _back(log_in, code=_encrypted("code", person))
 
 
-def _back(asked: LogInRequest, **answer: str) -> HttpResponse:
-    return HttpResponseRedirect(f"{asked.return_url}?{urlencode({'state': asked.state, **answer})}")
+def _back(log_in: LogInRequest, **answer: str) -> HttpResponse:
+    return HttpResponseRedirect(f"{log_in.return_url}?{urlencode({'state': log_in.state, **answer})}")
 
 
 def _cipher(purpose: str) -> Fernet:

@@ -1,7 +1,7 @@
 """For tests of programs that send documents: a running sandbox, and the people who sign in it.
 
-The names are those of `running`. They are loaded when they are first used: pytest loads this package wherever Segl is
-installed, for the fixtures in `pytest_plugin`.
+The names are those of `running`, loaded on first use: pytest loads this package wherever Segl is installed, for the
+fixtures in `pytest_plugin`.
 """
 
 from typing import TYPE_CHECKING, Any

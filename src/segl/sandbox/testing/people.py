@@ -1,7 +1,7 @@
 """People who read their messages, follow the links in them and use the pages as anyone would: for tests and the demo.
 
-They know the outbox and who they are, nothing of the service: what to do next is read off each page, from the words
-on its buttons, links and labels.
+They know the outbox and who they are, but nothing of the service: they decide what to do next by the words on each
+page's buttons, links and labels.
 """
 
 import re
@@ -34,33 +34,33 @@ class Person:
 
 
 class Page:
-    """A page in a browser, read by its words."""
+    """A page in a browser, navigated by its words."""
 
     def __init__(self, browser: httpx.Client, response: httpx.Response) -> None:
         self.browser = browser
         self.url = str(response.url)
         if "html" not in response.headers.get("Content-Type", ""):
-            raise Lost(f"{self.url} is no page")
+            raise Lost(f"{self.url} is not a page")
         self.tree = html.fromstring(response.text)
         self.heading = _text(self.tree.find(".//h1"))
         if response.is_error:
-            raise Lost(f"{self.url} answers {response.status_code}: {self.heading}")
+            raise Lost(f"{self.url} returned {response.status_code}: {self.heading}")
 
     def button(self, text: str) -> Any | None:
-        """The first button whose text begins so."""
+        """Return the first button whose text starts with `text`."""
         return next((each for each in self.tree.xpath("//form//button") if _text(each).startswith(text)), None)
 
     def listed(self) -> Any | None:
-        """The first link in a list of the page's main part."""
+        """Return the first link in a list in the page's main part."""
         return next(iter(self.tree.xpath("//main//li//a[@href]")), None)
 
     def field(self, label: str) -> Any | None:
-        """The field whose label begins so."""
+        """Return the field whose label starts with `label`."""
         labels = (each for each in self.tree.xpath("//label[@for]") if _text(each).startswith(label))
         return next((self.tree.get_element_by_id(each.get("for")) for each in labels), None)
 
     def press(self, button: Any) -> "Page":
-        """Submit the button's form with what stands in its fields."""
+        """Submit the button's form with the values of its fields."""
         form = next(button.iterancestors("form"))
         values = dict(form.form_values())
         if button.get("name"):
@@ -75,14 +75,14 @@ class Page:
 
 
 def sign(person: Person, mail: Mapping[str, Any]) -> str:
-    """From the message to the receipt, whose heading is the result."""
+    """Follow the message, sign, and return the heading of the receipt."""
     with _browser() as browser:
         page = reach(browser, person, mail, lambda page: page.button("Signer"))
         return receipt(page.press(page.button("Signer")), person)
 
 
 def reject(person: Person, mail: Mapping[str, Any]) -> str:
-    """From the message to the page that says it was rejected, whose heading is the result."""
+    """Follow the message, reject, and return the heading of the page that confirms it."""
     with _browser() as browser:
         page = reach(browser, person, mail, rejecting)
         page = page.follow(rejecting(page))
@@ -90,7 +90,7 @@ def reject(person: Person, mail: Mapping[str, Any]) -> str:
 
 
 def reach(browser: httpx.Client, person: Person, mail: Mapping[str, Any], sought: Callable[[Page], Any | None]) -> Page:
-    """The first page with what is sought on it, reached from the message's link as anyone would."""
+    """Return the first page on which `sought` finds something, navigating from the message's link as anyone would."""
     page = Page(browser, browser.get(mail["links"][0]))
     for _ in range(MOST_PAGES):
         if sought(page) is not None:
@@ -100,7 +100,7 @@ def reach(browser: httpx.Client, person: Person, mail: Mapping[str, Any], sought
 
 
 def rejecting(page: Page) -> Any | None:
-    """The link to reject."""
+    """Return the link to reject."""
     return next(iter(page.tree.xpath("//a[normalize-space()='Avvis']")), None)
 
 
@@ -110,25 +110,25 @@ def _browser() -> httpx.Client:
 
 @cache
 def http() -> httpx.Client:
-    """What is asked of the sandbox itself, beside its pages."""
+    """Return a client for the sandbox's own interfaces, such as the outbox."""
     return _plain_client()
 
 
 def _plain_client(*, follow_redirects: bool = False) -> httpx.Client:
-    """Without anybody's certificates, which take long to read: a sandbox's pages are plain HTTP on this machine."""
+    """Return a client without CA certificates, which take long to load: a sandbox's pages are plain HTTP."""
     trusts_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx.Client(follow_redirects=follow_redirects, trust_env=False, timeout=30, verify=trusts_nobody)
 
 
 def receipt(page: Page, person: Person) -> str:
-    """What the page after the signature says."""
+    """Return the heading of the page after the signature."""
     if page.button("Signer") is not None:
         raise Lost(f"{person.name} pressed «Signer», but {page.url} still asks to sign")
     return page.heading
 
 
 def next_page(page: Page, person: Person, mail: Mapping[str, Any]) -> Page:
-    """What anyone would do on this page to get on: enter what it asks for, log in, or open the first job listed."""
+    """Go on as anyone would on this page: enter what it asks for, log in, or open the first job listed."""
     if (code := page.field("Sikkerhetskode")) is not None:
         code.value = security_code(mail)
         return page.press(next(code.iterancestors("form")).find(".//button"))
@@ -143,7 +143,7 @@ def next_page(page: Page, person: Person, mail: Mapping[str, Any]) -> Page:
 
 
 def security_code(mail: Mapping[str, Any]) -> str:
-    """The six digits in the mail that are not part of a link."""
+    """Return the six digits in the mail that are not part of a link."""
     text = re.sub(r"https?://\S+", "", mail["text"])
     found = re.search(r"(?<!\d)\d{6}(?!\d)", text)
     if not found:
@@ -152,7 +152,7 @@ def security_code(mail: Mapping[str, Any]) -> str:
 
 
 def mail_to(person: Person, outbox: str, *, followed: Container[str] | None = None) -> dict[str, Any]:
-    """The last mail to the person, or the oldest that was not `followed` (their ids); waits for it if need be."""
+    """Return the last mail to the person, or the oldest not in `followed` (ids); wait for it if needed."""
     for _ in range(SECONDS_FOR_MAIL * 10):
         mails = http().get(outbox, headers={"Accept": "application/json"}).json()
         theirs = [mail for mail in mails if mail["to"] == person.address and mail["links"]]

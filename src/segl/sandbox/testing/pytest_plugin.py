@@ -1,7 +1,7 @@
-"""pytest fixtures for programs that send documents: a sandbox for the whole run, and for each test what is its own.
+"""pytest fixtures for programs that send documents: a sandbox for the whole run, an organization for each test.
 
-Loaded by pytest wherever Segl is installed; nothing is started before a test asks for it. With pytest-xdist, all its
-processes use one sandbox.
+Loaded by pytest wherever Segl is installed; nothing starts before a test uses a fixture. With pytest-xdist, all workers
+share one sandbox.
 """
 
 import os
@@ -33,13 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: object) -> None:
-    """Tell one of xdist's processes where the sandbox of this run is."""
+    """Pass the folder of this run's sandbox to one of xdist's workers."""
     node.workerinput["segl_folder"] = str(node.config.stash[_FOLDER])  # type: ignore[attr-defined]  # xdist's
     node.workerinput["segl_runner"] = os.getpid()  # type: ignore[attr-defined]  # as above
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the sandbox of this run, if there was one."""
+    """Stop the sandbox of this run, if there is one."""
     folder = config.stash.get(_FOLDER, None)
     if folder is None or hasattr(config, "workerinput") or not folder.exists():
         return
@@ -51,7 +51,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def segl_sandbox(request: pytest.FixtureRequest) -> "Sandbox":
     """A running sandbox: one for the whole run."""
-    import fcntl  # the sandbox runs where this is; the plugin is loaded elsewhere too
+    import fcntl  # not on every platform, unlike this plugin
 
     from segl.sandbox.starting import start
 
@@ -63,7 +63,7 @@ def segl_sandbox(request: pytest.FixtureRequest) -> "Sandbox":
         if not (folder / "process").exists():
             process = start(folder / "sandbox", while_process=request.config.stash[_RUNNER])
             (folder / "process").write_text(str(process.pid))
-        # This takes a while, in which the sandbox starts.
+        # This import takes a while, during which the sandbox starts.
         from segl.sandbox.testing.running import SandboxNotRunningError, ready
 
         try:
@@ -74,7 +74,7 @@ def segl_sandbox(request: pytest.FixtureRequest) -> "Sandbox":
 
 @pytest.fixture
 def segl_organization(segl_sandbox: "Sandbox") -> "Organization":
-    """A public organization of the test's own, with empty queues; `configuration` is for its client."""
+    """A public organization for this test alone, with empty queues; `configuration` is for its client."""
     return segl_sandbox.new_organization()
 
 
@@ -89,7 +89,7 @@ def segl_client(segl_organization: "Organization") -> "Iterator[PortalClient]":
 
 @pytest.fixture
 def segl_faults(segl_sandbox: "Sandbox", segl_organization: "Organization") -> "Iterator[FaultsClient]":
-    """Asks the sandbox for faults, those of the API for the test's organization alone; all are taken back."""
+    """Requests faults, those of the API only for the test's organization; the test's end takes them back."""
     from segl.sandbox.testing.faults_client import FaultsClient
 
     with FaultsClient(segl_sandbox.ready["faults"], segl_organization.number) as faults:
@@ -98,17 +98,17 @@ def segl_faults(segl_sandbox: "Sandbox", segl_organization: "Organization") -> "
 
 @pytest.fixture
 def segl_signer(segl_sandbox: "Sandbox") -> "Callable[..., SandboxSigner]":
-    """Makes people: `kari = segl_signer("Kari Nordmann")`. They sign and reject through the pages."""
+    """Creates people: `kari = segl_signer("Kari Nordmann")`. They sign and reject through the pages."""
     return segl_sandbox.new_person
 
 
 @pytest.fixture
 def segl_mailbox(segl_sandbox: "Sandbox") -> "Callable[[], Sequence[SentMessage]]":
-    """Gives all that the sandbox sent until now, the oldest first; `kari.messages()` is what was sent to one person."""
+    """Returns all messages sent so far, the oldest first; `kari.messages()` returns those to one person."""
     return segl_sandbox.messages
 
 
 @pytest.fixture
 def assert_signed(segl_sandbox: "Sandbox") -> "Callable[..., None]":
-    """`assert_signed(pdf, by=[kari, ola])`: it is sealed, intact and trusted, and signed by these people alone."""
+    """`assert_signed(pdf, by=[kari, ola])`: the PDF is sealed, intact, trusted, and signed by exactly these people."""
     return segl_sandbox.assert_signed

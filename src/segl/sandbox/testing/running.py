@@ -1,4 +1,4 @@
-"""A running sandbox for programs' tests: organizations, people who sign through the pages, and what was sent to them.
+"""A running sandbox for programs' tests: organizations, people who sign through the pages, and their messages.
 
 with running_sandbox(folder) as sandbox:
     organization, kari = sandbox.new_organization(), sandbox.new_person("Kari Nordmann")
@@ -48,7 +48,7 @@ _IDENTITY_NUMBER_LENGTH = 11
 
 
 class SandboxNotRunningError(SeglError):
-    """The sandbox did not start, or does not answer as it should."""
+    """The sandbox did not start, or does not respond as it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """What the service sent: `channel` is `email` or `sms`, `links` are the URLs in `text`, in its order."""
+    """A message from the service: `channel` is `email` or `sms`, `links` are the URLs in `text`, in order."""
 
     channel: str
     to: str
@@ -74,7 +74,7 @@ class SentMessage:
 
 @dataclass(frozen=True, slots=True)
 class SandboxSigner:
-    """A person who signs through the pages, with an e-mail address and an identity number that nobody else has."""
+    """A person who signs through the pages, with a unique e-mail address and identity number."""
 
     name: str
     email: str
@@ -85,21 +85,21 @@ class SandboxSigner:
 
     @property
     def by_number(self) -> Signer:
-        """As a signer who logs in with an eID."""
+        """The person as a signer who logs in with an eID."""
         return Signer(PersonalIdentificationNumber(self.number), Notifications(Email(self.email)))
 
     @property
     def by_email(self) -> Signer:
-        """As a signer who follows a link and enters a security code."""
+        """The person as a signer who follows a link and enters a security code."""
         return Signer(ContactInformation(Email(self.email)))
 
     @property
     def by_lookup(self) -> Signer:
-        """As a signer whom the service looks up in the contact register: `register` them first."""
+        """The person as a signer whom the service looks up in the contact register; call `register` first."""
         return Signer(PersonalIdentificationNumber(self.number), NotificationsUsingLookup())
 
     def register(self, *, email: str | None = None, mobile: str | None = None, reserved: bool = False) -> None:
-        """Have the contact register say this of them from now on; `email` is usually their own."""
+        """Replace the person's entry in the contact register; `email` is usually their own."""
         contact = {"epostadresse": email, "mobiltelefonnummer": mobile}
         person = {
             "personidentifikator": self.number,
@@ -109,18 +109,18 @@ class SandboxSigner:
         _json(people.http().post(self._sandbox.ready["contact_register"], json={"personer": [person]}))
 
     def sign(self) -> str:
-        """Follow the link in the oldest mail that was not yet followed, read and sign; the heading of the receipt.
+        """Follow the link in the oldest mail not yet followed, read and sign; return the heading of the receipt.
 
-        Raises `people.Lost` when no such mail comes, or the pages do not lead there.
+        Raises `people.Lost` if no such mail arrives, or the pages do not lead to the receipt.
         """
         return self._follow(people.sign)
 
     def reject(self) -> str:
-        """Follow that link, read and reject; the heading of the page that says so."""
+        """Follow that link, read and reject; return the heading of the page that confirms it."""
         return self._follow(people.reject)
 
     def messages(self) -> Sequence[SentMessage]:
-        """What was sent to this person until now, the oldest first."""
+        """Return the messages sent to this person so far, the oldest first."""
         return [each for each in self._sandbox.messages() if each.to == self.email]
 
     @property
@@ -135,13 +135,13 @@ class SandboxSigner:
 
     @property
     def date_of_birth(self) -> str:
-        """As signed documents show it; see `_new_identity_number`."""
+        """The date of birth as signed documents show it; see `_new_identity_number`."""
         return f"{self.number[:2]}.{int(self.number[2:4]) - 80:02}.19{self.number[4:6]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running sandbox, by what stands in its ready file."""
+    """A running sandbox; `ready` is the content of its ready file."""
 
     ready: Mapping[str, Any]
 
@@ -161,9 +161,9 @@ class Sandbox:
         sector: Literal["public", "private"] = "public",
         broker_for: Sequence[str] = (),
     ) -> Organization:
-        """An organization that nothing was sent by, and whose queues are empty."""
-        asked = {"name": name, "sector": sector, "broker_for": list(broker_for)}
-        made = _json(people.http().post(self.ready["new_organizations"], json=asked))
+        """Create an organization, which has sent nothing and whose queues are empty."""
+        values = {"name": name, "sector": sector, "broker_for": list(broker_for)}
+        made = _json(people.http().post(self.ready["new_organizations"], json=values))
         certificate = ClientCertificate.from_pkcs12(made["pkcs12"], made["password"])
         configuration = ClientConfiguration(
             self.environment, certificate, Sender(made["number"]), calls_per_second=None
@@ -171,12 +171,12 @@ class Sandbox:
         return Organization(made["number"], made["name"], made["sector"], configuration)
 
     def new_person(self, name: str | None = None) -> SandboxSigner:
-        """Somebody new, with a name that hardly anybody else has unless one is given."""
+        """Create a person; without a name, with a random one."""
         name = name or f"{secrets.choice(_FIRST_NAMES)} {secrets.choice(_LAST_NAMES)}"
         return SandboxSigner(name, f"{secrets.token_hex(6)}@example.com", _new_identity_number(), self)
 
     def messages(self) -> Sequence[SentMessage]:
-        """All that was sent, the oldest first."""
+        """Return all messages sent so far, the oldest first."""
         found = _json(people.http().get(self.ready["outbox"], headers={"Accept": "application/json"}))
         names = ("channel", "to", "subject", "text", "links")
         return [SentMessage(*(each[name] for name in names)) for each in found]
@@ -184,7 +184,7 @@ class Sandbox:
     def assert_signed(
         self, pdf: bytes | str | os.PathLike[str], *, by: "SandboxSigner | Sequence[SandboxSigner]"
     ) -> None:
-        """Fail unless the PDF (its path, or content) is sealed, intact, trusted, and signed by these people alone."""
+        """Fail unless the PDF (a path, or content) is sealed, intact, trusted, and signed by exactly these people."""
         from segl.core import pades
         from segl.core.certificates import TrustAnchors, load_pem
 
@@ -192,7 +192,7 @@ class Sandbox:
         trust = TrustAnchors(load_pem(Path(self.ready["server"]["trust_anchors"]).read_bytes()))
         try:
             _seal, *signatures = reports = pades.verify(content, trust=trust, documents=None, at=datetime.now(UTC))
-        except (InvalidInput, ValueError) as error:  # it is none, or has no signature
+        except (InvalidInput, ValueError) as error:  # it is not a PDF, or has no signature
             raise AssertionError(f"{name} is not signed: {error}") from None
         if any(each.verdict != Verdict.PASSED for each in reports):
             doubts = [f"{each.signer}: {reason}" for each in reports for reason in each.reasons]
@@ -209,7 +209,7 @@ class Sandbox:
 
 
 def _is_of(signature: SignatureReport, person: SandboxSigner) -> bool:
-    """Whether it is this person's, by name and as far as the document tells the identity."""
+    """Whether the signature is this person's, by name and by the identity in the document, if any."""
     identity = signature.evidence.signer_identity if signature.evidence else ""
     return signature.signer == person.name and identity in {"", person.number, person.date_of_birth}
 
@@ -219,7 +219,7 @@ _LAST_NAMES = ("Nordmann", "Hansen", "Berg", "Lie", "Dahl", "Moen", "Solberg", "
 
 
 def next_change(client: PortalClient) -> JobStatusChange:
-    """The next change on the client's queue, confirmed; AssertionError when none comes."""
+    """Confirm and return the next change on the client's queue; AssertionError if none arrives."""
     deadline = time.monotonic() + SECONDS_FOR_CHANGE
     while (change := client.get_status_change()).message is None:
         if time.monotonic() > deadline:
@@ -242,12 +242,12 @@ async def next_change_async(client: AsyncPortalClient) -> JobStatusChange:
 
 def _json(answer: httpx.Response) -> Any:
     if answer.is_error:
-        raise SandboxNotRunningError(f"The sandbox answered {answer.status_code}: {answer.text[:200]}")
+        raise SandboxNotRunningError(f"The sandbox returned {answer.status_code}: {answer.text[:200]}")
     return answer.json()
 
 
 def _new_identity_number() -> str:
-    """A synthetic one: with 80 added to its month, as those of the national population register for tests have it."""
+    """Return a synthetic number: with 80 added to the month, like those of the test population register."""
     from stdnum.no import fodselsnummer
 
     while True:
@@ -261,7 +261,7 @@ def _new_identity_number() -> str:
 
 @contextmanager
 def running_sandbox(folder: Path) -> Iterator[Sandbox]:
-    """`segl sandbox` on this folder, on ports of its own, until the block ends."""
+    """Run `segl sandbox` in this folder, on its own ports, until the block ends."""
     process = start(folder, while_process=os.getpid())
     try:
         yield ready(folder, process)
@@ -271,7 +271,7 @@ def running_sandbox(folder: Path) -> Iterator[Sandbox]:
 
 
 def ready(folder: Path, process: "subprocess.Popen[bytes] | None" = None) -> Sandbox:
-    """The sandbox on this folder once it accepts calls; SandboxNotRunningError when it does not come to that."""
+    """Return the sandbox in this folder once it accepts calls; SandboxNotRunningError if it never does."""
     deadline = time.monotonic() + SECONDS_TO_START
     while not (file := folder / "ready.json").exists():
         if time.monotonic() > deadline or (process and process.poll() is not None):

@@ -1,1 +1,1 @@
-"""Settings, URLs, servers and wiring. The only room that may import every other."""
+"""Settings, URLs, servers and wiring. The only package that may import all others."""

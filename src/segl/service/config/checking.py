@@ -1,6 +1,6 @@
-"""What is looked at before a process serves: keys and certificates, mail and SMS, the database, the document store.
+"""Checks keys and certificates, mail and SMS, the database and the document store before a process starts serving.
 
-Everything that is wrong is told at once, with the setting's name and the fix.
+All problems are reported at once, each with the setting's name and the fix.
 """
 
 import logging
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What the subject of the root says in a sandbox's throw-away PKI, and nowhere else.
+# The organization in the root's subject of a sandbox's throw-away PKI, and of no other.
 SANDBOX_ORGANIZATION = "Segl sandbox - no legal effect"
 _SOON = timedelta(days=30)
-_CORRECT_CHAIN = "Write its issuers after it into that file, or correct `seal.root`."
+_CORRECT_CHAIN = "Append its issuers to that file, or correct `seal.root`."
 
 
 def check_all(configuration: Configuration) -> None:
-    """Make sure of all that a process needs; Django must be set up.
+    """Check everything that a process needs; Django must be set up.
 
     Raises:
-        ConfigurationError: Something is wrong.
+        ConfigurationError: Something is wrong; the message names every problem.
     """
     mail, sms = configuration.mail.backend, configuration.sms.gateway
     _check_all(
         [
             *_certificate_checks(configuration),
-            lambda: _check_class("mail.backend", mail, "send_messages", "a Django mail back end"),
-            lambda: _check_class("sms.gateway", sms, "send", "a class as segl.service.notifications.sms.SmsGateway"),
+            lambda: _check_class("mail.backend", mail, "send_messages", "a Django mail backend"),
+            lambda: _check_class("sms.gateway", sms, "send", "a class like segl.service.notifications.sms.SmsGateway"),
             check_database,
             _check_documents,
             _check_master_key,
@@ -53,7 +53,7 @@ def check_all(configuration: Configuration) -> None:
 
 
 def check_certificates(configuration: Configuration) -> None:
-    """Make sure that every key and certificate can be used for what it is there for.
+    """Check that every key and certificate can be used for its purpose.
 
     Raises:
         ConfigurationError: Some cannot.
@@ -73,20 +73,20 @@ def _certificate_checks(configuration: Configuration) -> Sequence[Callable[[], N
 
 
 def check_surroundings() -> None:
-    """Make sure that a process that was started can still do its work.
+    """Check that a running process can still do its work.
 
     Raises:
-        ConfigurationError: The database or the document store cannot be used, or a certificate has expired meanwhile.
+        ConfigurationError: The database or the document store cannot be used, or a certificate has expired.
     """
     _check_all([check_database, _check_documents, _check_master_key, _check_certificates_in_use])
 
 
 def warn_of_expiry() -> None:
-    """Log which certificates of this process end soon."""
+    """Log which certificates of this process expire soon."""
     for setting, each in _certificates_in_use():
         if each.not_valid_after_utc - datetime.now(UTC) <= _SOON:
             logger.warning(
-                "The certificate %s in the setting `%s` expires %s: write a new one there, and restart every process.",
+                "The certificate %s in the setting `%s` expires %s: replace it there, and restart every process.",
                 each.subject.rfc4514_string(),
                 setting,
                 f"{each.not_valid_after_utc:%Y-%m-%d %H:%M %Z}",
@@ -99,12 +99,12 @@ def _check_certificates_in_use() -> None:
             check_validity(each, datetime.now(UTC))
         except UntrustedCertificate as error:
             raise ConfigurationError(
-                f"The setting `{setting}` cannot be used any more: {error} Write it there, and restart every process."
+                f"The setting `{setting}` can no longer be used: {error} Put it there, and restart every process."
             ) from None
 
 
 def _certificates_in_use() -> Iterator[tuple[str, x509.Certificate]]:
-    """What this process signs with, which may be other than what the files hold now."""
+    """The certificates this process signs with, which may differ from those now in the files."""
     from segl.service import sealing
 
     sealer = sealing.current()
@@ -114,10 +114,10 @@ def _certificates_in_use() -> Iterator[tuple[str, x509.Certificate]]:
 
 
 def check_database() -> None:
-    """Make sure that the database can be reached and has today's tables.
+    """Check that the database can be reached and is up to date.
 
     Raises:
-        ConfigurationError: It cannot, or has not.
+        ConfigurationError: It cannot be reached, or migrations are missing.
     """
     from django.db import Error, close_old_connections, connection
     from django.db.migrations.executor import MigrationExecutor
@@ -133,18 +133,18 @@ def check_database() -> None:
 
 
 def unusable_database(error: Exception) -> ConfigurationError:
-    """What to tell of an error of the driver, whose message names host and user, never the password."""
+    """Return the error to report for a driver's error, whose message names host and user but never the password."""
     if denied := _denied(error):
         return ConfigurationError(
-            f"The role in the setting `database` lacks a right: {denied.diag.message_primary}. Let it own the "
-            "database, or GRANT CREATE ON SCHEMA public TO it; migrate and serve as the same role."
+            f"The role in the setting `database` lacks a privilege: {denied.diag.message_primary}. Make it the owner "
+            "of the database, or GRANT CREATE ON SCHEMA public TO it; migrate and serve with the same role."
         )
     reason = " ".join(str(error).split()).rstrip(".?")
     return ConfigurationError(f"The database cannot be used: {reason}. Correct the setting `database`.")
 
 
 def _denied(error: BaseException | None) -> "InsufficientPrivilege | None":
-    """The driver's own error below those that Django makes of it, if it is that PostgreSQL denies something."""
+    """Return the driver's error behind Django's, if PostgreSQL denied a privilege."""
     from psycopg.errors import InsufficientPrivilege
 
     while error is not None and not isinstance(error, InsufficientPrivilege):
@@ -153,15 +153,15 @@ def _denied(error: BaseException | None) -> "InsufficientPrivilege | None":
 
 
 def _check_class(setting: str, name: str, method: str, kind: str) -> None:
-    """What sends messages is made anew for each, without arguments; a setting that is left out names nothing."""
+    """Check the class that sends messages: it is instantiated for each, without arguments. The setting is optional."""
     if not name:
         return
     try:
         sends = callable(getattr(import_string(name)(), method, None))
-    except Exception as error:  # whatever another's module raises
+    except Exception as error:  # a module of others may raise anything
         raise ConfigurationError(
-            f"The setting `{setting}` is {name!r}, which cannot be made: {' '.join(str(error).split()).rstrip('.')}. "
-            f"Write the dotted name of {kind}."
+            f"The setting `{setting}` is {name!r}, which cannot be loaded: "
+            f"{' '.join(str(error).split()).rstrip('.')}. Write the dotted name of {kind}."
         ) from None
     if not sends:
         raise ConfigurationError(
@@ -178,18 +178,19 @@ def _check_documents() -> None:
         documents.probe()
         lost = documents.are_lost(documents.newest())
     except Error:
-        return  # `check_database` tells of it
+        return  # `check_database` reports it
     except Exception as error:  # each kind of store raises its own
-        # Object stores tell much over many lines; the first says what it is.
+        # Errors of object stores have many lines; the first says what is wrong.
         reason = str(error).strip().partition("\n")[0]
         raise ConfigurationError(
-            f"Nothing can be written to the setting `documents`: {reason}. Correct it, or the rights to the folder; "
-            "an object store's keys are in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL."
+            f"The place named by the setting `documents` is not writable: {reason}. Correct it, or the permissions of "
+            "the folder; for an object store set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and "
+            "AWS_ENDPOINT_URL."
         ) from None
     if lost:
         raise ConfigurationError(
-            "The setting `documents` names a place that lacks the documents stored last: write the place they are in, "
-            "or bring them back."
+            "The setting `documents` names a place that lacks the documents stored last: name the place they are in, "
+            "or restore them."
         )
 
 
@@ -198,14 +199,14 @@ def _check_master_key() -> None:
 
     from segl.service.store import documents
 
-    with suppress(Error):  # `check_database` tells of it
+    with suppress(Error):  # `check_database` reports it
         try:
             for each in documents.newest():
                 documents.unwrap(bytes(each.job.wrapped_key))
         except documents.DocumentDamagedError:
             raise ConfigurationError(
-                "The setting `master_key_file` names another key than the documents in the store were written with: "
-                "name the file of that one."
+                "The setting `master_key_file` names a key that the documents in the store were not encrypted with: "
+                "name the file with the key that they were."
             ) from None
 
 
@@ -216,12 +217,12 @@ def _check_all(checks: Sequence[Callable[[], None]]) -> None:
             check()
         except ConfigurationError as error:
             problems.append(str(error))
-    gathered(list(dict.fromkeys(problems)))  # two checks may meet the same
+    gathered(list(dict.fromkeys(problems)))  # two checks may find the same problem
 
 
 @contextmanager
 def _naming(setting: str, path: Path) -> Iterator[None]:
-    """What goes wrong in the block is told with the setting's name and the file."""
+    """Report errors in the block with the setting's name and the file."""
     try:
         yield
     except OSError as error:
@@ -275,8 +276,8 @@ def _check_seal(configuration: Configuration) -> None:
         root = trust.chain(key.certificate, extra=key.chain, at=datetime.now(UTC), advice=_CORRECT_CHAIN)[-1]
     if configuration.sandbox is not is_of_sandbox(root):
         raise ConfigurationError(
-            "`sandbox = true` goes with the throw-away PKI that `segl sandbox` makes, and with nothing else: "
-            "correct `sandbox`, or `seal.certificate` with its key and root."
+            "`sandbox = true` is for the throw-away PKI of `segl sandbox`, and no other: correct `sandbox`, or "
+            "`seal.certificate` with its key and root."
         )
 
 
@@ -287,7 +288,7 @@ def _check_signer_ca(configuration: Configuration) -> None:
 
 
 def _check_server(files: KeyFiles | None) -> None:
-    """The clients' trust in the server is theirs to check; it must be whole, in order, and valid."""
+    """Check that the chain is complete, in order and valid; whether to trust it is for the clients to check."""
     if files is None:
         return
     key = _key("api", files)
@@ -306,7 +307,7 @@ def _check_contact_register(register: ContactRegister | None) -> None:
         check_validity(key.certificate, datetime.now(UTC))
         if not isinstance(key.key, rsa.RSAPrivateKey):
             raise UntrustedCertificate(
-                f"the key of {key.certificate.subject.rfc4514_string()} is none that Maskinporten takes: "
+                f"Maskinporten does not accept the key of {key.certificate.subject.rfc4514_string()}: "
                 "name an organization certificate with an RSA key."
             )
 
@@ -317,7 +318,7 @@ def _check_issued(issued: x509.Certificate, issuer: x509.Certificate) -> None:
     except (ValueError, TypeError, InvalidSignature):
         raise UntrustedCertificate(
             f"the certificate {issued.subject.rfc4514_string()} is followed by {issuer.subject.rfc4514_string()}, "
-            "which did not issue it: write the server's certificate first, then its issuers in their order."
+            "which did not issue it: put the server's certificate first, then each certificate's issuer."
         ) from None
 
 
@@ -328,10 +329,10 @@ def is_of_sandbox(root: x509.Certificate) -> bool:
 
 
 def seal_trust(configuration: Configuration) -> TrustAnchors:
-    """What the service's own results are verified against."""
+    """Return the root that the service's own results are verified against."""
     return TrustAnchors.from_pem(configuration.seal_root.read_bytes())
 
 
 def read_key(files: KeyFiles) -> PrivateKey:
-    """A private key with its certificate and chain."""
+    """Return a private key with its certificate and chain."""
     return PrivateKey.from_pem(files.certificate.read_bytes(), files.private_key.read_bytes())

@@ -1,4 +1,4 @@
-"""The listeners and what answers on each: the API for senders, directly or through a proxy, the pages for people."""
+"""The listeners and what each serves: the API for senders, directly or behind a proxy, and the pages for signers."""
 
 import logging
 import socket
@@ -47,7 +47,7 @@ def direct_api(bound: socket.socket, configuration: Configuration, server: KeyFi
 
 
 def proxied_api(bound: socket.socket, proxy: ProxyListener, readiness: Readiness) -> Listener:
-    """The API over plain HTTP, for a proxy that speaks TLS with the clients."""
+    """The API over plain HTTP, behind a proxy that terminates the clients' TLS."""
 
     def around(application: Application) -> Application:
         return WithHealth(
@@ -68,7 +68,7 @@ def proxied_api(bound: socket.socket, proxy: ProxyListener, readiness: Readiness
 
 
 def pages(bound: socket.socket, configuration: Configuration, readiness: Readiness | None = None) -> Listener:
-    """The pages over plain HTTP; who looked at them, and over which scheme, trusted proxies tell."""
+    """The pages over plain HTTP; trusted proxies report the client's address and scheme."""
     trusted = [str(network) for network in configuration.web.trusted]
 
     def around(application: Application) -> Application:
@@ -86,9 +86,9 @@ def pages(bound: socket.socket, configuration: Configuration, readiness: Readine
 
 
 class _Request(WSGIRequest):
-    """Its query is UTF-8, whatever the charset of the Content-Type is: Django would decode it by that, already here.
+    """Decodes the query as UTF-8, whatever the charset of the Content-Type: Django would use that one.
 
-    Many a codec that Python knows decodes no text, and what fails here is answered by nobody.
+    Many of Python's codecs do not decode text, and nothing responds to an error raised here.
     """
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
@@ -100,9 +100,9 @@ class _Handler(WSGIHandler):
 
 
 class ListenerMiddleware:
-    """Answers requests on the API's listeners itself, by the API's URLs; all others go on to the pages.
+    """Answers requests on the API's listeners itself, with the API's URLs; all others go on to the pages.
 
-    It comes first: the API has neither sessions nor languages, cookies nor forms.
+    It comes first: the API has no sessions, languages, cookies or forms.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -117,14 +117,14 @@ class ListenerMiddleware:
             return _refused_host(request) or answer(request)
 
     def process_exception(self, _: HttpRequest, error: Exception) -> None:
-        """Record why a page failed: where, but neither the path nor the error's text, which may hold anything."""
+        """Log where a page failed, but neither the path nor the error's text, which may contain anything."""
         if not isinstance(error, (Http404, PermissionDenied, SuspiciousOperation, BadRequest)):
             where = "".join(traceback.format_tb(error.__traceback__))
             logger.error("A page failed: %s\n%s", type(error).__name__, where)
 
 
 def _admission(scope: Scope) -> Answer | None:
-    """What the API answers by a request's head alone, before its body is received."""
+    """Return the API's response by a request's head alone, before its body is received, or None to receive it."""
     from segl.service.sender_api.dispatch import admit
 
     request = _Request(cast(Any, build_environ(cast(Any, scope), cast(Any, BytesIO()))))
@@ -145,12 +145,12 @@ def _refused_host(request: HttpRequest) -> HttpResponse | None:
 
 
 def _is_new_job(scope: Scope) -> bool:
-    """Whether documents come with the request, which are looked at in rendering children."""
+    """Whether the request contains documents, which are inspected in rendering children."""
     return bool(scope["method"] == "POST" and scope["path"].endswith("/signature-jobs"))
 
 
 def _is_of_a_job(scope: Scope) -> bool:
-    """Whether pages may be drawn or a signature made."""
+    """Whether the request may render pages or make a signature."""
     return bool(scope["path"].startswith("/jobs/"))
 
 
@@ -159,7 +159,7 @@ def _api_error_answer(status: HTTPStatus, reason: str) -> Answer:
 
 
 def answer_of(response: HttpResponse) -> Answer:
-    """A response of Django's as an answer outside it."""
+    """Convert one of Django's responses to an `Answer`."""
     own = {name: value for name, value in response.items() if name != "Content-Type"}
     return Answer(HTTPStatus(response.status_code), response["Content-Type"], response.content, own)
 

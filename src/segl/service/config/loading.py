@@ -33,10 +33,10 @@ _A_YEAR = 365 * 24 * 3600
 
 
 def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Configuration:
-    """Read the configuration file at `path`; what the environment says wins.
+    """Read the configuration file at `path`; the environment takes precedence.
 
     Raises:
-        ConfigurationError: The file cannot be read, or settings are missing, wrong or unknown: all of them are named.
+        ConfigurationError: The file cannot be read, or settings are missing, wrong or unknown; it names them all.
     """
     table = Table.read(path, environment)
     file = reading.path_in(table.folder)
@@ -75,11 +75,11 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
 
 
 def database_url(value: Any) -> str:
-    """The URL of a database, of a kind that is known."""
+    """The URL of a PostgreSQL or SQLite database."""
     url = text(value)
     scheme = url.partition("://")[0] if "://" in url else ""
     if scheme in {"postgresql", "postgres"}:
-        import psycopg.conninfo  # who uses SQLite need not wait for it
+        import psycopg.conninfo  # not needed with SQLite
 
         try:
             given = psycopg.conninfo.conninfo_to_dict(url)
@@ -92,7 +92,7 @@ def database_url(value: Any) -> str:
     elif scheme == "sqlite":
         text(unquote(url))
     else:
-        raise ValueError(f"{scheme!r} is of no kind that is known; write postgresql://USER@HOST/NAME or sqlite:///FILE")
+        raise ValueError(f"{scheme!r} is not supported; write postgresql://USER@HOST/NAME or sqlite:///FILE")
     return url
 
 
@@ -101,7 +101,7 @@ def _web_root(sandbox: bool) -> reading.Parser[str]:
         url = reading.web_url(schemes=["https", "http"], path="")(value)
         parts = urlsplit(url)
         if parts.scheme == "http" and not sandbox and parts.hostname not in reading.THIS_MACHINE:
-            raise ValueError("write https://HOST, since everyone on the way could read and change pages without TLS")
+            raise ValueError("write https://HOST; without TLS anyone on the network could read and change the pages")
         return url
 
     return parse
@@ -128,14 +128,14 @@ def _mail_password(table: Table) -> str:
     password = table.take("password", text, default=None, secret=True)
     from_file = table.optional("password_file", _password_in(table.folder))
     if password and from_file:
-        table.refuse("The settings `mail.password` and `mail.password_file` are both written: remove one of them.")
+        table.refuse("The settings `mail.password` and `mail.password_file` are both set: remove one of them.")
     return password or from_file or ""
 
 
 def _sms(table: Table) -> Sms:
     url, gateway = table.optional("url", reading.secure_url), table.optional("gateway", text)
     if url and gateway:
-        table.refuse("`sms.url` and `sms.gateway` are two ways for text messages to leave: write one of them.")
+        table.refuse("The settings `sms.url` and `sms.gateway` are both set: remove one of them.")
     return Sms(
         gateway=gateway or (url and _HTTP_GATEWAY) or "",
         url=url or "",
@@ -172,7 +172,7 @@ def _contact_register(table: Table) -> ContactRegister | None:
 
 
 def _default_with(first: object) -> Any:
-    """What belongs to a listener or a service may be left out only when there is none."""
+    """Return the default of settings that belong to a listener or service: required if `first` is set."""
     return None if first is None else REQUIRED
 
 
@@ -197,7 +197,7 @@ def _organizations(table: Table, sandbox: bool) -> tuple[ConfiguredOrganization,
     numbers = Counter(each.number for each in found if each.number)
     for each, times in numbers.items():
         if times > 1:
-            table.refuse(f"The setting `organizations` has the number {each} {times} times: keep one of them.")
+            table.refuse(f"The setting `organizations` contains the number {each} {times} times: keep one of them.")
     return found
 
 
@@ -205,7 +205,7 @@ def _organization(table: Table, parse_number: reading.Parser[str]) -> Configured
     number = table.take("number", parse_number)
     broker_for = table.take("broker_for", many(parse_number), default=[])
     if number and number in (broker_for or ()):
-        table.refuse(f"The setting `organizations.broker_for` of {number} names itself: remove that number there.")
+        table.refuse(f"The setting `organizations.broker_for` of {number} contains its own number: remove it.")
     return ConfiguredOrganization(
         number=number,
         name=table.take("name", reading.line(LONGEST_NAME)),
@@ -215,20 +215,20 @@ def _organization(table: Table, parse_number: reading.Parser[str]) -> Configured
 
 
 def _organization_number(sandbox: bool) -> reading.Parser[str]:
-    """The check digit counts but in a sandbox, since tests use numbers that nobody has."""
+    """A sandbox does not check the check digit, since tests use numbers that are not assigned."""
 
     def parse(value: Any) -> str:
         if not is_organization_number(value):
             raise ValueError("write an organization number of 9 digits, in quotes")
         if not sandbox and not has_right_check_digit(value):
-            raise ValueError("write a number with its right check digit; look it up again")
+            raise ValueError("the check digit is wrong; look the number up again")
         return str(value)
 
     return parse
 
 
 def _content_in(folder: Path) -> reading.Parser[str]:
-    """What stands in a file, without the line's end."""
+    """The content of a file, without surrounding white space."""
 
     def parse(value: Any) -> str:
         path = folder / text(value)
@@ -236,7 +236,7 @@ def _content_in(folder: Path) -> reading.Parser[str]:
             return path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise ValueError(f"the file cannot be read ({reason}); name one that this user may read") from None
+            raise ValueError(f"the file cannot be read ({reason}); name one that this user can read") from None
 
     return parse
 
@@ -255,7 +255,7 @@ def _master_key_in(folder: Path) -> reading.Parser[bytes]:
     def parse(value: Any) -> bytes:
         content = _content_in(folder)(value)
         if not re.fullmatch("[0-9A-Fa-f]{64}", content):
-            raise ValueError("the file must hold 64 hexadecimal digits; make a key with `openssl rand -hex 32`")
+            raise ValueError("the file must contain 64 hexadecimal digits; make a key with `openssl rand -hex 32`")
         return bytes.fromhex(content)
 
     return parse

@@ -1,4 +1,4 @@
-"""How the log is written: a line of text for people, or JSON for programs; each with the id of the request, if any."""
+"""The log's formats: a line of text for people, or JSON for programs; each with the id of the request, if any."""
 
 import logging
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ class WithRequestId(logging.Filter):
 
 
 class _UtcTime(logging.Formatter):
-    """Its time is ISO 8601 in UTC, so that the logs of several machines can be put in order."""
+    """Writes times as ISO 8601 in UTC, so that the logs of several machines can be merged."""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
@@ -34,7 +34,7 @@ class Line(_UtcTime):
 
 
 class Json(_UtcTime, JsonFormatter):
-    """An object on a line: time, level, logger, request_id, message, and exc_info where there is one."""
+    """An object per line: time, level, logger, request_id, message, and exc_info if there is one."""
 
     def __init__(self) -> None:
         names = {"asctime": "time", "levelname": "level", "name": "logger"}
@@ -44,7 +44,7 @@ class Json(_UtcTime, JsonFormatter):
 
 
 def logging_settings(log_format: str) -> dict[str, Any]:
-    """The log as `logging.config.dictConfig` has it, in one of `FORMATS`."""
+    """Return the settings for `logging.config.dictConfig`, for one of `FORMATS`."""
     formatter = {"text": Line, "json": Json}[log_format]
     return {
         "version": 1,
@@ -55,7 +55,7 @@ def logging_settings(log_format: str) -> dict[str, Any]:
             "stderr": {"class": "logging.StreamHandler", "formatter": "formatter", "filters": ["request_id"]},
         },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
-        # Django logs whole paths of refused requests, and a path may carry a signer's token.
+        # Django logs the full paths of refused requests, and a path may contain a signer's token.
         "loggers": {
             "django.request": {"level": "CRITICAL"},
             "django.security": {"level": "CRITICAL"},

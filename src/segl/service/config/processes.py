@@ -1,6 +1,6 @@
-"""The processes of the service: one serves the API, one the pages, one works. Any number of each may run side by side.
+"""The processes of the service: for the API, for the pages, and the worker. Any number of each may run side by side.
 
-Each is told to stop with SIGTERM or SIGINT, and first ends what it has begun.
+SIGTERM or SIGINT stops each, after it has finished what it has begun.
 """
 
 import logging
@@ -29,7 +29,7 @@ _A_DAY = 24 * 3600.0
 
 
 def serve_api(path: Path) -> None:
-    """Answer the API's clients, directly or behind a proxy or both, as the configuration says.
+    """Serve the API, directly or behind a proxy or both, as configured.
 
     Raises:
         ConfigurationError: Something keeps it from serving.
@@ -48,13 +48,13 @@ def serve_api(path: Path) -> None:
             listeners.append(proxied_api(bound, api.proxy, readiness))
         if not listeners:
             raise ConfigurationError(
-                "The API has no listener: write the setting `api.proxy.listen` (behind a proxy) or `api.listen` (TLS)."
+                "The API has no listener: set `api.proxy.listen` (behind a proxy) or `api.listen` (with TLS)."
             )
         _serve("api", listeners)
 
 
 def serve_web(path: Path) -> None:
-    """Answer people's browsers, behind a proxy.
+    """Serve the pages, behind a proxy.
 
     Raises:
         ConfigurationError: Something keeps it from serving.
@@ -63,13 +63,13 @@ def serve_web(path: Path) -> None:
     from segl.service.config.listeners import pages
 
     if configuration.web.listen is None:
-        raise ConfigurationError("The pages have no listener: write the setting `web.listen`.")
+        raise ConfigurationError("The pages have no listener: set `web.listen`.")
     with listening("web.listen", configuration.web.listen) as bound:
         _serve("web", [pages(bound, configuration, Readiness(checking.check_surroundings))])
 
 
 def serve_worker(path: Path) -> None:
-    """Do what is due, and tell of one's health if the configuration says where.
+    """Do what is due, and answer health checks if `worker.listen` is set.
 
     Raises:
         ConfigurationError: Something keeps it from working.
@@ -79,23 +79,21 @@ def serve_worker(path: Path) -> None:
         if configuration.worker_listen:
             bound = stack.enter_context(listening("worker.listen", configuration.worker_listen))
             serve_health(bound, Readiness(checking.check_surroundings))
-        logger.info("segl serve worker works.")
+        logger.info("segl serve worker is running.")
         work(stopped_by=[signal.SIGINT, signal.SIGTERM])
 
 
-def work(
-    *, stopped_by: Iterable[signal.Signals], accompanied_by: Callable[["Worker"], None] = lambda worker: None
-) -> None:
-    """Do what is due until one of these signals comes, and then end what was begun; only for the main thread.
+def work(*, stopped_by: Iterable[signal.Signals], alongside: Callable[["Worker"], None] = lambda worker: None) -> None:
+    """Do what is due until one of these signals arrives, then finish what was begun; only for the main thread.
 
-    `accompanied_by` is called with the worker, in a thread of its own.
+    `alongside` is called with the worker, in a separate thread.
     """
     from segl.service.worker import Worker
 
     worker = Worker()
     for number in stopped_by:
         signal.signal(number, lambda *_: worker.stop())
-    threading.Thread(target=accompanied_by, args=[worker], name="company", daemon=True).start()
+    threading.Thread(target=alongside, args=[worker], name="alongside", daemon=True).start()
     threading.Thread(target=_warn_daily, name="expiry", daemon=True).start()
     warm_up()
     worker.run()
@@ -105,7 +103,7 @@ def migrate(path: Path) -> None:
     """Bring the database up to date.
 
     Raises:
-        ConfigurationError: It cannot be used.
+        ConfigurationError: The database cannot be used.
     """
     configuration = wiring.set_up(path)
     from django.db import Error
@@ -118,7 +116,7 @@ def migrate(path: Path) -> None:
 
 @contextmanager
 def listening(setting: str, address: Address) -> Iterator[socket.socket]:
-    """A socket that listens on this address.
+    """Open a socket that listens on this address.
 
     Raises:
         ConfigurationError: It cannot.
@@ -128,8 +126,8 @@ def listening(setting: str, address: Address) -> Iterator[socket.socket]:
         bound = socket.create_server((address.host, address.port), family=family, backlog=512)
     except OSError as error:
         raise ConfigurationError(
-            f"Nothing can listen on the setting `{setting}`, {address}: {error.strerror or error}. "
-            "Each process needs an address of this machine with a port that no other process has."
+            f"Cannot listen on {address}, the setting `{setting}`: {error.strerror or error}. "
+            "Use an address of this machine and a port that no other process uses."
         ) from None
     with bound:
         yield bound

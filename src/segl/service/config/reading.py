@@ -1,7 +1,7 @@
 """Reads settings by name from a TOML table and the environment, and gathers everything that is wrong with them.
 
-The setting `host` of the table `[mail]` is `SEGL_MAIL_HOST` in the environment, which wins. In the environment a list
-is written with commas. Relative paths count from the folder of the file.
+The setting `host` of the table `[mail]` is `SEGL_MAIL_HOST` in the environment, which takes precedence. In the
+environment, lists are separated by commas. Relative paths start at the folder of the file.
 """
 
 import re
@@ -24,10 +24,10 @@ from segl.service.configuration import Address, Network
 
 T = TypeVar("T")
 Parser = Callable[[Any], T]
-"""Makes a setting's value of what was written; a `ValueError` says what to write instead."""
+"""Converts what is written to a setting's value; a `ValueError` says what to write instead."""
 
 REQUIRED: Any = object()
-"""The default of a setting that has none."""
+"""The default of a setting that must be set."""
 
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 """The hosts that are reached without a network."""
@@ -37,14 +37,14 @@ _CONFIG_FILE = "SEGL_CONFIG"
 
 
 class ConfigurationError(SeglError):
-    """A setting is missing or wrong; the message names it and the fix. Each of several stands on a line of its own."""
+    """Settings are missing or wrong; the message has a line for each, with its name and the fix."""
 
 
 def gathered(problems: Sequence[str]) -> None:
-    """Tell all at once, so that nobody mends them one start at a time.
+    """Report all problems at once, so that nobody has to fix them one start at a time.
 
     Raises:
-        ConfigurationError: There are any.
+        ConfigurationError: There are problems.
     """
     if problems:
         raise ConfigurationError("\n".join(problems))
@@ -59,11 +59,11 @@ class _Source:
     tables: "list[Table]" = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     variables: set[str] = field(default_factory=lambda: {_CONFIG_FILE})
-    """The names of all variables that are settings."""
+    """The environment variables of all known settings."""
 
 
 class Table:
-    """A table of settings, which are taken out of it by name."""
+    """A table of settings, read by name."""
 
     def __init__(self, values: Mapping[str, Any], source: _Source, prefix: str = "", *, of_array: bool = False) -> None:
         self._values = values
@@ -93,41 +93,39 @@ class Table:
 
     @property
     def folder(self) -> Path:
-        """Where relative paths count from."""
+        """The folder at which relative paths start."""
         return self._source.folder
 
     def take(self, name: str, parse: Parser[T], default: Any = REQUIRED, *, secret: bool = False) -> T:
-        """The value of a setting. What is wrong with it is remembered for `check`; then the value must not be used.
+        """Return the value of a setting. If it is wrong, `check` will report it; the value must not be used then.
 
-        A default is written as in the file, or None for nothing. The value of a secret is not repeated in messages.
+        A default is written as in the file, or None for nothing. Messages do not repeat the value of a secret.
         """
         self._known.add(name)
-        told, given = f"The setting `{self._prefix}{name}`", self._values.get(name, default)
+        setting, given = f"The setting `{self._prefix}{name}`", self._values.get(name, default)
         variable = "" if self._of_array else f"SEGL_{self._prefix}{name}".replace(".", "_").upper()
         self._source.variables.add(variable)
         if variable in self._source.environment:
-            told, given = f"The environment variable {variable}", self._source.environment[variable]
+            setting, given = f"The environment variable {variable}", self._source.environment[variable]
         if given is REQUIRED:
-            self.refuse(
-                f"{told} is missing: write it into the configuration file{variable and f', or set {variable}'}."
-            )
+            self.refuse(f"{setting} is missing: add it to the configuration file{variable and f', or set {variable}'}.")
         elif given is not None:
             try:
                 return parse(given)
             except ValueError as error:
-                self.refuse(f"{told} {'cannot be used' if secret else f'is {given!r}'}: {error}.")
+                self.refuse(f"{setting} {'cannot be used' if secret else f'is {given!r}'}: {error}.")
         return cast(T, None)
 
     def optional(self, name: str, parse: Parser[T]) -> T | None:
-        """The value of a setting that may be left out."""
+        """Return the value of an optional setting."""
         return self.take(name, parse, default=None)
 
     def table(self, name: str) -> "Table":
-        """A table within; an empty one when it is not there, since its settings may be in the environment."""
+        """Return a nested table, empty if it is not in the file, since its settings may be in the environment."""
         return self._within(name, self._nested(name, {}))
 
     def tables(self, name: str) -> "list[Table]":
-        """The tables of an array, `[[name]]`. They cannot be set in the environment."""
+        """Return the tables of an array, `[[name]]`, which cannot be set in the environment."""
         listed = self._nested(name, [])
         return [self._within(name, each, of_array=True) for each in (listed if isinstance(listed, list) else [listed])]
 
@@ -142,25 +140,25 @@ class Table:
         return self._values.get(name, default)
 
     def refuse(self, problem: str) -> None:
-        """Remember that something is wrong."""
+        """Record a problem, for `check` to report."""
         self._source.problems.append(problem)
 
     def check(self) -> None:
-        """Tell everything that is wrong, settings that nobody has taken among it; after all were taken.
+        """Report all problems, including unknown settings; call this after all settings were read.
 
         Raises:
-            ConfigurationError: Something is.
+            ConfigurationError: There are problems.
         """
         for table in self._source.tables:
             table.check_known()
         variables = self._source.variables
         for name in sorted(self._source.environment.keys() - variables):
             if name.startswith("SEGL_"):
-                self.refuse(f"The environment variable {name} is no setting{_meant(name, variables)}")
+                self.refuse(f"The environment variable {name} is not a setting{_meant(name, variables)}")
         gathered(self._source.problems)
 
     def check_known(self) -> None:
-        """Refuse what stands in this table and nobody has taken."""
+        """Record the settings in this table that were not read."""
         for name in sorted(self._values.keys() - self._known):
             self.refuse(f"The setting `{self._prefix}{name}` is unknown{_meant(name, self._known)}")
 
@@ -171,7 +169,7 @@ def _meant(name: str, known: Iterable[str]) -> str:
 
 
 def text(value: Any) -> str:
-    """Any text but an empty one."""
+    """A text that is not empty."""
     if not isinstance(value, str) or not value.strip():
         raise ValueError("write a text")
     if "\0" in value:
@@ -180,7 +178,7 @@ def text(value: Any) -> str:
 
 
 def line(most: int) -> Parser[str]:
-    """One line of text with at most so many characters."""
+    """One line of text with at most this many characters."""
 
     def parse(value: Any) -> str:
         written = text(value).strip()
@@ -195,9 +193,9 @@ def host(value: Any) -> str:
     """The name or address of a machine."""
     name = text(value)
     try:
-        name.encode("idna")  # as everything that looks it up does
+        name.encode("idna")  # as resolvers do
     except UnicodeError:
-        raise ValueError("write a host whose name has 1 to 63 characters between its dots") from None
+        raise ValueError("write a host name with 1 to 63 characters between dots") from None
     return name
 
 
@@ -211,7 +209,7 @@ def flag(value: Any) -> bool:
 
 
 def number(least: float, most: float) -> Parser[float]:
-    """A number within these bounds, which are allowed."""
+    """A number within these bounds, inclusive."""
 
     def parse(value: Any) -> float:
         try:
@@ -269,26 +267,26 @@ def one_of(*choices: str) -> Parser[str]:
 
 
 def many(parse: Parser[T], *, least: int = 0) -> Parser[tuple[T, ...]]:
-    """A list with at least so many values."""
+    """A list with at least this many values."""
 
     def parse_all(value: Any) -> tuple[T, ...]:
         listed = [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
         if not isinstance(listed, list):
             raise ValueError("write a list")
         if len(listed) < least:
-            raise ValueError(f"write a list with {least} or more values")
+            raise ValueError(f"write a list with at least {least} value{'s' if least > 1 else ''}")
         return tuple(parse(each) for each in listed)
 
     return parse_all
 
 
 def path_in(folder: Path) -> Parser[Path]:
-    """A path; a relative one counts from this folder."""
+    """A path; a relative one starts at this folder."""
     return lambda value: folder / text(value)
 
 
 def network(value: Any) -> Network:
-    """An IP address or a network, as `10.0.0.0/24`."""
+    """An IP address or a network, such as `10.0.0.0/24`."""
     try:
         return ip_network(text(value))
     except ValueError:
@@ -296,7 +294,7 @@ def network(value: Any) -> Network:
 
 
 def address(value: Any) -> Address:
-    """A host and a port, as `127.0.0.1:8444` or `[::1]:8444`."""
+    """A host and a port, such as `127.0.0.1:8444` or `[::1]:8444`."""
     parts = _ADDRESS.fullmatch(value if isinstance(value, str) else "")
     if parts is None or not 0 < int(parts[3]) < 2**16:
         raise ValueError("write an address and a port such as 127.0.0.1:8444")
@@ -304,15 +302,15 @@ def address(value: Any) -> Address:
 
 
 def web_url(*, schemes: Sequence[str], path: str) -> Parser[str]:
-    """An absolute URL of one of these schemes with exactly this path; a slash at its end is dropped."""
+    """An absolute URL of one of these schemes with exactly this path; a trailing slash is dropped."""
 
     def parse(value: Any) -> str:
         url = text(value).rstrip("/")
         parts = _split(url)
-        wrong = parts.query or parts.fragment or parts.username or any(each.isspace() for each in url)
-        if parts.scheme not in schemes or not parts.hostname or parts.path != path or wrong:
+        has_more = parts.query or parts.fragment or parts.username or any(each.isspace() for each in url)
+        if parts.scheme not in schemes or not parts.hostname or parts.path != path or has_more:
             raise ValueError(
-                f"write {' or '.join(f'{scheme}://HOST{path}' for scheme in schemes)}, with a :PORT if need be"
+                f"write {' or '.join(f'{scheme}://HOST{path}' for scheme in schemes)}, with a :PORT if needed"
             )
         return url
 
@@ -320,17 +318,17 @@ def web_url(*, schemes: Sequence[str], path: str) -> Parser[str]:
 
 
 def secure_url(value: Any) -> str:
-    """An absolute URL over TLS; over plain HTTP to this machine alone."""
+    """An absolute https URL; http only to this machine."""
     url = text(value)
     parts = _split(url)
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in THIS_MACHINE)
     if not is_safe or not parts.hostname or parts.fragment or parts.username or any(each.isspace() for each in url):
-        raise ValueError("write https://HOST/PATH; without TLS everyone on the way could read what is sent")
+        raise ValueError("write https://HOST/PATH; without TLS anyone on the network could read what is sent")
     return url
 
 
 def document_store(value: Any) -> str:
-    """A folder, or a bucket of an object store that speaks S3."""
+    """A folder, or a bucket of an S3-compatible object store."""
     url = text(value)
     parts = _split(url)
     if "://" in url and (parts.scheme != "s3" or not parts.hostname or parts.query or parts.username or parts.port):
@@ -339,10 +337,10 @@ def document_store(value: Any) -> str:
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of a URL; those of nothing when it is none."""
+    """Return the parts of a URL, all empty if it is not valid."""
     try:
         parts = urlsplit(url)
-        _ = parts.port  # is looked at only now
+        _ = parts.port  # checked only when read
     except ValueError:
         return urlsplit("")
     return parts

@@ -18,7 +18,7 @@ _CONNECT_SECONDS = 10
 
 
 def database_settings(url: str) -> dict[str, Any]:
-    """Django's settings of the database behind a URL, whose form was checked."""
+    """Return Django's settings for the database at a URL that `loading` has checked."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         return {
@@ -31,7 +31,7 @@ def database_settings(url: str) -> dict[str, Any]:
             },
             "CONN_MAX_AGE": None,
         }
-    from psycopg.conninfo import conninfo_to_dict  # who uses SQLite need not wait for it
+    from psycopg.conninfo import conninfo_to_dict  # not needed with SQLite
 
     given = conninfo_to_dict(url)
     return {
@@ -44,12 +44,12 @@ def database_settings(url: str) -> dict[str, Any]:
 
 
 def _derived_key(purpose: str) -> str:
-    """A key for one purpose, from the master key, so that there is one secret to keep."""
+    """Derive a key for one purpose from the master key, so that there is only one secret to keep."""
     return hmac.new(SEGL.master_key, purpose.encode(), hashlib.sha256).hexdigest()
 
 
 def _host(url: str) -> str:
-    """The host of a URL as the Host header has it: an IPv6 address in brackets."""
+    """Return the host of a URL as in the Host header: an IPv6 address in brackets."""
     host = urlsplit(url).hostname or ""
     return f"[{host}]" if ":" in host else host
 

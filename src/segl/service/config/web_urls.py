@@ -1,4 +1,4 @@
-"""The URLs of the pages listener."""
+"""The URLs of the pages' listener."""
 
 from django.urls import include, path
 

@@ -12,7 +12,7 @@ from segl.service.configuration import Configuration, ContactRegister
 
 
 def start(path: Path) -> Configuration:
-    """Set Django up with this configuration file and give the process its keys; call it before all else.
+    """Set Django up with this configuration file and give the process its keys; call it before anything else.
 
     Raises:
         ConfigurationError: The file or a setting is wrong, or a key or certificate cannot be used.
@@ -24,7 +24,7 @@ def start(path: Path) -> Configuration:
 
 
 def give_keys(configuration: Configuration) -> None:
-    """Give the process its keys, which were checked."""
+    """Give the process its keys, which must have been checked."""
     from segl.service import sealing
 
     sealing.configure(
@@ -40,23 +40,23 @@ def give_keys(configuration: Configuration) -> None:
     # sandbox, `segl.sandbox.stand_ins.apps` hands in the test eID.
 
 
-def _configure(told: ContactRegister) -> None:
+def _configure(settings: ContactRegister) -> None:
     from segl.service.notifications import contact_register
     from segl.service.notifications.maskinporten import Maskinporten
 
     maskinporten = Maskinporten(
-        token_endpoint=told.token_endpoint,
-        issuer=told.issuer,
-        client_id=told.client_id,
-        scope=told.scope,
-        key=checking.read_key(told.key),
+        token_endpoint=settings.token_endpoint,
+        issuer=settings.issuer,
+        client_id=settings.client_id,
+        scope=settings.scope,
+        key=checking.read_key(settings.key),
     )
-    register = contact_register.HttpContactRegister(told.url, maskinporten=maskinporten)
+    register = contact_register.HttpContactRegister(settings.url, maskinporten=maskinporten)
     contact_register.configure(register)
 
 
 def set_up(path: Path) -> Configuration:
-    """Set Django up with this configuration file, without keys: enough for who works on the database alone.
+    """Set Django up with this configuration file, without keys: enough to work on the database alone.
 
     Raises:
         ConfigurationError: The file or a setting is wrong.
@@ -68,10 +68,10 @@ def set_up(path: Path) -> Configuration:
 
 
 def prepare_database(configuration: Configuration) -> None:
-    """Bring the tables up to date and enter the organizations that the configuration names.
+    """Migrate the database and register the organizations in the configuration.
 
     Raises:
-        ConfigurationError: One of these is to act for another that is not registered; none is entered.
+        ConfigurationError: An organization is to act for one that is not registered; then none is registered.
     """
     from django.core.management import call_command
 
@@ -92,7 +92,7 @@ def _enter_organizations(configuration: Configuration) -> None:
 
 
 def release_leases() -> None:
-    """End what a process that is gone had claimed. Only for a service that is alone on its database."""
+    """Release the leases of a process that no longer runs. Only for a service that has its database to itself."""
     from segl.service import due
     from segl.service.work.kinds import WORK
 

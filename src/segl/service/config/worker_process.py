@@ -1,7 +1,7 @@
 """A worker as a process: `python -m segl.service.config.worker_process CONFIGURATION`.
 
-A parent may hold its standard input: each byte wakes the worker, the end of it stops the worker, so that it never
-outlives a parent that was killed. Interrupts are the parent's business.
+A parent may hold its standard input: each byte wakes the worker and end of file stops it, so that it never outlives
+a parent that was killed. SIGINT is ignored, since the parent handles it.
 """
 
 import os
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Work until told to stop."""
+    """Work until SIGTERM or the end of standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     wiring.start(Path(sys.argv[1]))
-    processes.work(stopped_by=[signal.SIGTERM], accompanied_by=_follow_parent)
+    processes.work(stopped_by=[signal.SIGTERM], alongside=_follow_parent)
 
 
 def _follow_parent(worker: "Worker") -> None:

@@ -1,1 +1,1 @@
-"""HTTP for any WSGI application: listeners, TLS, proxies, whole bodies, health. It knows neither Django nor jobs."""
+"""HTTP for any WSGI application: listeners, TLS, proxies, whole bodies, health. Depends on neither Django nor jobs."""

@@ -1,7 +1,7 @@
-"""Request bodies are received whole, in memory or a temporary file, before a thread is spent on the request.
+"""Receives request bodies whole, in memory or a temporary file, before a thread works on the request.
 
-A slow upload so holds no thread, and a chunked one has the length that WSGI asks for. Who may not call at all is
-answered before anything is received.
+So a slow upload occupies no thread, and a chunked one has the length that WSGI requires. Callers that are not
+admitted are answered before their body is received.
 """
 
 import asyncio
@@ -30,18 +30,18 @@ MEMORY_BYTES = 64 * 1024
 
 LARGE_BYTES = 1024 * 1024
 LARGE_AT_ONCE = 2
-"""Requests with bodies over LARGE_BYTES that are worked on at once; others wait on the disk, at no cost of memory."""
+"""How many requests with bodies over LARGE_BYTES are processed at once; others wait on disk and take no memory."""
 
 STALLED_SECONDS = 30
-"""A client that sends nothing of its body for so long is told that its time is up."""
+"""A client that sends nothing of its body for this long gets 408."""
 
 RETRY_SECONDS = 10
-"""After which a client may try again what could not be taken through no fault of its own."""
+"""After this time a client may send again what the service could not accept (`Retry-After`)."""
 
 LONGEST_CONTENT_TYPE = 1000
 
 SPARE_THREADS = 3
-"""How many of a listener's threads long requests never take: short ones are answered beside any number of them."""
+"""How many of a listener's threads long requests never occupy, so that short ones are always answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,14 @@ class Answer:
     content_type: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Others than those of content type and length."""
+    """Headers other than Content-Type and Content-Length."""
 
 
 Admission = Callable[[Scope], Answer | None]
-"""Decides by a request's head, in a thread, whether the rest of it is received: the answer when it is not."""
+"""Decides by a request's head, in a thread, whether its body is received; returns the response if it is not."""
 
 ErrorAnswer = Callable[[HTTPStatus, str], Answer]
-"""Makes the answer to a request that is not taken, from the status and a sentence."""
+"""Makes the response to a request that is not accepted, from the status and a sentence."""
 
 
 def plain(status: HTTPStatus, text: str) -> Answer:
@@ -68,21 +68,21 @@ def plain(status: HTTPStatus, text: str) -> Answer:
 
 
 class _RefusedError(Exception):
-    """The body is not taken: status and a sentence."""
+    """The body is not accepted; with status and a sentence."""
 
 
 class _GoneError(Exception):
-    """The client left while it sent its body."""
+    """The client disconnected while it sent its body."""
 
 
 class WholeBodies:
-    """The ASGI application of one listener: hands whole requests to a WSGI application in one of `threads` threads.
+    """The ASGI application of one listener: passes whole requests to a WSGI application in one of `threads` threads.
 
-    It marks the scope with the listener's name (`segl.listener`) and a view of the body (`segl.body`). Of a request
-    whose body is still to come, `admission` is asked first, with the scope that the application gets afterwards. A body
-    over `body_limit` bytes is not taken: `error_answer` answers it, from a sentence and the status: 413,
-    408 when the client stalls, or 503 when the service is stopped meanwhile or has no room for it. Requests that
-    `is_long` says may take seconds wait for each other, without a thread, while they hold all threads but a few.
+    It adds the listener's name (`segl.listener`) and a view of the body (`segl.body`) to the scope. If the body has
+    not arrived yet, `admission` is called first, with the scope that the application gets later. `error_answer` makes
+    the response, from a status and a sentence, when a body is over `body_limit` bytes (413), the client stalls (408),
+    or the service is shutting down or has no room for the body (503). Requests that may take seconds according to
+    `is_long` wait for each other, without a thread, while they occupy all threads but a few.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class WholeBodies:
         is_long: Callable[[Scope], bool] = lambda scope: False,
     ) -> None:
         middleware = WSGIMiddleware(_reading_spooled(application), workers=threads)
-        # As any ASGI application: a2wsgi's own types know none of our keys in the scope.
+        # Like any ASGI application: a2wsgi's own types lack our keys in the scope.
         self._application: Application = cast(Any, middleware)
         self._threads = middleware.executor
         self._name = name
@@ -120,7 +120,7 @@ class WholeBodies:
             await self._receive_and_answer(scope, receive, send)
 
     async def _admit(self, scope: Scope, admission: Admission) -> Answer | None:
-        """The answer to a request whose body is not received."""
+        """Return the response to a request whose body is not to be received, or None."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, admission, scope)
 
     async def _receive_and_answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -131,8 +131,8 @@ class WholeBodies:
                     await turn.enter_async_context(self._turn(scope, body.tell()))
                 except _RefusedError as refused:
                     await self._refuse(self._answer(*refused.args), scope, receive, send)
-                except asyncio.CancelledError:  # by the server, when the time it has to stop is over
-                    reason = "The service is being stopped; nothing was done: send the request again."
+                except asyncio.CancelledError:  # by the server, when its time to shut down is over
+                    reason = "The service is shutting down and did nothing: send the request again."
                     await send_answer(self._answer(HTTPStatus.SERVICE_UNAVAILABLE, reason), send, closing=True)
                 except _GoneError:
                     return
@@ -141,7 +141,7 @@ class WholeBodies:
 
     @asynccontextmanager
     async def _turn(self, scope: Scope, size: int) -> AsyncIterator[None]:
-        """Wait until the request may be worked on."""
+        """Wait until the request may be processed."""
         async with (
             self._large_requests if size > LARGE_BYTES else nullcontext(),
             self._long_requests if self._is_long(scope) else nullcontext(),
@@ -165,10 +165,10 @@ class WholeBodies:
         return replace(answer, headers={**answer.headers, "Retry-After": str(RETRY_SECONDS)})
 
     async def _refuse(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer at once, and drop what still comes of the body.
+        """Respond at once, and discard the rest of the body.
 
-        Many clients read no answer before they have sent everything; were the connection closed, they would see a
-        reset. One that waits to be asked for its body may or may not send it now, so that connection is closed.
+        Many clients read no response before they have sent everything; if the connection were closed, they would see
+        a reset. A client that waits for 100-continue may or may not send its body now, so its connection is closed.
         """
         waits = _waits(scope)
         await send_answer(answer, send, closing=waits, unfinished=True)
@@ -181,31 +181,31 @@ class WholeBodies:
         await send({"type": "http.response.body", "body": b""})
 
     def _encoded(self, scope: Scope) -> Answer | None:
-        """The answer to a body with another transfer coding than chunked, which nobody would decode."""
+        """Return the response to a body with a transfer coding other than chunked, which would not be decoded."""
         named = b",".join(value for name, value in scope["headers"] if name == b"transfer-encoding")
         if named.strip().lower() in {b"", b"chunked"}:
             return None
         return self._error_answer(
             HTTPStatus.NOT_IMPLEMENTED,
-            f"The Transfer-Encoding is {named[:80].decode('latin-1')!r}: send the body as it is, or chunked alone.",
+            f"The Transfer-Encoding is {named[:80].decode('latin-1')!r}: send the body unencoded or only chunked.",
         )
 
     def _unparsable(self, scope: Scope) -> Answer | None:
-        """The answer to a content type that Django fails to parse: long, or with a parameter encoded by RFC 2231."""
+        """Return the response to a content type that Django fails to parse: long, or with an RFC 2231 parameter."""
         content_type = b",".join(value for name, value in scope["headers"] if name == b"content-type")
         if len(content_type) <= LONGEST_CONTENT_TYPE and b"*" not in content_type.partition(b";")[2]:
             return None
         return self._error_answer(
             HTTPStatus.BAD_REQUEST,
-            f"The Content-Type is longer than {LONGEST_CONTENT_TYPE} characters, or has a parameter in a character set "
-            "of its own: send a plain one.",
+            f"The Content-Type is longer than {LONGEST_CONTENT_TYPE} characters, or has a parameter that names its "
+            "character set (RFC 2231): send a plain one.",
         )
 
     def _check_size(self, size: int) -> None:
         if size > self._limit:
             raise _RefusedError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"The request's body is larger than the {self._limit} bytes that are accepted: send less at once.",
+                f"The request body is larger than the limit of {self._limit} bytes: send less at once.",
             )
 
     def _whole(self, scope: Scope, body: IO[bytes]) -> Scope:
@@ -226,9 +226,9 @@ def _store(piece: bytes, body: IO[bytes], *, is_last: bool) -> None:
         if is_last:
             body.flush()
     except OSError as error:
-        logger.error("A request's body cannot be stored in %s: %s", gettempdir(), error.strerror)
+        logger.error("Cannot store a request body in %s: %s", gettempdir(), error.strerror)
         with suppress(OSError):
-            body.close()  # What it could not write, it would try to write again.
+            body.close()  # which would try again to write what it could not
         raise _RefusedError(
             HTTPStatus.SERVICE_UNAVAILABLE, "The service cannot store the request now: send it again later."
         ) from None
@@ -239,7 +239,7 @@ def _header(scope: Scope, wanted: bytes) -> bytes | None:
 
 
 def _waits(scope: Scope) -> bool:
-    """Whether the client sends its body only when it is asked to."""
+    """Whether the client waits for 100-continue before it sends its body."""
     return (_header(scope, b"expect") or b"").lower() == b"100-continue"
 
 
@@ -248,11 +248,11 @@ def _has_body(scope: Scope) -> bool:
 
 
 async def _arrived(scope: Scope, receive: Receive) -> tuple[Receive, bool]:
-    """A `receive` that gives the same, and whether the whole body has come together with the head.
+    """Return a `receive` with the same messages, and whether the whole body arrived together with the head.
 
-    Then nothing is won by asking `admission` about it, in a thread of its own, before the application does.
+    If it did, there is no point in calling `admission` in a separate thread before the application checks the same.
     """
-    if _waits(scope):  # Whoever is asked to send the body has been admitted.
+    if _waits(scope):  # Only admitted clients are asked to send the body.
         return receive, False
     first = asyncio.ensure_future(receive())
     await asyncio.sleep(0)
@@ -265,7 +265,7 @@ async def _arrived(scope: Scope, receive: Receive) -> tuple[Receive, bool]:
 
 
 def _view(body: IO[bytes]) -> memoryview:
-    """All of a body at its start: what is in a file is mapped, and so takes no memory that others could need."""
+    """Return a view of a whole body. A body in a file is memory-mapped, so that it takes no memory others need."""
     size = body.seek(0, SEEK_END)
     body.seek(0)
     if size <= MEMORY_BYTES:
@@ -281,7 +281,7 @@ async def _next(receive: Receive) -> dict[str, Any]:
     except TimeoutError:
         raise _RefusedError(
             HTTPStatus.REQUEST_TIMEOUT,
-            f"Nothing of the request's body came for {STALLED_SECONDS} seconds: send the request again.",
+            f"No data of the request body arrived for {STALLED_SECONDS} seconds: send the request again.",
         ) from None
     if message["type"] != "http.request":
         raise _GoneError
@@ -289,14 +289,14 @@ async def _next(receive: Receive) -> dict[str, Any]:
 
 
 async def send_answer(answer: Answer, send: Send, *, closing: bool = False, unfinished: bool = False) -> None:
-    """Answer a request; `closing` ends the connection, `unfinished` leaves the answer's end to the caller."""
+    """Send a response; `closing` closes the connection, `unfinished` leaves the end of the response to the caller."""
     headers = [*head_of(answer), *([(b"connection", b"close")] if closing else [])]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body, "more_body": unfinished})
 
 
 def head_of(answer: Answer) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer, as ASGI has them."""
+    """Return the headers of a response in ASGI's form."""
     return [
         (b"content-type", answer.content_type.encode("ascii")),
         (b"content-length", str(len(answer.body)).encode("ascii")),
@@ -305,7 +305,7 @@ def head_of(answer: Answer) -> list[tuple[bytes, bytes]]:
 
 
 def _reading_spooled(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    """The application, reading the spooled body rather than waiting for the connection."""
+    """Return the application, made to read the spooled body instead of the connection."""
 
     def reading(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         environ["wsgi.input"] = environ["asgi.scope"]["segl.input"]

@@ -1,6 +1,6 @@
-"""Health for those who run the service: `/healthz` says that the process answers, `/readyz` that it can do its work.
+"""Health checks for operators: `/healthz` says that the process answers, `/readyz` that it can do its work.
 
-Both say no more than that; why a process is not ready stands in its log.
+Neither says more than that; the log says why a process is not ready.
 """
 
 import logging
@@ -21,9 +21,9 @@ _PROBE_SECONDS = 5.0
 
 
 class Readiness:
-    """Whether the process can do its work: looked at again and again by a thread of its own, however often it is asked.
+    """Whether the process can do its work. A thread runs the check periodically, however often the result is read.
 
-    A check that hangs counts as one that failed.
+    A check that hangs counts as failed.
     """
 
     def __init__(self, check: Callable[[], None]) -> None:
@@ -32,7 +32,7 @@ class Readiness:
         threading.Thread(target=self._watch, name="readiness", daemon=True).start()
 
     def is_ready(self) -> bool:
-        """Whether the last look found everything in order, and was not long ago."""
+        """Whether the last check passed, and not long ago."""
         return time.monotonic() - self._passed_at < _STALE_SECONDS
 
     def _watch(self) -> None:
@@ -43,7 +43,7 @@ class Readiness:
     def _look(self) -> None:
         try:
             self._check()
-        except Exception as error:  # whatever keeps the process from working
+        except Exception as error:  # anything that keeps the process from working
             self._passed_at = float("-inf")
             logger.warning("Not ready: %s", error)
         else:
@@ -51,7 +51,7 @@ class Readiness:
 
 
 class WithHealth:
-    """An ASGI application that answers the questions after health itself, from anyone and before all else."""
+    """An ASGI application that answers health checks itself, from anyone and before all else."""
 
     def __init__(self, application: Application, readiness: Readiness) -> None:
         self._application = application
@@ -66,7 +66,7 @@ class WithHealth:
 
 
 def serve_health(listener: socket, readiness: Readiness) -> None:
-    """Answer questions after health, and no others, on this socket from a thread in the background."""
+    """Answer health checks, and nothing else, on this socket in a background thread."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = _PROBE_SECONDS
@@ -80,7 +80,7 @@ def serve_health(listener: socket, readiness: Readiness) -> None:
             self.wfile.write(answer.body)
 
         def log_message(self, *_: object) -> None:
-            """Probes are not worth a line."""
+            """Do not log probes."""
 
     server = ThreadingHTTPServer(listener.getsockname()[:2], Handler, bind_and_activate=False)
     server.socket.close()

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection: uvicorn's, with the peer's certificate and with limits where uvicorn waits for ever."""
+"""HTTP/1.1 on one connection: uvicorn's, with the peer's certificate and with limits where uvicorn waits forever."""
 
 import asyncio
 import sys
@@ -12,32 +12,32 @@ from segl.service.http import request_ids
 from segl.service.http.bodies import ErrorAnswer, head_of, plain
 
 HEAD_SECONDS = 20
-"""Within this time of a connection's start, or of a request's first byte, the request's head must be there."""
+"""Time limit for a request's head to arrive, from the connection's start or the request's first byte."""
 
 MAX_HEAD_BYTES = 64 * 1024
 
 LINGER_SECONDS = 2
 MOST_DROPPED_BYTES = 1024 * 1024
-"""For so long and so much is dropped of what comes after a refusal: many clients read no answer before they have sent
-everything, and see a reset instead when the connection is closed before (RFC 9112, 9.6)."""
+"""How long, and how much, incoming data is discarded after a refusal: many clients read no response before they have
+sent everything, and see a reset instead if the connection is closed before that (RFC 9112, 9.6)."""
 
 MOST_UNREAD_BYTES = 64 * 1024
-"""Of a TLS connection, still encrypted; uvloop would let each upload take four times as much."""
+"""Read buffer of a TLS connection, still encrypted; uvloop would let each upload take four times as much."""
 
 STALLED_SECONDS = 60
-"""A client that reads nothing of its answer for so long has gone; what waits to send to it holds a thread."""
+"""A client that reads nothing of its response for this long counts as gone; sending to it occupies a thread."""
 
 
 class _HeadTooLargeError(Exception):
-    """More headers than are kept; the parser ends with it."""
+    """More headers than are kept; stops the parser."""
 
 
 class SeglHttpProtocol(HttpToolsProtocol):
-    """Puts into each request's scope `segl.peer_certificate` (DER, or None) and `segl.received_at` (wall clock).
+    """Adds `segl.peer_certificate` (DER, or None) and `segl.received_at` (wall clock) to each request's scope.
 
-    That is when the request's first byte came: a client signs just before it sends, and then may send slowly.
-    `segl.abort` drops the connection at once. What is no request is answered with what `error_answer` makes of the
-    status and a sentence.
+    The latter is when the request's first byte arrived: a client signs just before it sends, and may then send slowly.
+    `segl.abort` closes the connection at once. `error_answer` makes the response to invalid requests, from a status
+    and a sentence.
     """
 
     def __init__(self, *arguments: Any, error_answer: ErrorAnswer = plain, **options: Any) -> None:
@@ -49,7 +49,7 @@ class SeglHttpProtocol(HttpToolsProtocol):
         self._stall: asyncio.TimerHandle | None = None
         self._reading_head = False
         self._head_bytes = 0  # of the names and values of the current request's headers, trailers too
-        self._unparsed_bytes = 0  # that came since the parser last made something of them
+        self._unparsed_bytes = 0  # received since the parser last reported something
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -86,7 +86,7 @@ class SeglHttpProtocol(HttpToolsProtocol):
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > MAX_HEAD_BYTES:
             raise _HeadTooLargeError
-        if self._reading_head:  # Trailers are no headers: uvicorn would keep them as such, and without an end.
+        if self._reading_head:  # Trailers are not headers: uvicorn would keep them as such, without a limit.
             super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
@@ -106,18 +106,17 @@ class SeglHttpProtocol(HttpToolsProtocol):
         if error and isinstance(error.__context__, _HeadTooLargeError):
             self._refuse_head()
         else:
-            reason = f"The request is not HTTP/1.1 as it must be ({error or msg}): send it by an ordinary HTTP client."
+            reason = f"The request is not valid HTTP/1.1 ({error or msg}): send it with an ordinary HTTP client."
             self._refuse(HTTPStatus.BAD_REQUEST, reason)
 
     def _refuse_head(self) -> None:
         self._refuse(
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-            f"The request's head is larger than the {MAX_HEAD_BYTES} bytes that are accepted: send fewer or shorter "
-            "headers.",
+            f"The request head is larger than the limit of {MAX_HEAD_BYTES} bytes: send fewer or shorter headers.",
         )
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
-        """Answer what is no request, and end the connection."""
+        """Respond to an invalid request, and close the connection."""
         if self._dropped_bytes is not None:
             return
         self._dropped_bytes = 0
@@ -148,7 +147,7 @@ class SeglHttpProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def shutdown(self) -> None:
-        # Closing politely waits for the client's farewell, which a pooled connection gives only when it is used again.
+        # A graceful close waits for the client's close_notify, which a pooled connection sends only when used again.
         if self._is_idle() and not self.transport.get_write_buffer_size():
             self.transport.abort()
         else:

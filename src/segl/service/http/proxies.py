@@ -1,4 +1,4 @@
-"""The client's certificate as a proxy tells it, believed on the proxy's own listener and from its addresses alone."""
+"""The client's certificate as reported by a proxy, trusted only on the proxy's own listener and from its addresses."""
 
 import re
 from base64 import b64decode
@@ -14,17 +14,17 @@ from segl.service.http.bodies import Application, ErrorAnswer, Receive, Scope, S
 
 _Network = IPv4Network | IPv6Network
 HEADERS = ("Client-Cert", "X-SSL-Client-Cert")
-"""What a proxy may put the client's certificate into: as RFC 9440 says, or escaped PEM as nginx writes it."""
+"""Headers that may carry the client's certificate: as in RFC 9440, or as the escaped PEM that nginx writes."""
 
 _ONE_PEM = re.compile(rb"\s*-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\s*")
 
 
 class BehindProxy:
-    """An ASGI application that finds in `segl.peer_certificate` what the proxy says of its client.
+    """An ASGI application that sets `segl.peer_certificate` to the certificate in the proxy's header.
 
-    `trusted` are the addresses the proxy calls from, `header` is one of `HEADERS`. Others than the proxy are refused,
-    and so is a header that comes twice or holds no certificate. Whether the
-    certificate is trusted is for the application to find out, as with one that came by TLS.
+    `trusted` are the addresses the proxy calls from, `header` is one of `HEADERS`. Calls from other addresses are
+    refused, and so is a header that appears twice or does not contain a certificate. As with a certificate received
+    over TLS, the application itself must check whether it is trusted.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class BehindProxy:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not is_within(scope, self._trusted):
-            reason = "This address is for the service's proxy alone: call the API by its own address."
+            reason = "Only the service's proxy may call this address: use the API's public address."
             await send_answer(self._error_answer(HTTPStatus.FORBIDDEN, reason), send)
             return
         try:
@@ -57,20 +57,22 @@ def is_within(scope: Scope, networks: Iterable[_Network]) -> bool:
 
 
 def certificate_in(headers: Iterable[tuple[bytes, bytes]], name: str) -> bytes | None:
-    """The certificate (DER) in the header of this name; None when the client had none.
+    """Return the certificate (DER) in the header of this name, or None if the client had none.
 
     Raises:
-        ValueError: The header came more than once, or holds something else.
+        ValueError: The header appears more than once, or contains something else.
     """
     values = [value.strip() for header, value in headers if header == name.lower().encode("ascii")]
     if len(values) > 1:
-        raise ValueError(f"The header {name} came {len(values)} times: the proxy must replace what a client sends.")
+        raise ValueError(
+            f"The header {name} appears {len(values)} times: the proxy must replace the one that a client sends."
+        )
     if not values or values[0] in {b"", b"::"}:
         return None
     try:
         return _of_rfc_9440(values[0]) if name == "Client-Cert" else _of_escaped_pem(values[0])
     except ValueError:
-        raise ValueError(f"The header {name} holds no certificate in the form that the proxy is to write.") from None
+        raise ValueError(f"The header {name} does not contain a certificate in the configured format.") from None
 
 
 def _of_rfc_9440(value: bytes) -> bytes:

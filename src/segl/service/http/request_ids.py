@@ -1,6 +1,6 @@
-"""Each request has an id of our own, which stands in every line of the log about it and in the header of its answer.
+"""Gives each request an id, which appears in every log line about it and in a header of its response.
 
-What a client sends in that header is neither used nor logged.
+A value that a client sends in that header is neither used nor logged.
 """
 
 import secrets
@@ -15,13 +15,13 @@ _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def current() -> str:
-    """The id of the request that is worked on; empty outside of requests."""
+    """The id of the current request; empty outside of requests."""
     return _current.get()
 
 
 @contextmanager
 def working_on(request_id: str) -> Iterator[None]:
-    """In the block, the request with this id is worked on."""
+    """Make this the id of the current request within the block."""
     token = _current.set(request_id)
     try:
         yield
@@ -30,7 +30,7 @@ def working_on(request_id: str) -> Iterator[None]:
 
 
 def new() -> str:
-    """An id that no other request has: 16 hexadecimal digits."""
+    """Return a unique id: 16 hexadecimal digits."""
     return secrets.token_hex(8)
 
 

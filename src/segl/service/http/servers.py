@@ -1,7 +1,7 @@
-"""The listeners: one event loop, a thread pool each, mutual TLS where a listener asks for it.
+"""The listeners: one event loop, a thread pool per listener, mutual TLS where a listener requires it.
 
-Silent and half-open connections cost a socket for a while and never a thread: the handshake, the request's head, its
-body and the reading of the answer each have a time limit.
+Silent and half-open connections occupy a socket for a while but never a thread: the handshake, the request's head, its
+body and the reading of the response each have a time limit.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ _BACKLOG = 512
 
 
 class TlsFileError(SeglError):
-    """A file that TLS needs cannot be used; the message names it and the fix."""
+    """A file that TLS needs cannot be used; the message names the file and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """PEM files: the server's certificate with its issuers, its key, and the roots and issuers of clients."""
+    """PEM files: the server's certificate with its issuers, its private key, and the clients' roots and issuers."""
 
     certificate: Path
     private_key: Path
@@ -43,13 +43,13 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A bound socket and the WSGI application that answers on it; with `tls`, clients must have a certificate.
+    """A bound socket and the WSGI application that serves it; with `tls`, clients must present a certificate.
 
-    The application finds in `environ["asgi.scope"]`: `segl.listener` (the name), `segl.peer_certificate` (DER, or None
-    without TLS) and `segl.received_at` (the wall clock's time of the request's first byte). `body_limit` is in
-    bytes; `error_answer` answers what is not taken, from the status and a sentence. `is_long` names the requests that
-    may take seconds by their scope: they never take all threads. `around` may lay ASGI applications around the
-    one that is called with whole requests. `admission` is asked before a body is received.
+    `environ["asgi.scope"]` contains `segl.listener` (the name), `segl.peer_certificate` (DER, or None without TLS) and
+    `segl.received_at` (the wall-clock time of the request's first byte). `body_limit` is in bytes; `error_answer` makes
+    the response to requests that are not accepted, from a status and a sentence. `is_long` says by the scope whether
+    a request may take seconds; such requests never occupy all threads. `around` may wrap ASGI applications around the
+    one that is called with whole requests. `admission` is called before a body is received.
     """
 
     name: str
@@ -65,10 +65,10 @@ class Listener:
 
 
 def serve(listeners: Sequence[Listener], *, ready: Callable[[], None] = lambda: None, grace_seconds: int = 20) -> None:
-    """Answer requests until SIGINT or SIGTERM; only for the main thread. `ready` is called when all listeners accept.
+    """Serve until SIGINT or SIGTERM; only for the main thread. `ready` is called when all listeners accept connections.
 
-    After the signal nothing new is accepted, and running requests have `grace_seconds` to end; a second signal ends
-    at once.
+    After the signal no new connections are accepted, and running requests have `grace_seconds` to finish; a second
+    signal stops the servers at once.
 
     Raises:
         TlsFileError: A TLS file cannot be used.
@@ -96,7 +96,7 @@ async def _serve(servers: Sequence["_Server"], ready: Callable[[], None]) -> Non
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server on a socket of ours, with time limits for TLS, and stopped together with the others."""
+    """uvicorn's server on our socket, with time limits for TLS, and stopped together with the others."""
 
     def __init__(self, listener: Listener, grace_seconds: int) -> None:
         application = WholeBodies(
@@ -148,14 +148,14 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are for all servers together."""
+        """Leave signals to `_serve`, which handles them for all servers."""
         yield
 
 
 def tls_context(files: TlsFiles) -> ssl.SSLContext:
-    """TLS 1.2 or newer, with a client certificate that chains to one of the authorities.
+    """Return a context for TLS 1.2 or newer that requires a client certificate from one of the authorities.
 
-    The peers are trusted by organization number, which the application checks; here only by chain.
+    TLS checks only the chain; the application checks the organization number.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -1,1 +1,1 @@
-"""Log-in with an eID: the provider is asked for a level and gives back an `Identity`, which the session then holds."""
+"""Log-in with an eID: the provider is asked for a level and returns an `Identity`, which the session then keeps."""

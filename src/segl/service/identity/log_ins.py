@@ -1,4 +1,4 @@
-"""Log-ins in the Django session: the one under way, and the identity it led to."""
+"""Log-ins in the Django session: the pending one, and the identity of the person logged in."""
 
 import hmac
 import secrets
@@ -14,36 +14,36 @@ from segl.service.identity import provider
 from segl.service.identity.provider import LogInFailedError, LogInRequest
 from segl.service.jobs.persons import Identity
 
-_UNDER_WAY = "log_in"
+_PENDING = "log_in"
 _IDENTITY = "identity"
 
 
 def begin(request: HttpRequest, *, level: int, return_url: str, then: str) -> str:
-    """Start a log-in at `level` or higher; gives the URL to send the browser to.
+    """Start a log-in at `level` or higher, and return the URL to send the browser to.
 
     `return_url` is where the provider sends it back to, `then` the page that the person wants in the end.
 
     Raises:
-        NoProviderError: None is configured.
+        NoProviderError: No provider is configured.
     """
-    asked = LogInRequest(level=level, state=secrets.token_urlsafe(24), return_url=return_url)
-    url = provider.current().begin(asked)
-    request.session[_UNDER_WAY] = {**asdict(asked), "then": then}
+    log_in = LogInRequest(level=level, state=secrets.token_urlsafe(24), return_url=return_url)
+    url = provider.current().begin(log_in)
+    request.session[_PENDING] = {**asdict(log_in), "then": then}
     return url
 
 
 def finish(request: HttpRequest, answer: Mapping[str, str]) -> str:
-    """End the session's log-in with the provider's answer, and remember who it was; gives `then`.
+    """Complete the session's log-in with the provider's answer, remember the person, and return `then`.
 
-    A log-in is good for one answer. The session gets a new key, so that nobody who knew the old one is logged in too.
+    A log-in accepts one answer. The session gets a new key, so that nobody who knew the old one is logged in too.
 
     Raises:
         LogInAbortedError: The person gave up.
-        LogInFailedError: The answer is not one to this session's log-in, or cannot be trusted.
+        LogInFailedError: The answer does not belong to this session's log-in, or cannot be trusted.
     """
-    under_way = _take(request, answer.get("state", ""))
-    then = str(under_way.pop("then"))
-    identity = provider.current().finish(LogInRequest(**under_way), answer)
+    pending = _take(request, answer.get("state", ""))
+    then = str(pending.pop("then"))
+    identity = provider.current().finish(LogInRequest(**pending), answer)
     request.session[_IDENTITY] = {**asdict(identity), "authenticated_at": identity.authenticated_at.isoformat()}
     request.session.cycle_key()
     rotate_token(request)
@@ -51,12 +51,12 @@ def finish(request: HttpRequest, answer: Mapping[str, str]) -> str:
 
 
 def wanted(request: HttpRequest) -> str:
-    """The page that the person wants after the log-in under way; an empty text when none is."""
-    return str(request.session.get(_UNDER_WAY, {}).get("then", ""))
+    """Return the page that the person wants after the pending log-in; empty if there is none."""
+    return str(request.session.get(_PENDING, {}).get("then", ""))
 
 
 def identity_of(request: HttpRequest) -> Identity | None:
-    """Who is logged in with an eID in this session."""
+    """Return the person logged in with an eID in this session, or None."""
     stored = request.session.get(_IDENTITY)
     if stored is None:
         return None
@@ -70,8 +70,8 @@ def log_out(request: HttpRequest) -> None:
 
 
 def _take(request: HttpRequest, state: str) -> dict[str, Any]:
-    under_way: dict[str, Any] = request.session.get(_UNDER_WAY, {})
-    if not under_way or not hmac.compare_digest(under_way["state"].encode(), state.encode()):
-        raise LogInFailedError("This is not an answer to the log-in that was started here last.")
-    del request.session[_UNDER_WAY]
-    return under_way
+    pending: dict[str, Any] = request.session.get(_PENDING, {})
+    if not pending or not hmac.compare_digest(pending["state"].encode(), state.encode()):
+        raise LogInFailedError("The answer does not belong to the log-in that was started here last.")
+    del request.session[_PENDING]
+    return pending

@@ -1,9 +1,9 @@
-"""What every eID provider does: it gives the address to send a browser to, and reads what the browser brings back.
+"""The interface of eID providers: where to send the browser, and who logged in according to what it brings back.
 
 EidError
-  NoProviderError       none is configured
+  NoProviderError       no provider is configured
   LogInAbortedError     the person gave up at the eID
-  LogInFailedError      the answer is not one to this session's log-in, too old, or not the provider's
+  LogInFailedError      the answer belongs to another log-in, is too old, or is not the provider's
 """
 
 from collections.abc import Mapping
@@ -32,10 +32,10 @@ class LogInFailedError(EidError):
 
 @dataclass(frozen=True, slots=True)
 class LogInRequest:
-    """One log-in that is under way.
+    """A pending log-in.
 
-    `level` is the lowest security level that will do (3 or 4), `state` a secret of the session that the answer must
-    carry, `return_url` the absolute URL to which the provider sends the browser back.
+    `level` is the lowest security level accepted (3 or 4), `state` a secret of the session that the answer must
+    contain, `return_url` the absolute URL to which the provider sends the browser back.
     """
 
     level: int
@@ -47,11 +47,11 @@ class EidProvider(Protocol):
     """An eID by redirection, in the shape of OpenID Connect's authorization code flow."""
 
     def begin(self, request: LogInRequest) -> str:
-        """The URL to send the browser to."""
+        """Return the URL to send the browser to."""
         ...
 
     def finish(self, request: LogInRequest, answer: Mapping[str, str]) -> Identity:
-        """Who logged in, from the parameters with which the browser came back; `state` was compared already.
+        """Return who logged in, from the parameters with which the browser came back; `state` has been compared.
 
         Raises:
             LogInAbortedError: The person gave up.
@@ -64,7 +64,7 @@ _current: EidProvider | None = None
 
 
 def configure(provider: EidProvider) -> None:
-    """Give this process its eID provider; called once at start."""
+    """Set this process's eID provider; called once at start."""
     global _current  # noqa: PLW0603 - one provider in one place
     _current = provider
 
@@ -73,7 +73,7 @@ def current() -> EidProvider:
     """The eID provider of this process.
 
     Raises:
-        NoProviderError: None is configured.
+        NoProviderError: No provider is configured.
     """
     if _current is None:
         raise NoProviderError("No eID provider is configured: nobody can log in.")

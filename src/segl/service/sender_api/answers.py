@@ -1,4 +1,4 @@
-"""Answers that resources of any flow give."""
+"""Responses that the resources of all flows share."""
 
 from http import HTTPStatus
 
@@ -11,16 +11,17 @@ from segl.service.store.models import Document, Job
 
 
 def download(job: Job, document: Document | None, content_type: str) -> HttpResponseBase:
-    """A document of a job, if there is one yet.
+    """Return one of the job's documents as a download.
 
     Raises:
-        RefusedError, NoSuchJobError: There is none, or no longer.
+        RefusedError: The documents have been deleted.
+        NoSuchJobError: The document does not exist yet.
     """
     if job.documents_deleted_at:
         raise RefusedError(HTTPStatus.NOT_FOUND, "DOCUMENTS_DELETED", f"The documents of job {job.pk} were deleted.")
     if document is None:
         raise NoSuchJobError(
-            "This is not available: the signer has not signed, or the signed document is not sealed yet."
+            "This is not available yet: the signer has not signed, or the signed document has not been sealed."
         )
     response = StreamingHttpResponse(stream(document), content_type=content_type)
     response["Content-Length"] = str(document.size)
@@ -29,7 +30,7 @@ def download(job: Job, document: Document | None, content_type: str) -> HttpResp
 
 def no_content() -> HttpResponse:
     response = HttpResponse(status=HTTPStatus.NO_CONTENT)
-    del response["Content-Type"]  # of nothing
+    del response["Content-Type"]  # there is no content
     return response
 
 

@@ -1,4 +1,4 @@
-"""Who calls: the organization in the client certificate, for itself or as broker for the organization in the URL."""
+"""Identifies the caller: the organization in the client certificate, for itself or as broker for the one in the URL."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +16,7 @@ from segl.service.store.models import Organization
 
 _CHECKED_AGAIN_AFTER_SECONDS = 300
 
-# Each call asks this, and building it anew would take several times as long as asking it.
+# Every call runs this query; building it with the ORM each time would take several times as long as running it.
 _ORGANIZATIONS = """
     SELECT organization.*, EXISTS (
         SELECT 1 FROM organization_brokers
@@ -30,7 +30,7 @@ Chain = tuple[x509.Certificate, ...]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The organization of the client certificate, and the sender it acts for; mostly the same."""
+    """The organization of the client certificate and the sender it acts for, usually the same."""
 
     certificate: x509.Certificate
     organization: Organization
@@ -38,22 +38,22 @@ class Caller:
 
 
 def caller(request: HttpRequest, sender_number: str) -> Caller:
-    """The caller of this request, allowed to act for this sender.
+    """Return the caller of this request, which is allowed to act for this sender.
 
     Raises:
-        RefusedError: No certificate, none that is trusted or one that was revoked, an unknown or blocked
-            organization, or a broker that is not authorized.
-        RevocationUnknownError: Nobody answered whether the certificate was revoked.
+        RefusedError: The certificate is missing, not trusted or revoked, the organization is unknown or blocked, or
+            the broker is not authorized.
+        RevocationUnknownError: The revocation status of the certificate cannot be determined.
     """
     der = request.META["asgi.scope"].get("segl.peer_certificate")
     if not der:
-        raise _not_authorized("The request came without a client certificate: call with your organization certificate.")
+        raise _not_authorized("The request has no client certificate: use your organization certificate.")
     chain, number = _organization(der, int(clock.wall().timestamp()) // _CHECKED_AGAIN_AFTER_SECONDS)
     _check_not_revoked(chain)
     found = Organization.objects.raw(_ORGANIZATIONS, [number, number, sender_number])
     organizations = {each.pk: each for each in found}
     if number not in organizations:
-        raise _not_authorized(f"The organization {number} of the client certificate is not registered here.")
+        raise _not_authorized(f"Organization {number}, named in the client certificate, is not registered here.")
     _check_not_blocked(organizations[number])
     if number == sender_number:
         return Caller(chain[0], organizations[number], organizations[number])
@@ -62,8 +62,8 @@ def caller(request: HttpRequest, sender_number: str) -> Caller:
         raise RefusedError(
             HTTPStatus.FORBIDDEN,
             "BROKER_NOT_AUTHORIZED",
-            f"The organization {number} is not authorized to act for {sender_number}: use your own number in the URL, "
-            "or have the sender authorize you.",
+            f"Organization {number} is not authorized to act for {sender_number}: use your own number in the URL, or "
+            "ask the sender to authorize you.",
         )
     _check_not_blocked(sender)
     return Caller(chain[0], organizations[number], sender)
@@ -71,14 +71,14 @@ def caller(request: HttpRequest, sender_number: str) -> Caller:
 
 @lru_cache(maxsize=1)
 def trust() -> TrustAnchors:
-    """What organization certificates must chain to."""
+    """The roots that organization certificates must chain to."""
     anchors = TrustAnchors.from_pem(*(path.read_bytes() for path in configuration.current().trust_anchors))
     return anchors.with_intermediates(*(path.read_bytes() for path in configuration.current().intermediates))
 
 
 @lru_cache(maxsize=1024)
 def _organization(der: bytes, period: int) -> tuple[Chain, str]:  # the period makes the answer expire
-    """A certificate's chain, validated here too and not by TLS alone, and its organization number."""
+    """Return a certificate's chain, validated here as well as by TLS, and its organization number."""
     try:
         certificate = load_der(der)
         chain = trust().chain(certificate, at=clock.wall())
@@ -87,7 +87,7 @@ def _organization(der: bytes, period: int) -> tuple[Chain, str]:  # the period m
     number = organization_number(certificate)
     if number is None:
         raise _not_authorized(
-            "The client certificate holds no organization number, or more than one: use an organization certificate."
+            "The client certificate names no organization number, or several: use an organization certificate."
         )
     return chain, number
 
@@ -101,7 +101,9 @@ def _check_not_revoked(chain: Chain) -> None:
 
 def _check_not_blocked(organization: Organization) -> None:
     if organization.blocked_at is not None:
-        raise _not_authorized(f"The organization {organization.number} is blocked here: ask those who run the service.")
+        raise _not_authorized(
+            f"Organization {organization.number} is blocked here: contact the operator of the service."
+        )
 
 
 def _not_authorized(message: str) -> RefusedError:

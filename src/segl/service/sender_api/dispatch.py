@@ -1,4 +1,4 @@
-"""The way of a request through the API: admitted by its head before its body is received, answered by a resource."""
+"""Routes API requests: admits each by its head, before its body is received, and passes it to its resource."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -11,9 +11,9 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def admit(request: HttpRequest) -> HttpResponse | None:
-    """The answer to a request that is refused as it is; None when its body may come.
+    """Return the response to a request that is refused by its head, or None if its body may be received.
 
-    The caller is kept in the request's scope for the resource, which checks nothing twice.
+    The caller is kept in the request's scope, so that the resource does not check it again.
     """
     try:
         found = resolve(request.path_info, settings.SEGL_API_URLCONF)
@@ -21,13 +21,13 @@ def admit(request: HttpRequest) -> HttpResponse | None:
             return not_found(request)
         if isinstance(found.func, Resource):
             found.func.admit(request, found.kwargs["sender_number"])
-    except Exception as error:  # the wire has an answer to everything
+    except Exception as error:  # every error has a response
         return response_to(error)
     return None
 
 
 def answer(request: HttpRequest) -> HttpResponseBase:
-    """The answer to a request. Django's middleware has no part in it: no session, no cookie, no language, no form."""
+    """Return the response to a request, without Django's middleware: no session, cookie, language or form."""
     try:
         view, arguments, named = resolve(request.path_info, settings.SEGL_API_URLCONF)
         response: HttpResponseBase = view(request, *arguments, **named)

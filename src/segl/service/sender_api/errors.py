@@ -1,4 +1,4 @@
-"""Errors in the wire's words: every one becomes an `error` document with status, code and a sentence that helps."""
+"""Turns every error into an `error` document with a status, a code and a sentence that says what to do."""
 
 import logging
 import re
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class RefusedError(SeglError):
-    """A request that is refused at the edge, with its status and code."""
+    """A request that the API refuses before any use case runs, with the status and code of the response."""
 
     def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
         super().__init__(message)
@@ -41,8 +41,8 @@ class BlockedError(SeglError):
     """The sender calls too often."""
 
 
-# In this order: the first class that fits counts.
-_WORDS: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
+# The first class that matches counts.
+_RESPONSES: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
     (InvalidLookup, HTTPStatus.BAD_REQUEST, "LOOKUP_NOT_ALLOWED_WITHOUT_IDENTITY_NUMBER"),
     (InvalidRequest, HTTPStatus.BAD_REQUEST, "INVALID_REQUEST"),
     (InvalidMessage, HTTPStatus.BAD_REQUEST, "SCHEMA_VALIDATION_ERROR"),
@@ -59,34 +59,34 @@ _WORDS: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
 
 
 def response_to(error: BaseException) -> HttpResponse:
-    """The answer to a request that ended with this error."""
+    """Return the response to a request that ended with this error."""
     if isinstance(error, RefusedError):
         return response(error.status, error.code, str(error))
     if isinstance(error, NotAllowedError):
         return response(HTTPStatus.BAD_REQUEST, error.code, str(error))
     if isinstance(error, BlockedError):
-        # As the official service's filter answers, with neither a body nor a poll time: clients tell it apart by that.
+        # Like the official service's filter: with neither a body nor a poll time, by which clients recognize it.
         return HttpResponse(status=HTTPStatus.TOO_MANY_REQUESTS, headers={"DoSFilter": "rejected"})
-    for kind, status, code in _WORDS:
+    for kind, status, code in _RESPONSES:
         if isinstance(error, kind):
             return response(status, code, str(error))
     if isinstance(error, SuspiciousOperation):
         return response(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", f"The request is not accepted: {error}")
-    # Not the error's text: it may hold anything, identity numbers too.
+    # Not the error's text, which may contain anything, even identity numbers.
     where = "".join(traceback.format_tb(error.__traceback__))
     logger.error("A request failed: %s\n%s", type(error).__name__, where)
     return response(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "INTERNAL_ERROR",
-        f"The service failed; nothing was changed. Try again, and name {request_ids.current()} if you ask about it.",
+        f"The service failed; nothing was changed. Try again, and quote {request_ids.current()} if you report it.",
     )
 
 
 def response(status: HTTPStatus, code: str, message: str) -> HttpResponse:
-    """An `error` document. Clients read it only with this content type.
+    """Return an `error` document. Clients read it only with this content type.
 
-    A message may repeat what a client sent; characters that XML cannot carry are replaced.
+    A message may repeat what a client sent, so characters that XML cannot contain are replaced.
     """
     kind = "SERVER" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "CLIENT"
-    told = ErrorMessage(code, re.sub(NOT_XML, "\N{REPLACEMENT CHARACTER}", message), kind)
-    return HttpResponse(told.to_xml(), status=status, content_type="application/xml")
+    document = ErrorMessage(code, re.sub(NOT_XML, "\N{REPLACEMENT CHARACTER}", message), kind)
+    return HttpResponse(document.to_xml(), status=status, content_type="application/xml")

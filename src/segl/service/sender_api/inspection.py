@@ -1,7 +1,7 @@
-"""Inspects a sender's PDFs, each once: many send the same document to many people, a job for each.
+"""Inspects each of a sender's PDFs once: many senders send the same document to many people, in a job for each.
 
-What was found is remembered for the sender alone. Otherwise one could learn by the time an answer takes what others
-send, and one whose PDF takes a rendering child over could have others' PDFs found to be what they are not.
+Results are cached per sender. In a shared cache, response times would reveal what other senders send, and a PDF that
+takes over a rendering child could falsify the results for other senders' PDFs.
 """
 
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ from segl.service.rendering import PdfFacts
 
 MOST_REMEMBERED = 4096
 LONGEST_SECONDS = 1
-"""What took longer is inspected again each time, so that known ones are not too much for the sealing together."""
+"""PDFs that take longer are inspected every time, so that known ones together are not too much for the sealing."""
 
 _known: dict[tuple[str, bytes], PdfFacts] = {}
 _lock = Lock()
 
 
 def inspect(sender: str, pdfs: Mapping[str, bytes | memoryview]) -> list[PdfFacts]:
-    """`segl.service.rendering.inspect`, of what this sender has not sent lately.
+    """Return what `segl.service.rendering.inspect` does, and call it only for PDFs the sender has not sent lately.
 
     Raises:
-        InvalidDocument: As that does.
+        InvalidDocument: As `segl.service.rendering.inspect`.
     """
     keys = {name: (sender, sha256(pdf).digest()) for name, pdf in pdfs.items()}
     found = {name: _known.get(key) for name, key in keys.items()}

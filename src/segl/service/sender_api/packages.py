@@ -1,4 +1,4 @@
-"""What create requests of any flow have: a document package, its documents, and maybe an Idempotency-Key."""
+"""What the create requests of all flows contain: a package with documents, and optionally an Idempotency-Key."""
 
 import re
 from collections.abc import Sequence
@@ -24,21 +24,21 @@ _LONGEST_KEY = 255
 
 
 def idempotency(key: str | None, body: memoryview) -> Idempotency | None:
-    """What a retry is recognized by: the header Idempotency-Key, if there is one, and the whole body.
+    """Return what identifies a retry: the Idempotency-Key header and a digest of the body; None without the header.
 
-    The header is that of draft-ietf-httpapi-idempotency-key-header.
+    The header is defined in draft-ietf-httpapi-idempotency-key-header.
 
     Raises:
-        RefusedError: The key is none.
+        RefusedError: The key is not valid.
     """
     return None if key is None else Idempotency(_plain(key), sha256(body).digest())
 
 
 def open_package(caller: Caller, content: memoryview, *, received_at: datetime) -> Package:
-    """The package, which the caller has signed just now.
+    """Return the opened package, which the caller must have signed just now.
 
     Raises:
-        InvalidPackage, UntrustedCertificate, RevocationUnknownError, RefusedError: It is not as it must be.
+        InvalidPackage, UntrustedCertificate, RevocationUnknownError, RefusedError: The package is not accepted.
     """
     package = asice.open_package(
         content,
@@ -51,17 +51,17 @@ def open_package(caller: Caller, content: memoryview, *, received_at: datetime) 
     return package
 
 
-def accepted_documents(asked: Sequence[ManifestDocument], package: Package, *, sender: str) -> list[AcceptedDocument]:
-    """The documents that the manifest names, inspected; texts are typeset.
+def accepted_documents(named: Sequence[ManifestDocument], package: Package, *, sender: str) -> list[AcceptedDocument]:
+    """Return the documents named in the manifest, inspected, with plain texts typeset.
 
     Raises:
         InvalidInput, NotAllowedError: One of them cannot be signed.
     """
-    for fault in asice.misnamed([each.href for each in asked], package.documents):
+    for fault in asice.misnamed([each.href for each in named], package.documents):
         raise InvalidPackage(fault)
-    rules.check_size(sum(map(len, package.documents.values())))  # before anything spends time on them
-    typeset = rendering.typeset_texts({each.href: package.documents[each.href] for each in asked if _is_text(each)})
-    facts = inspect(sender, {each.href: typeset.get(each.href, package.documents[each.href]) for each in asked})
+    rules.check_size(sum(map(len, package.documents.values())))  # before spending time on them
+    typeset = rendering.typeset_texts({each.href: package.documents[each.href] for each in named if _is_text(each)})
+    facts = inspect(sender, {each.href: typeset.get(each.href, package.documents[each.href]) for each in named})
     return [
         AcceptedDocument(
             title=each.title,
@@ -71,13 +71,13 @@ def accepted_documents(asked: Sequence[ManifestDocument], package: Package, *, s
             pages=found.pages,
             typeset=typeset.get(each.href),
         )
-        for each, found in zip(asked, facts, strict=True)
+        for each, found in zip(named, facts, strict=True)
     ]
 
 
 def _is_text(document: ManifestDocument) -> bool:
-    """Whether it is plain text, which is to be typeset; a PDF is taken as it is."""
-    media_type = document.media_type.lower()  # its case means nothing (RFC 9110, 8.3.1)
+    """Whether the document is plain text, which is typeset; a PDF is used as it is."""
+    media_type = document.media_type.lower()  # case-insensitive (RFC 9110, 8.3.1)
     if media_type not in {_PDF, _TEXT}:
         raise NotAllowedError(
             "MEDIA_TYPE_NOT_SUPPORTED",
@@ -87,17 +87,17 @@ def _is_text(document: ManifestDocument) -> bool:
 
 
 def _plain(key: str) -> str:
-    """The key, which clients write with quotes (as the draft says) or without."""
+    """Return the key without the quotes that the draft requires and some clients omit."""
     plain = re.sub(r'\A"(.*)"\Z', r"\1", key.strip())
     if bad := re.search(r"[^\x21\x23-\x7e]", plain):
-        wrong = f"has the character {bad[0]!r} in {plain[:40]!r}"
+        problem = f"has the character {bad[0]!r} in {plain[:40]!r}"
     elif not 0 < len(plain) <= _LONGEST_KEY:
-        wrong = f"is {len(plain)} characters long"
+        problem = f"is {len(plain)} characters long"
     else:
         return plain
     raise RefusedError(
         HTTPStatus.BAD_REQUEST,
         "INVALID_IDEMPOTENCY_KEY",
-        f"The header Idempotency-Key {wrong}: give 1 to {_LONGEST_KEY} visible ASCII characters without quotes among "
-        "them, such as a UUID.",
+        f"The header Idempotency-Key {problem}: send 1 to {_LONGEST_KEY} visible ASCII characters other than quotes, "
+        "such as a UUID.",
     )

@@ -1,4 +1,4 @@
-"""Polls of a status queue, of any flow: when they are permitted, and what each is answered."""
+"""Polls of a status queue, for all flows: when they are permitted and what they return."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +17,10 @@ POLL_TIME = "X-Next-permitted-poll-time"
 
 
 def answer(sender: str, queue: str, take: Callable[[], Message | None]) -> HttpResponse:
-    """What `take` takes from the sender's queue, or 204, or 429 before the time permitted; each names the next time."""
+    """Return the message that `take` takes from the queue, 204 if there is none, or 429 before the permitted time.
+
+    Each response names the next permitted poll time.
+    """
     permitted = throttle().next_poll(sender, queue)
     if permitted > clock.wall():
         return too_eager(permitted)
@@ -30,17 +33,17 @@ def answer(sender: str, queue: str, take: Callable[[], Message | None]) -> HttpR
 
 
 def too_eager(permitted: datetime) -> HttpResponse:
-    """The answer to a poll before the time permitted."""
+    """Return the response to a poll before the permitted time."""
     error = RefusedError(
         HTTPStatus.TOO_MANY_REQUESTS,
         "TOO_EAGER_POLLING",
-        f"This queue was empty and may be polled again from {localtime(permitted).isoformat()}: wait for the time that "
-        f"the header {POLL_TIME} names.",
+        f"This queue was empty and may be polled again at {localtime(permitted).isoformat()}: wait until the time in "
+        f"the header {POLL_TIME}.",
     )
     return _permitting(permitted, response_to(error))
 
 
 def _permitting(time: datetime, response: HttpResponse) -> HttpResponse:
-    """The answer to a poll, with the time of the next permitted one."""
+    """Add the time of the next permitted poll to a response."""
     response[POLL_TIME] = localtime(time).isoformat()
     return response

@@ -1,4 +1,4 @@
-"""The API's resources: one URL each, with a function per method; and what is no resource."""
+"""The API's resources: one URL each, with a function per method; and the response to any other URL."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -15,9 +15,9 @@ View = Callable[..., HttpResponseBase]
 
 
 class Resource:
-    """One URL of the API: a function per method, called with the caller whose certificate was checked.
+    """One URL of the API: a function per method, called with the authenticated caller.
 
-    Every error becomes the wire's `error` document.
+    Every error becomes an `error` document.
     """
 
     def __init__(self, **methods: View) -> None:
@@ -27,20 +27,21 @@ class Resource:
         try:
             admitted = request.META["asgi.scope"].get("segl.caller") or self.admit(request, sender_number)
             return self._methods[request.method or ""](request, admitted, **arguments)
-        except Exception as error:  # the wire has an answer to everything
+        except Exception as error:  # every error has a response
             return response_to(error)
 
     def admit(self, request: HttpRequest, sender_number: str) -> Caller:
-        """The caller, who may do what the request's head says. Done once, and before the body if there is one.
+        """Return the caller, authorized by the request's head. Runs once, before a body is received.
 
         Raises:
-            RefusedError, BlockedError: There is no such method, or the caller may not call, or calls too often.
+            RefusedError, BlockedError: The resource lacks the method, or the caller is not authorized or calls too
+                often.
         """
         if request.method not in self._methods:
             raise RefusedError(
                 HTTPStatus.METHOD_NOT_ALLOWED,
                 "METHOD_NOT_ALLOWED",
-                f"{request.method} is not possible here: use {' or '.join(self._methods)}.",
+                f"{request.method} is not allowed here: use {' or '.join(self._methods)}.",
             )
         admitted = caller(request, sender_number)
         _check_pace(admitted)
@@ -55,15 +56,15 @@ def _check_pace(caller: Caller) -> None:
 
 
 def who_am_i(_request: HttpRequest, caller: Caller) -> HttpResponse:
-    """Tell a client whose certificate it called with, and for whom."""
-    told = f"You are {caller.organization.number}"
+    """Tell the client which organization its certificate names, and which one it acts for."""
+    text = f"You are {caller.organization.number}"
     if caller.sender != caller.organization:
-        told += f", operating on behalf of {caller.sender.number}"
-    return HttpResponse(told, content_type="text/plain; charset=utf-8")
+        text += f", operating on behalf of {caller.sender.number}"
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
 def not_found(_request: HttpRequest) -> HttpResponse:
-    """An address that is no resource of the API."""
+    """Return the response to an address that is not a resource of the API."""
     return response_to(
-        RefusedError(HTTPStatus.NOT_FOUND, "NOT_FOUND", "This address is no resource of the Signature API v1.")
+        RefusedError(HTTPStatus.NOT_FOUND, "NOT_FOUND", "This address is not a resource of the Signature API v1.")
     )

@@ -9,7 +9,7 @@ from segl.service.sender_api.resources import Resource
 
 
 class OrganizationNumberConverter(StringConverter):
-    """Nine digits; any other sender is no resource."""
+    """Nine digits; any other sender is not found."""
 
     regex = NUMBER
 
@@ -21,5 +21,5 @@ _resources: list[URLPattern | URLResolver] = [
     path("<organization:sender_number>/portal/signature-jobs", include("segl.service.sender_api.portal.urls")),
 ]
 
-# A client whose root URL was configured with a slash at its end sends two.
+# A client whose root URL is configured with a trailing slash sends two.
 urlpatterns = [path("api//", include(_resources)), path("api/", include(_resources)), re_path("", resources.not_found)]

@@ -22,7 +22,7 @@ _CODE_WAS_RIGHT = "let_in_by_code"
 
 
 class Door(Enum):
-    """Whether a signer's pages are open to a session, and what would open them."""
+    """Whether a session has access to a signer's pages, and what would give it access."""
 
     OPEN = auto()
     LOG_IN = auto()
@@ -31,9 +31,9 @@ class Door(Enum):
 
 
 def let_in(request: HttpRequest, signer: Signer) -> None:
-    """Open the signer's pages to this session, whose person has entered the right code.
+    """Give this session, in which the right code was entered, access to the signer's pages.
 
-    Everything else in the session is forgotten: nobody signs as the person who used the browser before.
+    Everything else in the session is removed, so that nobody signs as the person who used the browser before.
     """
     request.session.flush()
     request.session[_CODE_WAS_RIGHT] = signer.pk
@@ -41,30 +41,30 @@ def let_in(request: HttpRequest, signer: Signer) -> None:
 
 
 def is_let_in(request: HttpRequest, signer: Signer) -> bool:
-    """Whether the person in this session came by the signer's link and code."""
+    """Whether the right code for this signer was entered in this session."""
     return bool(request.session.get(_CODE_WAS_RIGHT) == signer.pk)
 
 
 def is_known(request: HttpRequest) -> bool:
-    """Whether anybody is logged in or let in, and so can log out."""
+    """Whether someone is logged in or let in, and so can log out."""
     return _CODE_WAS_RIGHT in request.session or log_ins.identity_of(request) is not None
 
 
 def who_can_log_out(request: HttpRequest) -> dict[str, str]:
-    """For the header of every page: where the person in this session logs out, if there is one."""
+    """Return the context for the header of every page: where to log out, if someone can."""
     return {"log_out_url": reverse("log-out")} if is_known(request) else {}
 
 
 def stay(request: HttpRequest) -> None:
-    """Let the session last from this page on.
+    """Extend the session from this page on.
 
-    Pages alone say so: a picture that is still on its way must not write an older session over a newer one.
+    Only pages do so: a picture that is still loading must not overwrite a newer session with an older one.
     """
     request.session.modified = True
 
 
 def door(request: HttpRequest, signer: Signer) -> Door:
-    """Whether the signer's pages are open to this session."""
+    """Return whether this session has access to the signer's pages."""
     if signer.is_addressed_by_contact_information:
         return Door.OPEN if is_let_in(request, signer) else Door.CLOSED
     person = log_ins.identity_of(request)
@@ -78,7 +78,7 @@ def door(request: HttpRequest, signer: Signer) -> Door:
 def for_the_signer(
     view: Callable[Concatenate[HttpRequest, Signer, Parameters], HttpResponse],
 ) -> Callable[..., HttpResponse]:
-    """A view of a signer's pages, given the signer; whoever may not see it gets a page that says why."""
+    """Pass the signer to a view of the signer's pages; sessions without access get a page that says why."""
 
     @wraps(view)
     def guarded(
@@ -103,16 +103,16 @@ def for_the_signer(
 
 
 def closed(request: HttpRequest) -> HttpResponse:
-    """The page for those whose session does not open what they asked for."""
+    """Return the page for sessions without access."""
     context = {"person": log_ins.identity_of(request)}
     return render(request, "signer_portal/closed.html", context, status=HTTPStatus.FORBIDDEN)
 
 
 def signer_url(name: str, signer: Signer) -> str:
-    """The path of one of a signer's pages."""
+    """Return the path of one of a signer's pages."""
     return reverse(name, args=[signer.job_id, signer.number])
 
 
 def log_in_url(signer: Signer) -> str:
-    """The page that asks to log in and leads back to the signer's page."""
+    """Return the address of the page that asks to log in and leads back to the signer's page."""
     return f"{reverse('log-in')}?{urlencode({'then': signer_url('signer', signer)})}"

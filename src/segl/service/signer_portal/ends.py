@@ -1,4 +1,4 @@
-"""The pages where a signer's way ends: one heading, one sentence, one thing to do."""
+"""The pages on which a signer cannot go on: one heading, one sentence, at most one thing to do."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,7 +16,7 @@ from segl.service.web.words import moment
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What an end says; `action` and `url` are a link, or empty when there is nothing to do here."""
+    """The content of such a page; `action` and `url` are a link, or empty if there is nothing to do."""
 
     heading: str
     sentence: str
@@ -25,18 +25,18 @@ class End:
 
 
 def page(request: HttpRequest, end: End, status: HTTPStatus) -> HttpResponse:
-    """The page of an end."""
+    """Render the page of an end."""
     return render(request, "signer_portal/end.html", {"end": end}, status=status)
 
 
 def not_open(request: HttpRequest, signer: Signer, situation: Situation) -> HttpResponse:
-    """The page for a signer who cannot sign now. It tells nothing that the message to the signer did not."""
+    """Return the page for a signer who cannot sign now. It reveals no more than the message to the signer did."""
     status = HTTPStatus.FORBIDDEN if situation.is_coming or situation is Situation.BLOCKED else HTTPStatus.GONE
     return page(request, _end(signer, situation), status)
 
 
 def acted_already(request: HttpRequest, signer: Signer, situation: Situation) -> HttpResponse:
-    """The page for a signer who tries to act a second time."""
+    """Return the page for a signer who has already signed or rejected."""
     rejected = situation is Situation.REJECTED
     end = End(
         _("Du har allerede avvist") if rejected else _("Du har allerede signert"),

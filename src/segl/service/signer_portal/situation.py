@@ -1,4 +1,4 @@
-"""Where a signer stands, as the pages tell it apart."""
+"""A signer's situation, as far as the pages distinguish it."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ from segl.service.store.models import Signer
 
 
 class Situation(StrEnum):
-    """The values are the reasons that `NotOpenError` gives; what is not named here has ended."""
+    """The values are the reasons of `NotOpenError`; any other reason means that the job has ended."""
 
     OPEN = "open"
     NOT_ACTIVE = "not_active"
@@ -35,7 +35,7 @@ class Situation(StrEnum):
 
 
 def situation_of(signer: Signer) -> Situation:
-    """Where the signer stands now."""
+    """Return the signer's current situation."""
     try:
         check_open(signer)
     except NotOpenError as error:
@@ -44,5 +44,5 @@ def situation_of(signer: Signer) -> Situation:
 
 
 def named(reason: str) -> Situation:
-    """The situation that a refusal names."""
+    """Return the situation for a reason of `NotOpenError`."""
     return Situation(reason) if reason in list(Situation) else Situation.ENDED

@@ -1,10 +1,10 @@
-"""What the pages say in words that depend on numbers. Source language: Norwegian bokmål."""
+"""Sentences of the pages that depend on numbers. Source language: Norwegian bokmål."""
 
 from django.utils.translation import ngettext, override
 
 
 def agreement(documents: int, language: str) -> str:
-    """The sentence a signer agrees to, which becomes evidence as it was shown."""
+    """Return the sentence that a signer agrees to; it is kept as evidence exactly as shown."""
     with override(language):
         return ngettext(
             "Når du trykker «Signer», bekrefter du at du har lest dokumentet, og signerer det "
@@ -16,5 +16,5 @@ def agreement(documents: int, language: str) -> str:
 
 
 def tries(left: int) -> str:
-    """How many times a code may still be entered."""
+    """Say how many more times a code may be entered."""
     return ngettext("Du har %(count)s forsøk igjen.", "Du har %(count)s forsøk igjen.", left) % {"count": left}

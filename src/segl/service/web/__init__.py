@@ -1,1 +1,1 @@
-"""What the pages of any portal have: header and footer, style, words for times, safety headers, pages for errors."""
+"""What the pages of all portals share: header and footer, style, words for times, security headers, error pages."""

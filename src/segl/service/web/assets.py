@@ -1,4 +1,4 @@
-"""The few static files of the pages, held in memory. An address changes with the content, so it is kept for good."""
+"""The pages' few static files, kept in memory. Their addresses change with the content, so browsers may cache them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ def _assets() -> dict[str, _Asset]:
 
 
 def url(name: str) -> str:
-    """The address of a static file."""
+    """Return the address of a static file."""
     return f"{reverse('static', args=[name])}?v={_assets()[name].version}"
 
 
 @require_safe
 def static(request: HttpRequest, name: str) -> HttpResponse:
-    """A static file; kept by browsers for good when asked for by its version."""
+    """Return a static file, which browsers may cache forever if requested by its current version."""
     asset = _assets().get(name)
     if asset is None:
         raise Http404(f"There is no static file {name}.")

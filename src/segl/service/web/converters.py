@@ -1,4 +1,4 @@
-"""What a part of a page's URL may be."""
+"""Converters for parts of the pages' URLs."""
 
 from django.urls import register_converter
 from django.urls.converters import IntConverter
@@ -8,10 +8,10 @@ class NumberConverter(IntConverter):
     """A number that the database can look up."""
 
     def to_python(self, value: str) -> int:
-        """The number.
+        """Return the number.
 
         Raises:
-            ValueError: It is too large: the URL does not match.
+            ValueError: It is too large, so the URL does not match.
         """
         number = int(value)
         if number >= 2**31:

@@ -1,4 +1,4 @@
-"""The page for a failure of ours."""
+"""The page for an internal error."""
 
 from http import HTTPStatus
 
@@ -9,6 +9,6 @@ from segl.service.http import request_ids
 
 
 def failed(_request: HttpRequest) -> HttpResponse:
-    """Made without the request, so that nothing is asked of the session: it may be what failed."""
+    """Render the page without the request, so that the session, which may be what failed, is not used."""
     context = {"request_id": request_ids.current()}
     return render(None, "500.html", context, status=HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -1,4 +1,4 @@
-"""What every answer of the pages says to browsers about safety, and which cookies are taken for a session's."""
+"""The pages' security headers, and which cookies count as a session's."""
 
 import re
 from collections.abc import Callable
@@ -8,21 +8,21 @@ from django.contrib.sessions import middleware
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-# There is no script, no frame and nothing from elsewhere. `form-action` counts for where a form's answer redirects to,
-# too: an eID on another origin has to be named here.
+# No scripts, no frames, and nothing from other origins. `form-action` also applies to where a form's response redirects
+# to: an eID on another origin must be named here.
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    # A link's token must reach nobody else. `no-referrer` would make browsers send `Origin: null` with our own forms,
-    # which the check against forged requests refuses.
+    # A link's token must not leak. `no-referrer` would make browsers send `Origin: null` with our own forms, which the
+    # CSRF check refuses.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    # Nearly everything here is personal; what is not says so itself.
+    # Nearly everything here is personal; other responses set this header themselves.
     "Cache-Control": "no-store",
 }
 _SESSION_KEY = re.compile(r"[a-z0-9]{32}")
@@ -30,7 +30,7 @@ _A_YEAR = 365 * 24 * 3600
 
 
 class SecurityHeadersMiddleware:
-    """Adds the headers to every answer that has not set them itself."""
+    """Adds the headers to every response that has not set them itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -45,7 +45,7 @@ class SecurityHeadersMiddleware:
 
 
 class SessionMiddleware(middleware.SessionMiddleware):
-    """Django's, which would ask the database for whatever a cookie says; PostgreSQL fails on some of that."""
+    """Django's, which would look up any cookie value in the database; PostgreSQL fails on some of them."""
 
     def process_request(self, request: HttpRequest) -> None:
         if not _SESSION_KEY.fullmatch(request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")):

@@ -1,4 +1,4 @@
-"""Times in words that people use. Source language: Norwegian bokmål."""
+"""Times in everyday words. Source language: Norwegian bokmål."""
 
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from segl.service import clock
 
 
 def moment(at: datetime) -> str:
-    """«torsdag 3. desember kl. 12.00», Norwegian time; with the year when it is not this one."""
+    """«torsdag 3. desember kl. 12.00», in Norwegian time; with the year unless it is the current one."""
     local = localtime(at)
     if local.year == localtime(clock.now()).year:
         return date_format(local, _("l j. F \\k\\l. H.i"))
@@ -19,7 +19,7 @@ def moment(at: datetime) -> str:
 
 
 def distance(at: datetime) -> str:
-    """«om 9 dager»: how long it is until a time that lies ahead."""
+    """«om 9 dager»: how long it is until a time in the future."""
     now = clock.now()
     left = max(at - now, timedelta(minutes=1))
     if left >= timedelta(days=2):

@@ -90,10 +90,10 @@ class TestCreate:
     def test_a_job_is_accepted(self, api: Any, keys: Keys) -> None:
         answer = api.post(JOBS, body(package(keys[PUBLIC]), PortalJobRequest("my ref", "q")), MULTIPART)
         assert answer.status_code == 200
-        told = PortalJobResponse.from_xml(answer.content)
+        response = PortalJobResponse.from_xml(answer.content)
         job = Job.objects.get()
-        assert (told.signature_job_id, told.reference) == (job.pk, "my ref")
-        assert told.cancellation_url == f"https://127.0.0.1:8443{JOBS}/{job.pk}/cancel"
+        assert (response.signature_job_id, response.reference) == (job.pk, "my ref")
+        assert response.cancellation_url == f"https://127.0.0.1:8443{JOBS}/{job.pk}/cancel"
         assert (job.sender_id, job.broker_id, job.polling_queue) == (PUBLIC, PUBLIC, "q")
 
     def test_a_broker_sends_for_one_who_authorized_it(self, apis: Apis, keys: Keys) -> None:
@@ -276,7 +276,7 @@ class TestDownload:
     @pytest.mark.parametrize(
         ("method", "path"), [("GET", "xades/1"), ("GET", "pades"), ("POST", "cancel"), ("POST", "complete?version=1")]
     )
-    def test_another_senders_job_is_as_none(self, apis: Apis, method: str, path: str) -> None:
+    def test_another_senders_job_does_not_exist_for_the_caller(self, apis: Apis, method: str, path: str) -> None:
         job = create()
         signed(job)
         theirs = JOBS.replace(PUBLIC, PRIVATE)
@@ -312,22 +312,22 @@ class TestErrors:
         assert (status, code, message) == (
             405,
             "METHOD_NOT_ALLOWED",
-            "DELETE is not possible here: use GET or POST.",
+            "DELETE is not allowed here: use GET or POST.",
         )
 
-    def test_a_failure_of_ours_tells_a_number_and_nothing_else(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_failure_of_ours_shows_a_number_and_nothing_else(self, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.DEBUG), request_ids.working_on("0123456789abcdef"):
             status, code, message = error(response_to(DatabaseError(f"Key (number)=({KARI}) already exists")))
         assert (status, code) == (500, "INTERNAL_ERROR")
         assert KARI not in message
         assert KARI not in caplog.text
-        assert "name 0123456789abcdef if you ask" in message
+        assert "quote 0123456789abcdef if you report it" in message
 
-    def test_a_message_with_what_xml_cannot_carry_is_told_all_the_same(self) -> None:
+    def test_a_message_with_what_xml_cannot_carry_is_sent_all_the_same(self) -> None:
         assert error(response(400, "CODE", "a\0b\x1fc\ud800")) == (400, "CODE", "a\ufffdb\ufffdc\ufffd")
 
 
-def test_requests_that_django_refuses_get_the_wires_errors(api: Any) -> None:
+def test_requests_that_django_refuses_get_error_documents(api: Any) -> None:
     too_many = "&".join(f"a{number}=1" for number in range(1001))
     assert error(api.get(f"{JOBS}?{too_many}"))[:2] == (400, "INVALID_REQUEST")
     assert error(api.call("OPTIONS", "*"))[:2] == (404, "NOT_FOUND")
@@ -429,10 +429,10 @@ class TestIdempotencyKey:
             ('"half', "has the character '\"' in '\"half'"),
         ],
     )
-    def test_a_key_that_is_none_is_refused(self, api: Any, keys: Keys, key: str, wrong: str) -> None:
+    def test_an_invalid_key_is_refused(self, api: Any, keys: Keys, key: str, wrong: str) -> None:
         status, code, message = refused(api, body(package(keys[PUBLIC])), headers={"Idempotency-Key": key})
         assert (status, code) == (400, "INVALID_IDEMPOTENCY_KEY")
-        assert message.startswith(f"The header Idempotency-Key {wrong}: give 1 to 255 visible")
+        assert message.startswith(f"The header Idempotency-Key {wrong}: send 1 to 255 visible")
 
 
 class TestDelete:
@@ -441,8 +441,8 @@ class TestDelete:
         signed(job)
         sealed(job)
         url = f"{JOBS}/{job.pk}/documents"
-        told = PortalStatusChange.from_xml(api.get(JOBS).content)
-        assert told.delete_documents_url == f"https://127.0.0.1:8443{url}"
+        change = PortalStatusChange.from_xml(api.get(JOBS).content)
+        assert change.delete_documents_url == f"https://127.0.0.1:8443{url}"
         status, code, message = error(api.call("DELETE", url))
         assert (status, code) == (409, "DOCUMENTS_NOT_DELETABLE")
         assert "can be deleted from" in message
@@ -460,6 +460,6 @@ class TestDelete:
         assert error(api.call("DELETE", f"{JOBS}/{job.pk}/documents"))[:2] == (409, "DOCUMENTS_NOT_DELETABLE")
         assert everything() == before
 
-    def test_another_organizations_documents_are_as_unknown_as_none(self, apis: Apis) -> None:
+    def test_another_organizations_documents_do_not_exist_for_the_caller(self, apis: Apis) -> None:
         url = f"/api/{PRIVATE}/portal/signature-jobs/{create().pk}/documents"
         assert error(apis[PRIVATE].call("DELETE", url))[:2] == (404, "SIGNATURE_JOB_NOT_FOUND")

@@ -1,1 +1,1 @@
-"""The portal flow: from its resources and messages to the use cases and back."""
+"""The portal flow: its resources and messages."""

@@ -1,4 +1,4 @@
-"""POST of a portal job: from the multipart request to an accepted job, or to one clear refusal."""
+"""Creates a portal job from a multipart request, or refuses it with one clear reason."""
 
 from datetime import datetime
 
@@ -15,12 +15,12 @@ from segl.service.store.models import Job
 def create(caller: Caller, content_type: str, body: memoryview, *, received_at: datetime, key: str | None) -> Job:
     """Check everything the sender sent, then accept the job.
 
-    With an Idempotency-Key a request that has created a job before gives that job, however long ago it was signed: a
-    sender that lost the answer asks again and makes no second job.
+    A request with an Idempotency-Key that has created a job before returns that job, however long ago it was signed:
+    a sender that lost the response can send the request again without creating a second job.
 
     Raises:
-        RefusedError, InvalidInput, UntrustedCertificate, RevocationUnknownError, JobError: It is refused, and nothing
-            of it is kept.
+        RefusedError, InvalidInput, UntrustedCertificate, RevocationUnknownError, JobError: The request is refused, and
+            nothing of it is kept.
     """
     idempotency = packages.idempotency(key, body)
     if job := retried_job(sender=caller.sender, idempotency=idempotency):

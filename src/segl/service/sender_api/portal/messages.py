@@ -1,4 +1,4 @@
-"""What the use cases give, as messages of the API, with absolute URLs."""
+"""Turns what the use cases return into messages of the API, with absolute URLs."""
 
 from segl.core.protocol import (
     ContactInformation,
@@ -18,12 +18,12 @@ from segl.service.store.models import Job, Signer
 
 
 def job_response(job: Job) -> PortalJobResponse:
-    """The answer to a job that was created."""
+    """Return the response to the creation of a job."""
     return PortalJobResponse(job.pk, f"{_url(job)}/cancel", job.reference)
 
 
 def status_change(change: DeliveredChange) -> PortalStatusChange:
-    """A job's status as taken from the queue; its confirmation-url names the version."""
+    """Return a job's status as taken from the queue; its confirmation-url contains the version."""
     job = change.job
     url = _url(job)
     return PortalStatusChange(
@@ -42,13 +42,13 @@ def status_change(change: DeliveredChange) -> PortalStatusChange:
 
 
 def _can_be_cancelled(change: DeliveredChange) -> bool:
-    """Whether somebody has yet to sign; after the last signature a job can only be completed."""
+    """Whether someone has yet to sign; after the last signature a job can only be completed."""
     waiting = any(each.status == SignerStatus.WAITING for each in change.signers)
     return waiting and change.job.status == JobStatus.IN_PROGRESS
 
 
 def _has_documents(job: Job) -> bool:
-    """Whether they can be deleted, now or soon."""
+    """Whether the job has documents that can be deleted, now or soon."""
     return job.status == JobStatus.COMPLETED_SUCCESSFULLY and job.documents_deleted_at is None
 
 

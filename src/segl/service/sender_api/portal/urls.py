@@ -1,4 +1,4 @@
-"""The URLs of the portal flow, below a sender's."""
+"""The URLs of the portal flow, below the sender's."""
 
 from django.urls import path
 

@@ -17,7 +17,7 @@ from segl.service.sender_api.portal import messages
 from segl.service.sender_api.portal.create import create as create_job
 from segl.service.store.models import DocumentKind
 
-_MOST_VERSION_DIGITS = 9  # what the database's column holds, and more changes than a job can have
+_MOST_VERSION_DIGITS = 9  # fits the database's column, and exceeds the number of changes a job can have
 
 
 def create(request: HttpRequest, caller: Caller) -> HttpResponse:
@@ -34,8 +34,8 @@ def create(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 
 def poll(request: HttpRequest, caller: Caller) -> HttpResponse:
-    """Give the oldest available status change."""
-    queue = request.GET.get("polling_queue", "").replace("\0", "")  # a queue's name came in XML, which has no NUL
+    """Return the oldest available status change."""
+    queue = request.GET.get("polling_queue", "").replace("\0", "")  # jobs name queues in XML, which has no NUL
 
     def take() -> PortalStatusChange | None:
         change = next_status_change(sender=caller.sender, polling_queue=queue)
@@ -45,37 +45,37 @@ def poll(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 
 def confirm(request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
-    """The client has handled a status change."""
+    """Confirm that the client has handled a status change."""
     version = request.GET.get("version", "")
     if not (version.isascii() and version.isdecimal()) or len(version) > _MOST_VERSION_DIGITS:
         raise RefusedError(
             HTTPStatus.BAD_REQUEST,
             "INVALID_REQUEST",
-            "Use the confirmation-url just as the status change gave it.",
+            "Use the confirmation-url exactly as the status change contains it.",
         )
     confirm_status_change(sender=caller.sender, job_id=job_id, version=int(version))
     return no_content()
 
 
 def cancel(_request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
-    """The sender withdraws the job."""
+    """Cancel the job for its sender."""
     cancel_job(sender=caller.sender, job_id=job_id)
     return no_content()
 
 
 def delete(_request: HttpRequest, caller: Caller, job_id: int) -> HttpResponse:
-    """The sender has the documents deleted."""
+    """Delete the job's documents for its sender."""
     delete_documents(sender=caller.sender, job_id=job_id)
     return no_content()
 
 
 def xades(_request: HttpRequest, caller: Caller, job_id: int, number: int) -> HttpResponseBase:
-    """One signer's XAdES."""
+    """Return one signer's XAdES."""
     job = job_of(sender=caller.sender, job_id=job_id)
     return download(job, document_of(job=job, kind=DocumentKind.XADES, number=number), "application/xml")
 
 
 def pades(_request: HttpRequest, caller: Caller, job_id: int) -> HttpResponseBase:
-    """The sealed PDF."""
+    """Return the sealed PDF."""
     job = job_of(sender=caller.sender, job_id=job_id)
     return download(job, document_of(job=job, kind=DocumentKind.PADES), "application/octet-stream")

@@ -1,1 +1,1 @@
-"""The views of the signers' pages; each translates between a browser and one or two use cases."""
+"""The views of the signers' pages. Each translates between a browser and one or two use cases."""

@@ -1,4 +1,4 @@
-"""The acts: sign, or reject after being asked once more."""
+"""The acts: signing, and rejecting after a confirmation."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -23,7 +23,7 @@ _LONGEST_USER_AGENT = 300
 @require_POST
 @for_the_signer
 def sign(request: HttpRequest, signer: Signer) -> HttpResponse:
-    """The person presses «Signer»."""
+    """Sign: the person has pressed «Signer»."""
     person = log_ins.identity_of(request)
     if person is None or request.POST.get("log_in") != person.reference:
         return show(request, signer, changed=True)
@@ -39,7 +39,7 @@ def sign(request: HttpRequest, signer: Signer) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_the_signer
 def reject(request: HttpRequest, signer: Signer) -> HttpResponse:
-    """Asks once more; then the person rejects."""
+    """Ask for confirmation; then reject."""
     person = None if signer.is_addressed_by_contact_information else log_ins.identity_of(request)
     try:
         if request.method == "POST":
@@ -52,7 +52,7 @@ def reject(request: HttpRequest, signer: Signer) -> HttpResponse:
 
 
 def _agreement(request: HttpRequest, signer: Signer) -> Agreement:
-    """The sentence in the language in which the form showed it."""
+    """Return the evidence of the agreement, with the sentence in the language in which the form showed it."""
     shown_in = request.POST.get("language", "")
     language = shown_in if shown_in in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
     return Agreement(
@@ -63,7 +63,7 @@ def _agreement(request: HttpRequest, signer: Signer) -> Agreement:
 
 
 def _printable(text: str) -> str:
-    """Without control characters, which XML and so the evidence cannot hold."""
+    """Remove control characters, which XML, and so the evidence, cannot contain."""
     return "".join(each for each in text if each.isprintable())
 
 

@@ -1,4 +1,4 @@
-"""A signer's unique link: asks for the code of the same message; title and documents stay hidden until it is right."""
+"""A signer's unique link: asks for the code in the same message, and until then hides title and documents."""
 
 import re
 from http import HTTPStatus
@@ -17,7 +17,7 @@ from segl.service.store.models import Signer
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def code_page(request: HttpRequest, token: str) -> HttpResponse:
-    """Asks for the code; the right one opens the signer's pages to this session, under an address without the token."""
+    """Ask for the code; the right one opens the signer's pages, at addresses without the token, to this session."""
     signer = _signer(token)
     if signer.wrong_codes >= security_codes.MOST_WRONG_CODES:
         return ends.not_open(request, signer, Situation.BLOCKED)
@@ -44,7 +44,7 @@ def _entered(request: HttpRequest, signer: Signer, token: str) -> HttpResponse:
 
 @require_POST
 def new_code(request: HttpRequest, token: str) -> HttpResponse:
-    """Has a new link and code sent to the address that the sender gave."""
+    """Send a new link and code to the address that the sender gave."""
     signer = _signer(token)
     try:
         security_codes.send_new_code(token=token)

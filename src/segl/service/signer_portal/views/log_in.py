@@ -1,4 +1,4 @@
-"""The front page; logging in with an eID and out again."""
+"""The front page, logging in with an eID, and logging out."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -25,7 +25,7 @@ _LOWEST_LEVEL = 3
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A job in a person's list; `title` is the non-sensitive one while the log-in's level is too low for the other."""
+    """A job in a person's list; `title` is the non-sensitive one if the log-in's level is too low for the other."""
 
     signer: Signer
     title: str
@@ -35,7 +35,7 @@ class _Row:
 
 @require_safe
 def start(request: HttpRequest) -> HttpResponse:
-    """The documents of who is logged in; otherwise a page that asks to log in."""
+    """List the documents of the person logged in, or ask to log in."""
     person = log_ins.identity_of(request)
     if person is None:
         return render(request, "signer_portal/log_in.html", {"then": reverse("start")})
@@ -52,7 +52,7 @@ def start(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def log_in(request: HttpRequest) -> HttpResponse:
-    """Asks to log in, and starts the log-in at the level that the wanted page needs."""
+    """Ask to log in, and start the log-in at the level that the wanted page requires."""
     if request.method != "POST":
         return render(request, "signer_portal/log_in.html", {"then": _safe(request.GET.get("then", ""))})
     then = _safe(request.POST.get("then", ""))
@@ -60,15 +60,15 @@ def log_in(request: HttpRequest) -> HttpResponse:
     try:
         url = log_ins.begin(request, level=_level_for(then), return_url=return_url, then=then)
     except NoProviderError:
-        told = _("Tjenesten mangler oppsett for eID. Si fra til den som driver den.")
-        end = ends.End(_("Her kan ingen logge inn"), told)
+        sentence = _("Tjenesten mangler oppsett for eID. Si fra til den som driver den.")
+        end = ends.End(_("Her kan ingen logge inn"), sentence)
         return ends.page(request, end, HTTPStatus.SERVICE_UNAVAILABLE)
     return redirect(url)
 
 
 @require_safe
 def come_back(request: HttpRequest) -> HttpResponse:
-    """Where the eID sends the browser back to."""
+    """Complete the log-in: the eID sends the browser back to here."""
     wanted = log_ins.wanted(request) or reverse("start")
     try:
         return redirect(log_ins.finish(request, request.GET.dict()))
@@ -81,7 +81,7 @@ def come_back(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def log_out(request: HttpRequest) -> HttpResponse:
-    """Forgets everything about the session."""
+    """Log out, and remove everything in the session."""
     log_ins.log_out(request)
     return render(request, "signer_portal/logged_out.html")
 
@@ -93,7 +93,7 @@ def _row(signer: Signer, person: Identity) -> _Row:
 
 
 def _safe(then: str) -> str:
-    """The path, if it is one that a log-in may lead to; else the front page."""
+    """Return the path if a log-in may lead to it, else the front page."""
     return then if _wanted_signer(then) else reverse("start")
 
 

@@ -1,4 +1,4 @@
-"""The signing page: who asks, the documents page by page, the act."""
+"""The signing page: the sender, the documents page by page, and the form to sign."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from segl.service.signer_portal.situation import Situation, situation_of
 from segl.service.store.documents import read
 from segl.service.store.models import Document, Signer
 
-# Pixels: a phone, a phone or column with a dense display, a wide column with one.
+# Pixels: for a phone, for a phone or column on a high-density display, for a wide column on one.
 WIDTHS = (480, 960, 1440)
 _A4_HEIGHT = round(WIDTHS[-1] * 297 / 210)
 
 
 @dataclass(frozen=True, slots=True)
 class ShownPage:
-    """A page: its number, its text, and its height when it is as wide as the widest of `WIDTHS`."""
+    """A page: its number, its text, and its height in pixels at the widest of `WIDTHS`."""
 
     number: int
     text: str
@@ -38,7 +38,7 @@ class ShownPage:
 
 @dataclass(frozen=True, slots=True)
 class ShownDocument:
-    """A document and its pages, as they are shown."""
+    """A document and its pages as shown."""
 
     document: Document
     pages: Sequence[ShownPage]
@@ -47,12 +47,12 @@ class ShownDocument:
 @require_safe
 @for_the_signer
 def signing_page(request: HttpRequest, signer: Signer) -> HttpResponse:
-    """The page where a signer reads, signs or rejects; or why that cannot be done now."""
+    """Show the page where a signer reads, signs or rejects, or the reason why that is not possible now."""
     return show(request, signer)
 
 
 def show(request: HttpRequest, signer: Signer, *, changed: bool = False) -> HttpResponse:
-    """The signing page; `changed` tells that somebody else has logged in since it was shown last."""
+    """Return the signing page; `changed` warns that the log-in has changed since the page was shown."""
     access.stay(request)
     situation = situation_of(signer)
     if situation.is_acted:
@@ -69,7 +69,7 @@ def show(request: HttpRequest, signer: Signer, *, changed: bool = False) -> Http
 @require_safe
 @for_the_signer
 def page_image(request: HttpRequest, signer: Signer, document: int, page: int) -> HttpResponse:
-    """A page of a document as a picture, `w` pixels wide."""
+    """Return a page of a document as a picture, `w` pixels wide."""
     width = request.GET.get("w", "")
     found = _readable(signer, document)
     if width not in {str(each) for each in WIDTHS} or not 1 <= page <= found.pages:
@@ -84,19 +84,19 @@ def page_image(request: HttpRequest, signer: Signer, document: int, page: int) -
 @require_safe
 @for_the_signer
 def original(request: HttpRequest, signer: Signer, document: int) -> HttpResponse:
-    """A document as the sender sent it, to keep."""
+    """Download a document as the sender sent it."""
     return download(_readable(signer, document))
 
 
 def download(document: Document, name: str = "") -> HttpResponse:
-    """A document as a file to save."""
+    """Return a document as a file to save."""
     safe = "".join(each if each.isprintable() and each not in "/\\" else "-" for each in name or document.name)
     headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=safe) or "attachment"}
     return HttpResponse(read(document), content_type=document.media_type, headers=headers)
 
 
 def _act(request: HttpRequest, signer: Signer, documents: int) -> dict[str, Any]:
-    """What the act consists of: the sentence, and the person as the signed document will name them."""
+    """Return the form's context: the sentence to agree to, and the person as the signed document will name them."""
     person = log_ins.identity_of(request)
     language = get_language()
     return {
@@ -109,7 +109,7 @@ def _act(request: HttpRequest, signer: Signer, documents: int) -> dict[str, Any]
 
 
 def _readable(signer: Signer, number: int) -> Document:
-    """A document, for a signer who may sign or has signed."""
+    """Return a document, for a signer who may sign or has signed."""
     if situation_of(signer) not in {Situation.OPEN, Situation.SIGNING, Situation.SIGNED}:
         raise Http404("The documents are not open to this signer.")
     for document in originals(job=signer.job):
@@ -122,7 +122,7 @@ def _pages(document: Document) -> Sequence[ShownPage]:
     try:
         contents = rendering.read_pages(read(shown(original=document)))
     except InvalidDocument:
-        # It was accepted, but is too much to read at once: its pictures still come one by one.
+        # It was accepted, but is too large to read at once; its pages can still be rendered one by one.
         return [ShownPage(number, "", _A4_HEIGHT) for number in range(1, document.pages + 1)]
     return [
         ShownPage(number, _printable(each.text), round(WIDTHS[-1] * each.height / each.width))
@@ -131,5 +131,5 @@ def _pages(document: Document) -> Sequence[ShownPage]:
 
 
 def _printable(text: str) -> str:
-    """Without the control characters that a PDF's text may hold and HTML may not."""
+    """Remove the control characters that a PDF's text may contain and HTML may not."""
     return "".join(each for each in text if each.isprintable() or each == "\n").strip()

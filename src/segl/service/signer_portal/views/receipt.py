@@ -1,4 +1,4 @@
-"""Afterwards: what was signed, when, by whom, what happens next, and the results to download."""
+"""The receipt: what was signed, when, by whom, what happens next, and the results to download."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from segl.service.store.models import DocumentKind, Job, Signer
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job has come: who has signed, how many have not, and whether the sealed PDF stands."""
+    """A job's progress: who has signed, how many have not, and whether the sealed PDF exists."""
 
     signed: tuple[Signer, ...]
     waiting: int
@@ -41,7 +41,7 @@ class Progress:
 @require_safe
 @for_the_signer
 def receipt(request: HttpRequest, signer: Signer) -> HttpResponse:
-    """The receipt of a signer who has signed or rejected; it reloads itself while something is still being made."""
+    """Show the receipt of a signer who has signed or rejected; it reloads itself until the results exist."""
     stay(request)
     situation = situation_of(signer)
     if not situation.is_acted:
@@ -55,7 +55,7 @@ def receipt(request: HttpRequest, signer: Signer) -> HttpResponse:
         "is_signing": situation is Situation.SIGNING,
         "is_rejected": situation is Situation.REJECTED,
         "reload": situation is Situation.SIGNING or being_sealed,
-        "told": {} if situation is Situation.REJECTED else signer.signing.agreement,
+        "agreement": {} if situation is Situation.REJECTED else signer.signing.agreement,
     }
     return render(request, "signer_portal/receipt.html", context)
 
@@ -63,7 +63,7 @@ def receipt(request: HttpRequest, signer: Signer) -> HttpResponse:
 @require_safe
 @for_the_signer
 def signed_pdf(request: HttpRequest, signer: Signer) -> HttpResponse:
-    """The sealed PDF with everybody's signature."""
+    """Download the sealed PDF with everyone's signatures."""
     signed = _("signert")
     return _result(signer, DocumentKind.PADES, 1, f"{signer.job.title} – {signed}.pdf")
 
@@ -71,12 +71,12 @@ def signed_pdf(request: HttpRequest, signer: Signer) -> HttpResponse:
 @require_safe
 @for_the_signer
 def xades(request: HttpRequest, signer: Signer) -> HttpResponse:
-    """The signer's own signature."""
+    """Download the signer's own signature."""
     return _result(signer, DocumentKind.XADES, signer.number, "")
 
 
 def _result(signer: Signer, kind: DocumentKind, number: int, name: str) -> HttpResponse:
     document = document_of(job=signer.job, kind=kind, number=number)
     if document is None or signer.status != SignerStatus.SIGNED:
-        raise Http404("This result does not stand yet.")
+        raise Http404("This result does not exist yet.")
     return download(document, name)

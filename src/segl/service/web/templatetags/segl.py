@@ -1,4 +1,4 @@
-"""Tags and filters of the pages: words for times, addresses of style files, the languages."""
+"""Tags and filters of the pages: words for times, addresses of static files, the languages."""
 
 from django import template
 from django.conf import settings
@@ -15,11 +15,11 @@ register.simple_tag(assets.url, name="asset")
 
 @register.simple_tag
 def other_languages() -> list[tuple[str, str]]:
-    """Code and name of the languages besides the current one."""
+    """Return code and name of the languages other than the current one."""
     return [(code, name) for code, name in settings.LANGUAGES if code != get_language()]
 
 
 @register.simple_tag
 def is_sandbox() -> bool:
-    """Whether nothing here has legal effect."""
+    """Whether this is a sandbox, where nothing has legal effect."""
     return bool(configuration.current().sandbox)

@@ -28,7 +28,7 @@ final class Calls {
         this.json = json;
     }
 
-    /** The answer: what was kept under which number, and what stands in it. */
+    /** Returns the number under which an object was kept, and its values. */
     Object call(JsonNode call) throws IOException {
         if (call.get("call").asText().equals("connect")) {
             return keep(new PortalClient(read(call, "connection", Connection.class).configuration()), Map.of());
@@ -53,11 +53,11 @@ final class Calls {
     }
 
     private Map<String, Object> created(PortalJobResponse job) {
-        return keep(job, Told.of(job));
+        return keep(job, Values.of(job));
     }
 
     private Map<String, Object> changed(PortalJobStatusChanged change) {
-        return keep(change, Told.of(change));
+        return keep(change, Values.of(change));
     }
 
     private static Map<String, Object> done(Runnable action) {
@@ -73,9 +73,9 @@ final class Calls {
         }
     }
 
-    private Map<String, Object> keep(Object object, Map<String, Object> told) {
+    private Map<String, Object> keep(Object object, Map<String, Object> values) {
         kept.add(object);
-        return Map.of("kept", kept.size() - 1, "told", told);
+        return Map.of("kept", kept.size() - 1, "values", values);
     }
 
     private Object kept(JsonNode call, String name) {

@@ -7,7 +7,7 @@ import no.digipost.signature.client.portal.NotificationsUsingLookup;
 import no.digipost.signature.client.portal.PortalSigner;
 import no.digipost.signature.client.portal.SignerIdentifier;
 
-/** A signer: with an identity number told by lookup or at the addresses, without one known by the addresses. */
+/** A signer: with an identity number and notified by lookup or at the addresses, or identified by the addresses. */
 record SignerDescription(
         String personalIdentificationNumber,
         NotificationsUsingLookup lookup,
@@ -31,7 +31,7 @@ record SignerDescription(
         return builder.build();
     }
 
-    /** The signer as one asks a status change for the signature. */
+    /** How a status change identifies the signer. */
     SignerIdentifier identifier() {
         if (personalIdentificationNumber != null) {
             return SignerIdentifier.identifiedByPersonalIdentificationNumber(personalIdentificationNumber);
