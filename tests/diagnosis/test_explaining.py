@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+import tls_service
 from certificates import NOW, Authority, subject
 from clients import DOTNET, JAVA, Shape, package, signatures, zipped
 from segl.core.errors import InvalidDocument, InvalidInput, InvalidMessage
@@ -154,7 +155,8 @@ def test_what_is_good_is_described(name: str) -> None:
 
 def test_what_the_sdk_sends_is_good() -> None:
     sent: list[bytes] = []
-    key = ClientCertificate(KEY.certificate, KEY.chain, KEY.key)
+    present = tls_service.Authority("Present Root").organization("123456789")
+    key = ClientCertificate(present.certificate, present.chain, present.key)
     calls = PortalOperations(
         "https://localhost/api", key, Sender("123456789"), see_package=lambda _, package: sent.append(package)
     )

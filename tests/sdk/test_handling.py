@@ -175,8 +175,12 @@ def test_the_second_signal_ends_it_at_once(calls: PortalOperations) -> None:
             signal.raise_signal(signal.SIGINT)
         handled(change)
 
-    with without_waiting(), pytest.raises(KeyboardInterrupt):
-        _sync(calls)(queue, handler)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored when we run in the background
+    try:
+        with without_waiting(), pytest.raises(KeyboardInterrupt):
+            _sync(calls)(queue, handler)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert handled.jobs == queue.confirmed == []
 
 

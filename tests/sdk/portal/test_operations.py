@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from certificates import Authority
 from segl.core.asice import open_package
+from segl.core.certificates import TrustAnchors
 from segl.core.errors import InvalidInput
 from segl.core.protocol import (
     Availability,
@@ -55,6 +55,7 @@ from segl.sdk import (
 )
 from segl.sdk.exchange import Operation, Request, Response, Wait
 from segl.sdk.portal.operations import PortalOperations
+from tls_service import Authority
 
 ROOT = "https://api.example.org/api"
 POLL_TIME = "2026-11-24T13:00:00.500+01:00"
@@ -68,7 +69,8 @@ SIGNERS = (
 
 @pytest.fixture(scope="module")
 def authority() -> Authority:
-    return Authority.root()
+    """One that is valid now, when the packages are signed."""
+    return Authority("Present Root")
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +125,7 @@ def test_create_sends_the_request_and_the_signed_package(calls: PortalOperations
     assert PortalJobRequest.from_xml(message) == PortalJobRequest("myReferenceToJob", None)
     opened = open_package(
         package,
-        trust=authority.trust(),
+        trust=TrustAnchors.from_pem(authority.pem()),
         now=datetime.now(UTC),
         tolerance=timedelta(seconds=5),
         expected_signer=authority.organization("123456789").certificate,
@@ -302,7 +304,7 @@ def test_the_manifest_has_the_whole_job(calls: PortalOperations, authority: Auth
 
     opened = open_package(
         package,
-        trust=authority.trust(),
+        trust=TrustAnchors.from_pem(authority.pem()),
         now=datetime.now(UTC),
         tolerance=timedelta(seconds=5),
         expected_signer=authority.organization("123456789").certificate,

@@ -1,11 +1,13 @@
 """Routes API requests: admits each by its head, before its body is received, and passes it to its resource."""
 
+from http import HTTPStatus
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import resolve
+from django.urls import Resolver404, ResolverMatch, resolve
 
-from segl.service.sender_api.errors import response_to
-from segl.service.sender_api.resources import Resource, not_found
+from segl.service.sender_api.errors import RefusedError, response_to
+from segl.service.sender_api.resources import Resource
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -16,9 +18,7 @@ def admit(request: HttpRequest) -> HttpResponse | None:
     The caller is kept in the request's scope, so that the resource does not check it again.
     """
     try:
-        found = resolve(request.path_info, settings.SEGL_API_URLCONF)
-        if found.func is not_found:
-            return not_found(request)
+        found = _resolved(request)
         if isinstance(found.func, Resource):
             found.func.admit(request, found.kwargs["sender_number"])
     except Exception as error:  # every error has a response
@@ -29,7 +29,7 @@ def admit(request: HttpRequest) -> HttpResponse | None:
 def answer(request: HttpRequest) -> HttpResponseBase:
     """Return the response to a request, without Django's middleware: no session, cookie, language or form."""
     try:
-        view, arguments, named = resolve(request.path_info, settings.SEGL_API_URLCONF)
+        view, arguments, named = _resolved(request)
         response: HttpResponseBase = view(request, *arguments, **named)
     except Exception as error:  # as above
         response = response_to(error)
@@ -38,3 +38,17 @@ def answer(request: HttpRequest) -> HttpResponseBase:
     if isinstance(response, HttpResponse):
         response.headers.setdefault("Content-Length", str(len(response.content)))
     return response
+
+
+def _resolved(request: HttpRequest) -> ResolverMatch:
+    """The resource at the request's address.
+
+    Raises:
+        RefusedError: There is none.
+    """
+    try:
+        return resolve(request.path_info, settings.SEGL_API_URLCONF)
+    except Resolver404:
+        raise RefusedError(
+            HTTPStatus.NOT_FOUND, "NOT_FOUND", "This address is not a resource of the Signature API v1."
+        ) from None

@@ -61,10 +61,3 @@ def who_am_i(_request: HttpRequest, caller: Caller) -> HttpResponse:
     if caller.sender != caller.organization:
         text += f", operating on behalf of {caller.sender.number}"
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
-
-
-def not_found(_request: HttpRequest) -> HttpResponse:
-    """Return the response to an address that is not a resource of the API."""
-    return response_to(
-        RefusedError(HTTPStatus.NOT_FOUND, "NOT_FOUND", "This address is not a resource of the Signature API v1.")
-    )

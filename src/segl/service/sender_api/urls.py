@@ -1,6 +1,6 @@
 """The URLs of the API listener, below its root."""
 
-from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
+from django.urls import URLPattern, URLResolver, include, path, register_converter
 from django.urls.converters import StringConverter
 
 from segl.core.organizations import NUMBER
@@ -22,4 +22,4 @@ _resources: list[URLPattern | URLResolver] = [
 ]
 
 # A client whose root URL is configured with a trailing slash sends two.
-urlpatterns = [path("api//", include(_resources)), path("api/", include(_resources)), re_path("", resources.not_found)]
+urlpatterns = [path("api//", include(_resources)), path("api/", include(_resources))]
