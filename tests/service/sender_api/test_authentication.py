@@ -81,7 +81,7 @@ def test_a_certificate_without_an_organization_number_is_refused(
         nobody = root.issue(subject("Virksomhet AS")).certificate
         status, code, message = error(type(api)(nobody).get(f"/api/{PUBLIC}"))
     assert (status, code) == (403, "NOT_AUTHORIZED")
-    assert "holds no organization number" in message
+    assert "names no organization number" in message
 
 
 def test_an_organization_that_is_not_registered_is_refused(apis: Apis) -> None:
