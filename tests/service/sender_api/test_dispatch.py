@@ -1,5 +1,6 @@
 """Admission: what is decided by a request's head alone, and not decided again."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -83,3 +84,14 @@ def test_answers_carry_nothing_of_the_pages(api: Any) -> None:
 def test_what_fails_outside_a_resource_is_an_error_document_too(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("segl.service.sender_api.dispatch.resolve", lambda *_: 1 / 0)
     assert error(api.get(f"/api/{PUBLIC}"))[:2] == (500, "INTERNAL_ERROR")
+
+
+def test_a_refusal_is_logged_by_its_code_alone(api: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """So that who runs the service finds the request by its id, and no log holds what a client sent."""
+    with caplog.at_level(logging.INFO, logger="segl"):
+        api.get("/nowhere/hush")
+        api.call("DELETE", JOBS)
+    assert [each.getMessage() for each in caplog.records] == [
+        "A request is answered with 404 NOT_FOUND.",
+        "A request is answered with 405 METHOD_NOT_ALLOWED.",
+    ]

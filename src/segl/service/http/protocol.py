@@ -126,8 +126,10 @@ class SeglHttpProtocol(HttpToolsProtocol):
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        answer = self._error_answer(status, reason)
-        named = (request_ids.HEADER.lower().encode(), request_ids.new().encode())
+        request_id = request_ids.new()
+        with request_ids.working_on(request_id):
+            answer = self._error_answer(status, reason)
+        named = (request_ids.HEADER.lower().encode(), request_id.encode())
         headers = [*self.server_state.default_headers, *head_of(answer), named, (b"connection", b"close")]
         head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
         self.transport.write(STATUS_LINE[status] + head + b"\r\n" + answer.body)

@@ -85,8 +85,10 @@ def response_to(error: BaseException) -> HttpResponse:
 def response(status: HTTPStatus, code: str, message: str) -> HttpResponse:
     """Return an `error` document. Clients read it only with this content type.
 
-    A message may repeat what a client sent, so characters that XML cannot contain are replaced.
+    A message may repeat what a client sent, so characters that XML cannot contain are replaced, and the log has the
+    status and code alone.
     """
+    logger.info("A request is answered with %d %s.", status, code)
     kind = "SERVER" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "CLIENT"
     document = ErrorMessage(code, re.sub(NOT_XML, "\N{REPLACEMENT CHARACTER}", message), kind)
     return HttpResponse(document.to_xml(), status=status, content_type="application/xml")
