@@ -1,4 +1,4 @@
-"""Kills the service's processes (-9) at every step of a job's life, starts them anew, and finds the job whole.
+"""Kills the service's processes (-9) at every step of a job's life, starts them again, and finds the job whole.
 
 No signature and no status change is lost or doubled; what the killed step had promised is kept. One service on each
 kind of database dies at one step after the other, with a job for each.
@@ -116,14 +116,14 @@ class Service:
                 pytest.fail("the sandbox does not start")
             time.sleep(0.02)
 
-    def until(self, told: Callable[[], Any]) -> Any:
-        """Do what `told` does until it gives something, over any number of deaths of the service."""
+    def until(self, action: Callable[[], Any]) -> Any:
+        """Call `action` until it returns something, over any number of deaths of the service."""
         end = time.monotonic() + LONGEST_SECONDS
         while time.monotonic() < end:
             if self._process is None or self._process.poll() is not None:
                 self.start()
             try:
-                if (result := told()) is not None:
+                if (result := action()) is not None:
                     return result
             except (httpx.HTTPError, SeglError, people.Lost) as error:
                 last: object = error
@@ -309,7 +309,7 @@ def confirm(service: Service, change: Any) -> None:
 
 
 def assert_whole(case: Case) -> None:
-    """One job with one row of each thing, each piece of work done once, and two changes told: one per event."""
+    """One job with one row of each thing, each piece of work done once, and two changes reported: one per event."""
     job = case.service.rows(f"SELECT status FROM job WHERE reference = '{case.number}'")
     assert job == [("COMPLETED_SUCCESSFULLY",)]
     assert case.rows("number, status", "signer") == [(1, "SIGNED"), (2, "SIGNED")]

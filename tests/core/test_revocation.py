@@ -117,8 +117,8 @@ class TestOcsp:
         issuer = ROOT.issue(subject("RSA issuer"), kind="RSA", ca=True)
         of_it = Authority(issuer).organization("123456789").certificate
         answer = ocsp_answer(of_it, issuer, signer=Authority(FOREIGN).issue(subject("A")), sends_certificate=False)
-        told = revocation.judge_ocsp(answer, certificate=of_it, issuer=issuer.certificate, at=NOW)
-        assert told == NoAnswer("the answer is signed neither by the issuer nor by a certificate in it")
+        judged = revocation.judge_ocsp(answer, certificate=of_it, issuer=issuer.certificate, at=NOW)
+        assert judged == NoAnswer("the answer is signed neither by the issuer nor by a certificate in it")
 
     def test_the_issuer_may_have_an_rsa_key(self) -> None:
         issuer = Authority(ROOT.issue(subject("RSA issuer"), kind="RSA", ca=True))
@@ -132,8 +132,8 @@ class TestOcsp:
 
     def test_an_answer_without_next_update_counts_when_it_is_made_now(self) -> None:
         assert judged_ocsp(ocsp_answer(CERTIFICATE, CA, this_update=NOW, next_update=None)) == Good(NOW)
-        told = judged_ocsp(ocsp_answer(CERTIFICATE, CA, this_update=NOW - HOUR, next_update=None))
-        assert told == NoAnswer("the answer was valid until 2026-11-24 11:00:00 UTC only")
+        judged = judged_ocsp(ocsp_answer(CERTIFICATE, CA, this_update=NOW - HOUR, next_update=None))
+        assert judged == NoAnswer("the answer was valid until 2026-11-24 11:00:00 UTC only")
 
     @pytest.mark.parametrize("distance", [-SKEW, SKEW])
     def test_clocks_may_differ_a_little(self, distance: timedelta) -> None:
@@ -191,10 +191,10 @@ class TestOcsp:
     )
     def test_others_may_not_answer(self, signer: PrivateKey) -> None:
         for status in (ocsp.OCSPCertStatus.GOOD, REVOKED):
-            told = judged_ocsp(ocsp_answer(CERTIFICATE, CA, status=status, signer=signer))
-            assert isinstance(told, NoAnswer)
-            assert told.reason.endswith("which the issuer has not authorized to answer now")
-            assert signer.certificate.subject.rfc4514_string() in told.reason
+            judged = judged_ocsp(ocsp_answer(CERTIFICATE, CA, status=status, signer=signer))
+            assert isinstance(judged, NoAnswer)
+            assert judged.reason.endswith("which the issuer has not authorized to answer now")
+            assert signer.certificate.subject.rfc4514_string() in judged.reason
 
     def test_an_answer_under_the_issuers_name_is_none_unless_it_signed(self) -> None:
         impostor = Authority.root("Test Issuer").key
@@ -213,17 +213,17 @@ class TestOcsp:
         assert isinstance(judged_crl(data), NoAnswer)
 
     @pytest.mark.parametrize(
-        ("told", "judge"),
+        ("content", "judge"),
         [(ocsp_answer(CERTIFICATE, CA, status=REVOKED), judged_ocsp), (crl(CA, CERTIFICATE), judged_crl)],
         ids=["OCSP", "CRL"],
     )
     def test_no_changed_byte_makes_a_revoked_certificate_good(
-        self, told: bytes, judge: Callable[[bytes], Status]
+        self, content: bytes, judge: Callable[[bytes], Status]
     ) -> None:
-        assert isinstance(judge(told), Revoked)
-        for position in range(len(told)):
+        assert isinstance(judge(content), Revoked)
+        for position in range(len(content)):
             for change in (0x01, 0xFF):
-                changed = bytearray(told)
+                changed = bytearray(content)
                 changed[position] ^= change
                 assert not isinstance(judge(bytes(changed)), Good), position
 
@@ -287,14 +287,14 @@ class TestCrl:
     def test_a_list_that_need_not_name_the_certificate_is_no_answer(
         self, extension: tuple[x509.ExtensionType, bool]
     ) -> None:
-        told = judged_crl(crl(CA, extensions=[extension]))
-        assert told == NoAnswer(f"the CRL need not list the certificate (extension {extension[0].oid.dotted_string})")
+        judged = judged_crl(crl(CA, extensions=[extension]))
+        assert judged == NoAnswer(f"the CRL need not list the certificate (extension {extension[0].oid.dotted_string})")
 
     def test_a_list_of_users_says_nothing_about_an_issuer(self) -> None:
         for part, status in ((scope(user_certs=True), NoAnswer), (scope(ca_certs=True), Good)):
             data = crl(ROOT.key, extensions=[(part, True)])
-            told = revocation.judge_crl(data, certificate=CA.certificate, issuer=ROOT.key.certificate, at=NOW)
-            assert isinstance(told, status)
+            judged = revocation.judge_crl(data, certificate=CA.certificate, issuer=ROOT.key.certificate, at=NOW)
+            assert isinstance(judged, status)
 
     @pytest.mark.parametrize(
         ("data", "reason"),
@@ -327,9 +327,9 @@ class TestCrl:
     def test_one_who_may_not_sign_lists_is_not_believed(self) -> None:
         organization = ISSUER.organization("123456789")
         below = Authority(organization).issue(subject("Below"), kind="P-256").certificate
-        told = revocation.judge_crl(crl(organization), certificate=below, issuer=organization.certificate, at=NOW)
-        assert isinstance(told, NoAnswer)
-        assert told.reason.endswith("which may not sign CRLs")
+        judged = revocation.judge_crl(crl(organization), certificate=below, issuer=organization.certificate, at=NOW)
+        assert isinstance(judged, NoAnswer)
+        assert judged.reason.endswith("which may not sign CRLs")
 
 
 class TestOpenssl:
@@ -366,15 +366,15 @@ class TestOpenssl:
             *("ocsp", "-index", "index.txt", "-CA", "ca.pem", "-rsigner", "ca.pem", "-rkey", "ca.key"),
             *("-reqin", "request.der", "-respout", "answer.der", "-ndays", "1"),
         )
-        told = revocation.judge_ocsp(
+        judged = revocation.judge_ocsp(
             (tmp_path / "answer.der").read_bytes(),
             certificate=CERTIFICATE,
             issuer=CA.certificate,
             at=datetime.now(UTC),
         )
-        assert isinstance(told, expected)
-        if isinstance(told, Revoked):
-            assert told == Revoked(REVOKED_AT, COMPROMISED)
+        assert isinstance(judged, expected)
+        if isinstance(judged, Revoked):
+            assert judged == Revoked(REVOKED_AT, COMPROMISED)
 
     def test_its_lists_are_understood(self, openssl: Callable[..., None], tmp_path: Path) -> None:
         (tmp_path / "index.txt").write_text(
@@ -388,5 +388,5 @@ class TestOpenssl:
         openssl(*("crl", "-in", "crl.pem", "-outform", "DER", "-out", "crl.der"))
         data = (tmp_path / "crl.der").read_bytes()
         for listed, expected in ((CERTIFICATE, Revoked(REVOKED_AT, COMPROMISED)), (OTHER, None)):
-            told = revocation.judge_crl(data, certificate=listed, issuer=CA.certificate, at=datetime.now(UTC))
-            assert told == expected if expected else isinstance(told, Good)
+            judged = revocation.judge_crl(data, certificate=listed, issuer=CA.certificate, at=datetime.now(UTC))
+            assert judged == expected if expected else isinstance(judged, Good)

@@ -22,6 +22,7 @@ from segl.core.certificates import (
 )
 from segl.core.errors import InvalidDocument, InvalidInput, InvalidPackage, InvalidRequest, UntrustedCertificate
 from segl.core.multipart import request_and_package
+from segl.core.organizations import NUMBER
 from segl.core.protocol import (
     MOST_DOCUMENT_BYTES,
     ContactInformation,
@@ -56,7 +57,7 @@ CHECKS = (
 
 `request` is for create requests only.
 """
-_SENDER = re.compile(rb"\S+ \S*/([0-9]{9})/portal/signature-jobs\b")
+_SENDER = re.compile(rf"\S+ \S*/({NUMBER})/portal/signature-jobs\b".encode())
 _BOUNDARY = re.compile(rb"\s*--([^\r\n\"]{1,70}?)[ \t]*\r\n")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")

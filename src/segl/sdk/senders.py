@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from segl.core.errors import InvalidInput
+from segl.core.organizations import is_organization_number
 from segl.core.type_checks import check_kind, check_text
 
 
@@ -30,5 +31,5 @@ class Sender:
 
 def check_organization_number(number: str) -> None:
     check_kind("An organization number", number, str, write='its 9 digits as a text, "…"')
-    if not (len(number) == 9 and number.isascii() and number.isdecimal()):
+    if not is_organization_number(number):
         raise InvalidInput(f"An organization number is 9 digits; {number!r} is not.")

@@ -19,6 +19,8 @@ from segl.service.remote import Http, LateError, RemoteError
 
 logger = logging.getLogger(__name__)
 
+MOST_ADDRESSES = 2
+"""Of each kind per certificate; others are not asked, since the time limit is for each."""
 MOST_OCSP_BYTES = 64 * 1024
 MOST_CRL_BYTES = 32 * 1024 * 1024
 _ASK_AGAIN_AFTER = timedelta(seconds=60)  # when nobody answered; never sooner
@@ -112,8 +114,8 @@ def _kept(status: Status) -> timedelta:
 def _ask(certificate: x509.Certificate, issuer: x509.Certificate) -> Status:
     """The first definite answer: of the OCSP responders, then of the CRLs."""
     reasons = []
-    sources = [(_ask_ocsp, url) for url in revocation.ocsp_urls(certificate)]
-    sources += [(_ask_crl, url) for url in revocation.crl_urls(certificate)]
+    sources = [(_ask_ocsp, url) for url in revocation.ocsp_urls(certificate)[:MOST_ADDRESSES]]
+    sources += [(_ask_crl, url) for url in revocation.crl_urls(certificate)[:MOST_ADDRESSES]]
     for ask, url in sources:
         status = ask(url, certificate, issuer)
         if not isinstance(status, NoAnswer):

@@ -323,7 +323,7 @@ def test_a_seal_over_another_type_of_content_fails(sealed: bytes, authority: Aut
 
 @dataclass
 class KeyElsewhere:
-    """Signs as it is told."""
+    """Signs with the given digest and attributes."""
 
     certificate: x509.Certificate
     chain: tuple[x509.Certificate, ...]

@@ -477,7 +477,7 @@ def test_a_message_with_a_changed_byte_is_read_or_refused(position: int, byte: i
     assert PortalManifest.from_xml(read.to_xml()) == read
 
 
-TOLD = Notifications(Email("a@example.com"))
+CONTACT = Notifications(Email("a@example.com"))
 
 
 @pytest.mark.parametrize(
@@ -485,20 +485,20 @@ TOLD = Notifications(Email("a@example.com"))
     [
         (
             Signer,
-            {"identifier": "01017012345", "notifications": TOLD},
+            {"identifier": "01017012345", "notifications": CONTACT},
             'is of type str; write PersonalIdentificationNumber("…") or ContactInformation(Email("…")).',
         ),
-        (Signer, {"identifier": 1017012345, "notifications": TOLD}, "signer identifier is of type int; "),
-        (Signer, {"identifier": TOLD}, "signer identifier is of type Notifications; "),
-        (Signer, {"identifier": NUMBER, "notifications": TOLD.email}, "of type Email; write Notifications("),
+        (Signer, {"identifier": 1017012345, "notifications": CONTACT}, "signer identifier is of type int; "),
+        (Signer, {"identifier": CONTACT}, "signer identifier is of type Notifications; "),
+        (Signer, {"identifier": NUMBER, "notifications": CONTACT.email}, "of type Email; write Notifications("),
         (
             Signer,
-            {"identifier": NUMBER, "notifications": TOLD, "on_behalf_of": "SELF"},
+            {"identifier": NUMBER, "notifications": CONTACT, "on_behalf_of": "SELF"},
             "on-behalf-of is 'SELF', of type str; write OnBehalfOf.SELF.",
         ),
         (
             Signer,
-            {"identifier": NUMBER, "notifications": TOLD, "order": "1"},
+            {"identifier": NUMBER, "notifications": CONTACT, "order": "1"},
             "signer order is '1', of type str; write a whole number (int).",
         ),
         (

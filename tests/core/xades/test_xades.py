@@ -84,15 +84,15 @@ def test_a_signature_passes_and_tells_who_signed_what_and_when() -> None:
 
 
 def test_a_report_can_be_written_as_json() -> None:
-    told = json.loads(json.dumps(_verify().to_dict()))
-    assert (told["verdict"], told["signed_at"]) == ("TOTAL-PASSED", "2026-11-24T12:00:00+00:00")
-    assert told["documents"][1] == {
+    report_ = json.loads(json.dumps(_verify().to_dict()))
+    assert (report_["verdict"], report_["signed_at"]) == ("TOTAL-PASSED", "2026-11-24T12:00:00+00:00")
+    assert report_["documents"][1] == {
         "name": "2.pdf",
         "state": "intact",
         "sha256": sha256(b"%PDF-1.5").hexdigest(),
         "given_as": "2.pdf",
     }
-    assert told["evidence"]["agreed_at"] == "2026-11-24T12:00:00+00:00"
+    assert report_["evidence"]["agreed_at"] == "2026-11-24T12:00:00+00:00"
 
 
 def test_an_organizations_rsa_key_signs_too() -> None:

@@ -73,3 +73,11 @@ def test_json_has_the_same_by_name() -> None:
         "request_id": "0123456789abcdef",
         "message": "two\nlines",
     }
+
+
+def test_json_has_nothing_that_others_attach_to_a_record() -> None:
+    handler, stream = written("json")
+    attached = record("refused")
+    attached.__dict__["request"] = "/s/a-token"
+    handler.handle(attached)
+    assert "a-token" not in stream.getvalue()

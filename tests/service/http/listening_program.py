@@ -5,10 +5,11 @@ Prints a line with the ports as JSON when it accepts calls, and one when it begi
 
 import hashlib
 import json
+import logging.config
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from segl.sandbox.pki import ensure_pki
+from segl.service.config import logs
 from segl.service.http import bodies, protocol, request_ids
 from segl.service.http.bodies import Answer, Scope, plain
 from segl.service.http.servers import Listener, TlsFiles, serve
@@ -29,6 +31,11 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     if environ["PATH_INFO"] == "/large":
         start_response("200 OK", [("Content-Length", str(ANSWER_BYTES))])
         return (bytes(64 * 1024) for _ in range(ANSWER_BYTES // (64 * 1024)))
+    if environ["PATH_INFO"] == "/failing":
+        raise ValueError(environ["QUERY_STRING"])
+    if environ["PATH_INFO"] == "/breaking":
+        start_response("200 OK", [("Content-Length", "9")])
+        return broken()
     if environ["PATH_INFO"] in {"/slow", "/long"}:
         print("slow", flush=True)
         time.sleep(0.5)
@@ -43,16 +50,22 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
         "framing": environ.get("HTTP_TRANSFER_ENCODING", ""),
         "late": environ.get("HTTP_LATE", ""),
         "request_id": request_ids.current(),
-        "admitted": scope.get("test.admitted", False),
+        "admitted": scope.get("test.admitted", ""),
     }
     answer = json.dumps(seen).encode()
     start_response("200 OK", [("Content-Length", str(len(answer)))])
     return [answer]
 
 
+def broken() -> Iterator[bytes]:
+    """An answer that fails when some of it was sent."""
+    yield b"some"
+    raise ValueError
+
+
 def admission(scope: Scope) -> Answer | None:
     """Refuse strangers."""
-    scope["test.admitted"] = True
+    scope["test.admitted"] = request_ids.current()
     return plain(HTTPStatus.FORBIDDEN, "You are a stranger.") if scope["path"] == "/strangers" else None
 
 
@@ -62,6 +75,7 @@ def refusal(listener: str, status: HTTPStatus, reason: str) -> Answer:
 
 
 def main() -> None:
+    logging.config.dictConfig(logs.logging_settings("text"))
     if "impatient" in sys.argv:
         protocol.HEAD_SECONDS = protocol.STALLED_SECONDS = bodies.STALLED_SECONDS = 1
     pki = ensure_pki(Path(sys.argv[1]))

@@ -226,7 +226,8 @@ def test_what_came_together_with_its_head_is_for_the_application_alone(service: 
             response = http.client.HTTPResponse(connection)
             response.begin()
             seen = json.load(response)
-        assert (seen["body"], seen["admitted"]) == (hashlib.sha256(body).hexdigest(), admitted)
+        assert seen["body"] == hashlib.sha256(body).hexdigest()
+        assert seen["admitted"] == (seen["request_id"] if admitted else "")
 
 
 def test_a_client_that_waits_is_asked_for_its_body_only_when_it_may_send_it(service: Service) -> None:
@@ -533,3 +534,23 @@ def test_each_answer_has_an_id_which_is_that_of_the_log_and_no_clients(service: 
     with answer_to(service, "pages", b"no request\r\n\r\n") as refused:
         ids.add(refused.headers["X-Request-Id"])
     assert len(ids) == 4
+
+
+def test_a_failure_is_answered_and_logged_by_its_id_without_its_text(pki: SandboxPki) -> None:
+    with running(pki) as service:
+        with closing(service.connection("pages")) as connection:
+            connection.request("GET", "/failing?hush")
+            answer = connection.getresponse()
+            failed, reason = answer.headers["X-Request-Id"], answer.read().decode()
+        with closing(service.connection("pages")) as connection:
+            connection.request("GET", "/breaking")
+            answer = connection.getresponse()
+            broken = answer.headers["X-Request-Id"]
+            with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+                answer.read()
+        service.process.terminate()
+        log, _ = service.process.communicate(timeout=30)
+    assert failed in reason
+    assert "hush" not in reason + log
+    for request_id in (failed, broken):
+        assert f"{request_id} A request failed: ValueError" in log

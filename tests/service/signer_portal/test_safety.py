@@ -6,6 +6,7 @@ from django.test import Client, override_settings
 from browsers import Browser, address, heading, text
 from builders import KARI, contact, create, person, sent_link
 from pdfs import pdf
+from segl.service.http import request_ids
 from segl.service.store.models import Job
 
 
@@ -65,8 +66,10 @@ def test_our_own_failures_have_a_page_too(browser: Browser, monkeypatch: pytest.
     browser.log_in()
     monkeypatch.setattr("segl.service.signer_portal.views.log_in.signers_of_person", lambda **_: 1 / 0)
     browser.raise_request_exception = False
-    page = browser.get("/")
+    with request_ids.working_on("0123456789abcdef"):
+        page = browser.get("/")
     assert page.status_code == 500
+    assert "0123456789abcdef" in text(page)
     assert heading(page) == "Vi kan ikke vise siden nå"
     assert "Content-Security-Policy" in page.headers
 

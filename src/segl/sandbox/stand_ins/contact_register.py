@@ -39,7 +39,7 @@ _CONTACT = {"epostadresse", "mobiltelefonnummer"}
 _lock = Lock()
 
 
-class _RefusedError(Exception):
+class _BadRequestError(Exception):
     """The request is not valid; the message says why."""
 
 
@@ -59,7 +59,7 @@ def edit(request: HttpRequest) -> HttpResponse:
             elif request.method == "DELETE":
                 _write({})
             return JsonResponse({"personer": list(_edited().values())})
-    except _RefusedError as error:
+    except _BadRequestError as error:
         return JsonResponse({"error": str(error)}, status=HTTPStatus.BAD_REQUEST)
 
 
@@ -71,7 +71,7 @@ def look_up(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=HTTPStatus.UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
     try:
         numbers = _numbers(_json(request))
-    except _RefusedError as error:
+    except _BadRequestError as error:
         return JsonResponse({"error": str(error)}, status=HTTPStatus.BAD_REQUEST)
     edited = _edited()
     return JsonResponse({"personer": [_person(number, edited.get(number)) for number in numbers]})
@@ -95,30 +95,30 @@ def _write(edited: dict[str, dict[str, Any]]) -> None:
 def _given(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
     people = values.pop("personer", None)
     if values or not isinstance(people, list):
-        raise _RefusedError('Send {"personer": […]}.')
+        raise _BadRequestError('Send {"personer": […]}.')
     return {each["personidentifikator"]: each for each in map(_read, people)}
 
 
 def _read(person: Any) -> dict[str, Any]:
     """Return a person's entry in the register's format, with defaults filled in."""
     if not isinstance(person, dict) or not _is_number(person.get("personidentifikator")):
-        raise _RefusedError("Send each person as an object with a personidentifikator of 11 digits.")
+        raise _BadRequestError("Send each person as an object with a personidentifikator of 11 digits.")
     usual = {name: choices[0] for name, choices in _CHOICES.items()}
     whole: dict[str, Any] = {**usual, "kontaktinformasjon": {}, **person}
     for name, choices in _CHOICES.items():
         if whole[name] not in choices:
-            raise _RefusedError(f"{name} must be {' or '.join(choices)}.")
+            raise _BadRequestError(f"{name} must be {' or '.join(choices)}.")
     contact = whole["kontaktinformasjon"]
     if (
         not isinstance(contact, dict)
         or contact.keys() - _CONTACT
         or not all(isinstance(x, str) for x in contact.values())
     ):
-        raise _RefusedError(
+        raise _BadRequestError(
             f"kontaktinformasjon must be an object with the optional strings {' and '.join(sorted(_CONTACT))}."
         )
     if unknown := whole.keys() - _CHOICES.keys() - {"personidentifikator", "kontaktinformasjon"}:
-        raise _RefusedError(f"A person has no {', '.join(sorted(unknown))}: leave it out.")
+        raise _BadRequestError(f"A person has no {', '.join(sorted(unknown))}: leave it out.")
     return whole
 
 
@@ -134,7 +134,7 @@ def _person(number: str, edited: dict[str, Any] | None) -> dict[str, Any]:
 def _numbers(values: dict[str, Any]) -> list[str]:
     numbers = values.get("personidentifikatorer")
     if not isinstance(numbers, list) or not 1 <= len(numbers) <= MOST_PEOPLE or not all(map(_is_number, numbers)):
-        raise _RefusedError(f"Send personidentifikatorer, a list of 1 to {MOST_PEOPLE} numbers of 11 digits.")
+        raise _BadRequestError(f"Send personidentifikatorer, a list of 1 to {MOST_PEOPLE} numbers of 11 digits.")
     return numbers
 
 
@@ -148,5 +148,5 @@ def _json(request: HttpRequest) -> dict[str, Any]:
     except ValueError:
         values = None
     if request.content_type != "application/json" or not isinstance(values, dict):
-        raise _RefusedError("Send a JSON object with the Content-Type application/json.")
+        raise _BadRequestError("Send a JSON object with the Content-Type application/json.")
     return values

@@ -32,7 +32,7 @@ _used: dict[str, float] = {}
 """Each used grant's `jti` and `exp`: a grant is good for one token."""
 
 
-class _RefusedError(Exception):
+class _BadRequestError(Exception):
     """The grant is refused, with the error's code and a sentence."""
 
     def __init__(self, code: str, sentence: str) -> None:
@@ -46,9 +46,9 @@ def token(request: HttpRequest) -> HttpResponse:
     """Issue a token for a valid grant."""
     try:
         if request.POST.get("grant_type") != GRANT_TYPE:
-            raise _RefusedError("unsupported_grant_type", f"The grant_type must be {GRANT_TYPE}.")
+            raise _BadRequestError("unsupported_grant_type", f"The grant_type must be {GRANT_TYPE}.")
         _check_grant(request.POST.get("assertion", ""), clock.wall())
-    except _RefusedError as error:
+    except _BadRequestError as error:
         body = {"error": error.code, "error_description": str(error)}
         return JsonResponse(body, status=HTTPStatus.BAD_REQUEST)
     scope = _client().scope
@@ -77,9 +77,9 @@ def _check_grant(jwt: str, now: datetime) -> None:
         x5c = [load_der(b64decode(each, validate=True)) for each in head["x5c"]]
         algorithm = head["alg"]
     except (ValueError, TypeError, KeyError, SeglError):
-        raise _RefusedError("invalid_grant", "The assertion must be a JWT with alg and x5c in its header.") from None
+        raise _BadRequestError("invalid_grant", "The assertion must be a JWT with alg and x5c in its header.") from None
     if algorithm != "RS256":
-        raise _RefusedError("invalid_grant", "The JWT must be signed with RS256.")
+        raise _BadRequestError("invalid_grant", "The JWT must be signed with RS256.")
     _check_signature(jwt.rpartition(".")[0].encode(), signature, x5c, now)
     _check_claims(claimed, now.timestamp())
 
@@ -94,11 +94,11 @@ def _check_signature(signed: bytes, signature: bytes, x5c: list[x509.Certificate
             raise ValueError
         key.verify(signature, signed, padding.PKCS1v15(), SHA256())
     except (ValueError, InvalidSignature, SeglError):
-        raise _RefusedError(
+        raise _BadRequestError(
             "invalid_grant", "The JWT must be signed with the RSA key of the first certificate in x5c."
         ) from None
     if organization_number(certificate) != SERVER_NUMBER:
-        raise _RefusedError("invalid_client", f"The certificate must be that of organization {SERVER_NUMBER}.")
+        raise _BadRequestError("invalid_client", f"The certificate must be that of organization {SERVER_NUMBER}.")
 
 
 def _check_claims(claims: Any, now: float) -> None:
@@ -107,18 +107,20 @@ def _check_claims(claims: Any, now: float) -> None:
         case {"aud": expected.issuer, "iss": expected.client_id, "scope": expected.scope, **more}:
             pass
         case _:
-            raise _RefusedError("invalid_grant", "aud, iss and scope must be the registered ones.")
+            raise _BadRequestError("invalid_grant", "aud, iss and scope must be the registered ones.")
     match more:
         case {"iat": int(issued_at), "exp": int(expires_at), "jti": str(number)}:
             pass
         case _:
-            raise _RefusedError("invalid_grant", "iat, exp and jti are required.")
+            raise _BadRequestError("invalid_grant", "iat, exp and jti are required.")
     if issued_at > now + _FASTEST_CLOCK_SECONDS or not issued_at < expires_at <= issued_at + _LONGEST_GRANT_SECONDS:
-        raise _RefusedError("invalid_grant", f"The grant may be valid for at most {_LONGEST_GRANT_SECONDS} s from now.")
+        raise _BadRequestError(
+            "invalid_grant", f"The grant may be valid for at most {_LONGEST_GRANT_SECONDS} s from now."
+        )
     if expires_at <= now:
-        raise _RefusedError("invalid_grant", "The grant has expired.")
+        raise _BadRequestError("invalid_grant", "The grant has expired.")
     for old in [each for each, end in _used.items() if end <= now]:
         del _used[old]
     if number in _used:
-        raise _RefusedError("invalid_grant", "The grant has already been used.")
+        raise _BadRequestError("invalid_grant", "The grant has already been used.")
     _used[number] = expires_at

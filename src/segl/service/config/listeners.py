@@ -167,5 +167,9 @@ def answer_of(response: HttpResponse) -> Answer:
 def _api_error(status: HTTPStatus, reason: str) -> HttpResponse:
     from segl.service.sender_api.errors import response
 
-    codes = {HTTPStatus.FORBIDDEN: "NOT_AUTHORIZED", HTTPStatus.BAD_REQUEST: "INVALID_REQUEST"}
+    codes = {
+        HTTPStatus.FORBIDDEN: "NOT_AUTHORIZED",
+        HTTPStatus.BAD_REQUEST: "INVALID_REQUEST",
+        HTTPStatus.INTERNAL_SERVER_ERROR: "INTERNAL_ERROR",
+    }
     return response(status, codes.get(status, status.name), reason)

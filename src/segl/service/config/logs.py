@@ -9,6 +9,7 @@ from pythonjsonlogger.json import JsonFormatter
 from segl.service.http import request_ids
 
 FORMATS = ("text", "json")
+_FIELDS = ("time", "level", "logger", "request_id", "message", "exc_info", "stack_info")
 
 
 class WithRequestId(logging.Filter):
@@ -41,6 +42,10 @@ class Json(_UtcTime, JsonFormatter):
         JsonFormatter.__init__(
             self, "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s", rename_fields=names
         )
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """Drop what other libraries attach to their records: a request has its path, which may contain a token."""
+        return {name: value for name, value in log_data.items() if name in _FIELDS}
 
 
 def logging_settings(log_format: str) -> dict[str, Any]:

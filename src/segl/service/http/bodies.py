@@ -67,7 +67,7 @@ def plain(status: HTTPStatus, text: str) -> Answer:
     return Answer(status, "text/plain; charset=utf-8", text.encode())
 
 
-class _RefusedError(Exception):
+class _NotAcceptedError(Exception):
     """The body is not accepted; with status and a sentence."""
 
 
@@ -129,7 +129,7 @@ class WholeBodies:
                 try:
                     await self._fill(body, scope, receive)
                     await turn.enter_async_context(self._turn(scope, body.tell()))
-                except _RefusedError as refused:
+                except _NotAcceptedError as refused:
                     await self._refuse(self._answer(*refused.args), scope, receive, send)
                 except asyncio.CancelledError:  # by the server, when its time to shut down is over
                     reason = "The service is shutting down and did nothing: send the request again."
@@ -172,7 +172,7 @@ class WholeBodies:
         """
         waits = _waits(scope)
         await send_answer(answer, send, closing=waits, unfinished=True)
-        with suppress(_RefusedError, _GoneError):
+        with suppress(_NotAcceptedError, _GoneError):
             size, more = 0, not waits
             while more and size <= self._limit:
                 message = await _next(receive)
@@ -203,7 +203,7 @@ class WholeBodies:
 
     def _check_size(self, size: int) -> None:
         if size > self._limit:
-            raise _RefusedError(
+            raise _NotAcceptedError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"The request body is larger than the limit of {self._limit} bytes: send less at once.",
             )
@@ -229,7 +229,7 @@ def _store(piece: bytes, body: IO[bytes], *, is_last: bool) -> None:
         logger.error("Cannot store a request body in %s: %s", gettempdir(), error.strerror)
         with suppress(OSError):
             body.close()  # which would try again to write what it could not
-        raise _RefusedError(
+        raise _NotAcceptedError(
             HTTPStatus.SERVICE_UNAVAILABLE, "The service cannot store the request now: send it again later."
         ) from None
 
@@ -279,7 +279,7 @@ async def _next(receive: Receive) -> dict[str, Any]:
     try:
         message = await asyncio.wait_for(receive(), STALLED_SECONDS)
     except TimeoutError:
-        raise _RefusedError(
+        raise _NotAcceptedError(
             HTTPStatus.REQUEST_TIMEOUT,
             f"No data of the request body arrived for {STALLED_SECONDS} seconds: send the request again.",
         ) from None

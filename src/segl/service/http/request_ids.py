@@ -3,12 +3,18 @@
 A value that a client sends in that header is neither used nor logged.
 """
 
+import logging
 import secrets
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from http import HTTPStatus
+from typing import Any
 
-from segl.service.http.bodies import Application, Receive, Scope, Send
+from segl.service.http.bodies import Application, ErrorAnswer, Receive, Scope, Send, plain, send_answer
+
+logger = logging.getLogger(__name__)
 
 HEADER = "X-Request-Id"
 _current: ContextVar[str] = ContextVar("request_id", default="")
@@ -35,19 +41,35 @@ def new() -> str:
 
 
 class WithRequestId:
-    """An ASGI application that gives each request its id."""
+    """An ASGI application that gives each request its id, and answers those in which the application fails.
 
-    def __init__(self, application: Application) -> None:
+    The log then has the error's type and place, not its text, which may contain anything.
+    """
+
+    def __init__(self, application: Application, error_answer: ErrorAnswer = plain) -> None:
         self._application = application
+        self._error_answer = error_answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = new()
         named = (HEADER.lower().encode(), request_id.encode())
+        started = False
 
-        async def send_named(message: dict[str, object]) -> None:
+        async def send_named(message: dict[str, Any]) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], named]}  # type: ignore[misc]  # a list, by ASGI
+                started = True
+                message = {**message, "headers": [*message["headers"], named]}
             await send(message)
 
         with working_on(request_id):
-            await self._application(scope, receive, send_named)
+            try:
+                await self._application(scope, receive, send_named)
+            except Exception as error:  # whatever the application raises
+                where = "".join(traceback.format_tb(error.__traceback__))
+                logger.error("A request failed: %s\n%s", type(error).__name__, where)
+                if started:
+                    scope["segl.abort"]()
+                else:
+                    reason = f"The service failed. Try again, and quote {request_id} if you report it."
+                    await send_answer(self._error_answer(HTTPStatus.INTERNAL_SERVER_ERROR, reason), send_named)

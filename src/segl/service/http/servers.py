@@ -110,7 +110,7 @@ class _Server(uvicorn.Server):
         )
         super().__init__(
             uvicorn.Config(
-                WithRequestId(listener.around(application)),
+                WithRequestId(listener.around(application), listener.error_answer),
                 http=SeglHttpProtocol,
                 ws="none",
                 lifespan="off",
