@@ -31,6 +31,11 @@ command -v faketime >/dev/null || { echo 'This needs faketime: apt-get install f
 # which Python knows what it has compiled.
 export FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_FORCE_MONOTONIC_FIX=0 NO_FAKE_STAT=1 TZ=Europe/Oslo
 export PYTHONPATH=$PWD/scripts/faked_time
+
+# Elsewhere than other runs have theirs, since to the faked clock these look abandoned, and pytest removes them.
+PYTEST_DEBUG_TEMPROOT=$(mktemp -d)
+export PYTEST_DEBUG_TEMPROOT
+trap 'rm -rf "$PYTEST_DEBUG_TEMPROOT"' EXIT
 for date in "${dates[@]}"; do
     echo "On $date:"
     faketime "$date" .venv/bin/python -m pytest -n 2 "${tests[@]}" "$@"

@@ -29,8 +29,8 @@ class Authority:
     name: str
     dates: tuple[datetime, datetime] = field(
         default_factory=lambda: (
-            datetime.now(UTC) - timedelta(hours=1),
-            datetime.now(UTC) + timedelta(hours=1),
+            datetime.now(UTC) - timedelta(days=1),
+            datetime.now(UTC) + timedelta(days=1),
         )
     )
 

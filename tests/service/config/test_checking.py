@@ -31,7 +31,7 @@ def issued(
     ca: bool = False,
     binding: bool = True,
     issuing: bool = True,
-    hours: int = 1,
+    hours: int = 24,
     kind: Kind = "P-256",
 ) -> PrivateKey:
     """A certificate by `issuer` (its own when it has the same name) that ends in so many hours."""
