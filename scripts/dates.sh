@@ -26,9 +26,9 @@ tests=(
 
 command -v faketime >/dev/null || { echo 'This needs faketime: apt-get install faketime' >&2; exit 1; }
 
-# Monotonic time is left alone since timeouts are measured in it; Debian 12's libfaketime 0.9.10 has to be configured not to
-# correct waits for conditions by it, and does not let Python sleep (see sitecustomize.py). Files keep their times, by
-# which Python knows what it has compiled.
+# Monotonic time is left alone since timeouts are measured in it. Debian 12's libfaketime 0.9.10 must not correct waits for
+# conditions by it, and does not let Python sleep (see sitecustomize.py). Files keep their times, by which Python knows
+# what it has compiled.
 export FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_FORCE_MONOTONIC_FIX=0 NO_FAKE_STAT=1 TZ=Europe/Oslo
 export PYTHONPATH=$PWD/scripts/faked_time
 

@@ -1,4 +1,4 @@
-"""How often a sender may call: so many calls a second, and no poll of an empty queue before the time it was given.
+"""How often a sender may call: calls per second, and no poll of an empty queue before the time it was given.
 
 Both count over all processes of the service: in the database when they share one, in memory when the service is
 embedded and so alone. They use the wall clock (ARCHITECTURE.md, rule 5), and need not survive a crash.
