@@ -67,7 +67,9 @@ def sandbox(
     poll_seconds: Annotated[
         int, typer.Option(min=1, max=3600, help="How long clients have to wait after polling an empty queue.")
     ] = 1,
-    while_process: Annotated[int | None, typer.Option(help="Exit when the process with this ID has ended.")] = None,
+    while_process: Annotated[
+        int | None, typer.Option(min=1, help="Exit when the process with this ID has ended.")
+    ] = None,
 ) -> None:
     """Run a whole signing service on this machine, with test certificates and a test eID, until Ctrl-C."""
     from segl.core.errors import SeglError
