@@ -118,7 +118,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise SandboxError(
-                f"Another sandbox is already using the folder {folder}: stop it, or choose another folder with --folder."
+                f"Another sandbox is already using the folder {folder}: stop it, or choose another one with --folder."
             ) from error
         yield
 
