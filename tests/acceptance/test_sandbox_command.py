@@ -90,6 +90,7 @@ def test_a_database_that_cannot_be_used_is_reported_and_not_remembered(tmp_path:
         pass
     refusal = refused(tmp_path / "folder", "--database", url)
     assert said in refusal
+    assert "?." not in refusal
     assert "secret" not in refusal
     assert "Traceback" not in refusal
     with running_sandbox(tmp_path / "folder") as second:
