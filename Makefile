@@ -12,13 +12,13 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.service ## take a PDF through signing: PDF=file OUT=folder (default demo-result) AUTO=1 (sign automatically)
+demo: $(VENV)/.service ## take a PDF through signing: PDF=file OUT=folder (demo-result); AUTO=1 signs for both people
 	@$(PYTHON) demo/demo.py $(if $(PDF),--pdf="$$PDF") $(if $(OUT),--out="$$OUT") $(if $(filter-out 0 no,$(AUTO)),--auto)
 
 test: $(VENV)/.test ## install what the tests need and run them all: TESTS="-k name" selects some
 	$(PYTHON) -m pytest -n 2 $(TESTS)
 
-dates: $(VENV)/.test ## run the time-dependent tests under faked dates (needs faketime): DATES="2028-02-29T12:00Z" chooses others
+dates: $(VENV)/.test ## run the time-dependent tests on awkward dates (needs faketime): DATES="2028-02-29T12:00Z" chooses others
 	scripts/dates.sh $(TESTS)
 
 interop: $(VENV)/.test ## drive the service with the official Java client (needs maven and default-jdk-headless)

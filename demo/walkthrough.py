@@ -86,6 +86,8 @@ def run(pdf: Path, out: Path, auto: bool, stack: ExitStack) -> None:
         raise DemoError(f"there is no file {pdf}; give the path of a PDF (make demo PDF=path).")
     check_folder(out)
     content = pdf.read_bytes()
+    if b"%PDF-" not in content[:1024]:
+        raise DemoError(f"{pdf} is not a PDF; give the path of one (make demo PDF=path).")
     ready_file = stack.enter_context(sandbox())
     ready = json.loads(ready_file.read_text())
     say(f"The sandbox accepts calls at {ready['api_root']}; its pages are at {ready['web_root']}")

@@ -490,7 +490,17 @@ def test_another_hosts_name_is_refused_with_an_error_document(sandbox: Sandbox) 
     with client(sandbox, SENDER) as http:
         response = http.get(f"{sandbox.ready['api_root']}/{SENDER}", headers={"Host": "elsewhere.example"})
     assert response.status_code == 400
-    assert "Host header" in ErrorMessage.from_xml(response.content).message
+    assert "The Host header names another host" in ErrorMessage.from_xml(response.content).message
+
+
+def test_two_host_headers_are_refused_with_an_error_document(sandbox: Sandbox) -> None:
+    root = urlsplit(sandbox.ready["api_root"])
+    context = tls_context(sandbox, SENDER)
+    with closing(HTTPSConnection(str(root.hostname), root.port, context=context, timeout=10)) as connection:
+        connection.request("GET", f"{root.path}/{SENDER}", headers={"Host": root.netloc, "host": root.netloc})
+        response = connection.getresponse()
+        assert response.status == 400
+        assert "The Host header must be sent once" in ErrorMessage.from_xml(response.read()).message
 
 
 @pytest.mark.parametrize(

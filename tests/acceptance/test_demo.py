@@ -74,8 +74,18 @@ def test_a_pdf_that_does_not_exist_is_reported_at_once(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_not_a_pdf_is_refused_with_the_services_sentence(tmp_path: Path) -> None:
-    (tmp_path / "letter.pdf").write_text("Dear all")
+def test_what_is_not_a_pdf_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "letter.md").write_text("Dear all")
+
+    ended = demo(tmp_path, "--auto", "--pdf", "letter.md")
+
+    assert ended.returncode == 1
+    assert "demo: letter.md is not a PDF" in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_a_damaged_pdf_is_refused_with_the_services_sentence(tmp_path: Path) -> None:
+    (tmp_path / "letter.pdf").write_text("%PDF-1.7 Dear all")
 
     ended = demo(tmp_path, "--auto", "--pdf", "letter.pdf")
 

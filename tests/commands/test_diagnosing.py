@@ -156,6 +156,22 @@ def test_a_password_is_asked_for_at_a_terminal(folder: Path, service: Service, m
     assert result.exit_code == 0
 
 
+@pytest.mark.parametrize(("file", "said"), [("mine.p12", True), ("missing.p12", False)])
+def test_a_pkcs12_file_without_its_password_is_explained(
+    folder: Path, service: Service, file: str, *, said: bool
+) -> None:
+    result = run("doctor", *at(service), "--pkcs12", file)
+
+    assert ("No password was given: use --password-file or SEGL_PASSWORD." in result.output) is said
+    assert result.exit_code == 1
+
+
+def test_the_names_of_the_environments_are_whole_words_in_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = run("doctor", "-h", COLUMNS="80").output
+
+    assert {"production,", "difitest,", "difiqa."} <= set(shown.split())
+
+
 def test_the_password_of_a_key_is_asked_for_when_it_has_one(
     folder: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,7 +216,7 @@ def test_the_official_environments_have_names(folder: Path, monkeypatch: pytest.
     ("arguments", "sentence"),
     [
         ([], "segl: Say which service: --environment, --sandbox, or --api-root with"),
-        (["--environment", "difitest", "--sandbox", "ready.json"], "segl: Say which service"),
+        (["--environment", "difitest", "--sandbox", "ready.json"], "segl: Name only one service: "),
         (["--api-root", "https://localhost/api", *MINE], "--organization belong together: give all three."),
         (["--environment", "difitest"], "segl: Say which certificate is yours: --pkcs12, or"),
         (["--environment", "difitest", *MINE, *PEM], "segl: Give your certificate as --pkcs12, or as"),

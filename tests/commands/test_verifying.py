@@ -212,6 +212,7 @@ def test_a_pdf_without_a_signature_is_reported(folder: Path) -> None:
     result = run("verify", "plain.pdf")
 
     assert "The PDF is not signed" in result.output
+    assert "0 of 0" not in result.output
     assert result.exit_code == 2
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +235,13 @@ def test_each_official_intermediate_chains_to_an_official_root(reference: Path, 
         issuer, root = trust._verifier(NOW).verify(intermediate, []).chain
         assert issuer == intermediate
         assert root in trust.anchors
+
+
+def test_times_are_shown_in_utc() -> None:
+    certificate = ISSUER.issue(subject("A"), kind="P-256").certificate
+    before = certificate.not_valid_before_utc - timedelta(days=1)
+    with pytest.raises(UntrustedCertificate, match=f"the time is {before:%Y-%m-%d %H:%M:%S} UTC[.]"):
+        check_validity(certificate, before.astimezone(timezone(timedelta(hours=1))))
 
 
 def test_a_file_without_certificates_is_refused() -> None:

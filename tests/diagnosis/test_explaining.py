@@ -258,7 +258,7 @@ FAULTS: dict[str, tuple[bytes, str, str]] = {
     "signed too early": (
         packed(shape=replace(JAVA, signing_time=NOW - timedelta(seconds=6))),
         "signing-time",
-        "more than 5 seconds from .*; set the clock right",
+        "more than 5 seconds from .*, the time it arrived; correct the clock",
     ),
     "certificate expired": (packed(key=issued(NOW - timedelta(days=1))), "certificate", "expired 2026-11-23"),
     "no organization": (packed(key=issued(number="12")), "certificate", "has no organization number: sign with an org"),
@@ -451,6 +451,7 @@ def test_without_a_time_and_trust_anchors_neither_signing_time_nor_chain_is_chec
 
     assert {each for each, one in found.items() if one.state is State.SKIPPED} == {"signing-time", "chain", "pages"}
     assert found["signing-time"].sentence.startswith(f"It was signed at {NOW.isoformat(timespec='seconds')}")
+    assert "give the time of arrival with --at" in found["signing-time"].sentence
     assert found["chain"].sentence == "Not checked: no trust anchors were given."
     assert found["certificate"].state is State.OK
 

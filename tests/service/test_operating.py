@@ -11,7 +11,7 @@ from segl.service.store.models import Due, Job, Lookup, Notification, Sealing, S
 
 def test_parked_work_is_listed_and_released(store: str, tmp_path: Path) -> None:
     operating = operator(tmp_path, store)
-    assert operating.done("parked") == ""
+    assert operating.done("parked") == "Nothing is parked.\n"
     agreeing, complete, waiting = create(), create(), create()
     agreed(agreeing)
     signed(complete)
@@ -28,7 +28,7 @@ def test_parked_work_is_listed_and_released(store: str, tmp_path: Path) -> None:
         listed += f"{row._meta.db_table} {row.pk} of job {job.pk}, since 2026-02-01 12:00 UTC: It�failed.\n"
     assert operating.done("parked") == listed
     assert operating.done("parked", "--release") == listed + "Nothing is parked any more.\n"
-    assert operating.done("parked") == ""
+    assert operating.done("parked") == operating.done("parked", "--release") == "Nothing is parked.\n"
     for row, _ in rows:
         row.refresh_from_db()
         assert (row.parked_at, row.attempts) == (None, 0)

@@ -49,7 +49,10 @@ class Official(StrEnum):
 @app.command()
 def doctor(
     *,
-    environment: Annotated[Official | None, typer.Option(help="An environment of the official service.")] = None,
+    environment: Annotated[
+        Official | None,
+        typer.Option(metavar="NAME", help=f"The official service: {', '.join(Official)}."),
+    ] = None,
     sandbox: Annotated[
         Path | None, typer.Option(metavar="READY_FILE", help="A sandbox, by the ready file it wrote.")
     ] = None,
@@ -198,8 +201,12 @@ class Place:
         from segl.sdk import Environment
 
         other = (self.api_root, self.trust_anchors, self.organization)
-        if sum((self.official is not None, self.sandbox is not None, any(other))) != 1:
-            fail("Say which service: --environment, --sandbox, or --api-root with --trust-anchors and --organization.")
+        named = sum((self.official is not None, self.sandbox is not None, any(other)))
+        if named != 1:
+            fail(
+                f"{'Name only one' if named else 'Say which'} service: --environment, --sandbox, or --api-root with "
+                "--trust-anchors and --organization."
+            )
         if self.official:
             return {
                 Official.PRODUCTION: Environment.PRODUCTION,

@@ -17,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(verifying.app)
 app.add_typer(diagnosing.app)
@@ -67,7 +68,9 @@ def sandbox(
     poll_seconds: Annotated[
         int, typer.Option(min=1, max=3600, help="How long clients have to wait after polling an empty queue.")
     ] = 1,
-    while_process: Annotated[int | None, typer.Option(help="Exit when the process with this ID has ended.")] = None,
+    while_process: Annotated[
+        int | None, typer.Option(min=1, help="Exit when the process with this ID has ended.")
+    ] = None,
 ) -> None:
     """Run a whole signing service on this machine, with test certificates and a test eID, until Ctrl-C."""
     from segl.core.errors import SeglError

@@ -107,15 +107,19 @@ def parked(
         from segl.service import due
         from segl.service.work.kinds import WORK
 
+        nothing = True
         for model in WORK:
             row: Any
             for row in due.parked(model):
+                nothing = False
                 job = row.job_id if hasattr(row, "job_id") else row.signer.job_id
                 since = f"{row.parked_at:%Y-%m-%d %H:%M %Z}"
                 typer.echo(f"{model._meta.db_table} {row.pk} of job {job}, since {since}: {safe(row.last_error)}")
             if release:
                 due.release_parked(model)
-    if release:
+    if nothing:
+        typer.echo("Nothing is parked.")
+    elif release:
         typer.echo("Nothing is parked any more.")
 
 

@@ -53,7 +53,7 @@ def verify(
 ) -> None:
     """Report who signed and when, whether the bytes are intact, and whether each signature is trusted, or why not.
 
-    Exits with 0 if every signature passed, 1 if one did not, 2 if a file could not be read.
+    Exits with 0 if every signature passed, 1 if one did not, 2 if a file could not be read or has no signature.
     """
     anchors, documents, at = trusted(trust or []), _documents(document or []), datetime.now(UTC)
     findings = [_examine(file, anchors, documents, at) for file in files]
@@ -125,7 +125,8 @@ def _print(findings: Sequence[Finding], trust: "TrustAnchors") -> None:
     signatures = [each for finding in findings for each in finding.signatures]
     passed, total = sum(each.verdict == "TOTAL-PASSED" for each in signatures), len(signatures)
     plural = "" if total == 1 else "s"
-    to.print(f"{passed} of {total} signature{plural} passed.", style=_style(passed == total > 0))
+    if signatures:
+        to.print(f"{passed} of {total} signature{plural} passed.", style=_style(passed == total))
     if signatures and not trust.anchors:
         to.print(NO_TRUST)
     if any(document.state == "missing" for signature in signatures for document in signature.documents):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 from cryptography import x509
@@ -270,7 +270,7 @@ def check_commitment(certificate: x509.Certificate) -> None:
 
 
 def _shown(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S %Z}"
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _reason(error: Exception) -> str:

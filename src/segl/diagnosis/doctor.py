@@ -174,7 +174,10 @@ def _read(
             chain = sorted(read_certificates(files.certificate), key=_is_ca)
             key = ClientCertificate.from_pem(files.certificate, files.private_key, files.password)
     except InvalidInput as error:
-        yield _fault("private-key" if chain else "certificate", str(error))
+        sentence = str(error)
+        if isinstance(files, CertificateFiles) and files.password is None and "the password" in sentence:
+            sentence += " No password was given: use --password-file or SEGL_PASSWORD."
+        yield _fault("private-key" if chain else "certificate", sentence)
         return chain, None
     yield _key_type(key)
     return (key.certificate, *key.chain), key

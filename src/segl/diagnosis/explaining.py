@@ -196,7 +196,7 @@ def _signing_time(signing_time: datetime, at: datetime | None) -> list[Finding]:
     when = f"It was signed at {signing_time.isoformat()}"
     if at is None:
         most = asice.SIGNING_TIME_TOLERANCE.seconds
-        sentence = f"{when}; not checked: it must arrive within {most} s of that, and no time of arrival was given."
+        sentence = f"{when}; not checked: it must arrive within {most} s of that; give the time of arrival with --at."
         return [Finding("signing-time", State.SKIPPED, sentence)]
     return _findings("signing-time", opening.wrong_time(signing_time, at, asice.SIGNING_TIME_TOLERANCE), f"{when}.")
 

@@ -28,7 +28,8 @@ def check_writable(path: Path) -> None:
     Raises:
         OSError: It cannot.
     """
-    write_atomically(probe := path.with_name(f"{path.name}.{secrets.token_hex(4)}"), b"")
-    probe.unlink()
+    # First: a folder such as "." or "/" has no name to derive others from.
     if path.is_dir() or path.with_name(f"{path.name}.part").is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    write_atomically(probe := path.with_name(f"{path.name}.{secrets.token_hex(4)}"), b"")
+    probe.unlink()

@@ -21,7 +21,7 @@ def announcing(
     Until it is called there is no ready file, not even a left-over one from a sandbox that was killed.
 
     Raises:
-        SandboxError: The file cannot be written.
+        SandboxError: The file cannot be written, or it exists and is not a ready file.
     """
 
     def announce(places: Mapping[str, Any]) -> None:
@@ -29,7 +29,7 @@ def announcing(
             write_atomically(ready_file, json.dumps(places, indent=2).encode())
         on_ready(places)
 
-    _check_writable(ready_file)
+    _check_usable(ready_file)
     _remove(ready_file)
     try:
         yield announce
@@ -37,16 +37,28 @@ def announcing(
         _remove(ready_file)
 
 
-def _check_writable(ready_file: Path | None) -> None:
-    """Fail now rather than when everything else is running."""
+def _check_usable(ready_file: Path | None) -> None:
+    """Fail now rather than when everything else is running, and before a file of the user's is removed."""
     if ready_file is None:
         return
     try:
         check_writable(ready_file)
+        replaceable = not ready_file.exists() or _is_ready_file(ready_file)
     except OSError as error:
         raise SandboxError(
             f"The ready file {ready_file} cannot be written ({error.strerror}): name another one with --ready-file."
         ) from None
+    if not replaceable:
+        raise SandboxError(f"{ready_file} exists and is not a ready file: name another one with --ready-file.")
+
+
+def _is_ready_file(file: Path) -> bool:
+    """Whether a sandbox wrote the file. A device or a pipe is not read: that might never end."""
+    try:
+        written = json.loads(file.read_bytes()) if file.is_file() else None
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(written, dict) and {"api_root", "outbox"} <= written.keys()
 
 
 def _remove(file: Path | None) -> None:

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,14 @@ def run_sandbox(
     `while_process` does.
 
     Raises:
-        SandboxError: The folder is in use by another sandbox, or a port is taken.
+        SandboxError: The folder is in use by another sandbox, a port is taken, the ready file or the database cannot
+            be used, or there is no process `while_process`.
     """
+    if port and port == web_port:
+        raise SandboxError("--port and --web-port must differ.")
     if while_process is not None:
+        if not is_running(while_process):
+            raise SandboxError(f"There is no process {while_process}: give --while-process the ID of a running one.")
         threading.Thread(target=_end_with, args=(while_process,), daemon=True).start()
     _forget_the_environment()
     folder = folder.absolute()
@@ -83,11 +88,20 @@ def run_sandbox(
 
 def _end_with(process: int) -> None:
     """Interrupt this process when another one has ended."""
-    with suppress(ProcessLookupError):
-        while True:
-            os.kill(process, 0)
-            time.sleep(_LOOK_AFTER_PROCESS_SECONDS)
+    while is_running(process):
+        time.sleep(_LOOK_AFTER_PROCESS_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def is_running(process: int) -> bool:
+    """Whether there is a process with this ID."""
+    try:
+        os.kill(process, 0)
+    except PermissionError:  # it is another user's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def _forget_the_environment() -> None:
@@ -104,7 +118,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise SandboxError(
-                f"Another sandbox is running in the folder {folder}: stop it, or choose another folder with --folder."
+                f"Another sandbox is already using the folder {folder}: stop it, or choose another one with --folder."
             ) from error
         yield
 
@@ -158,7 +172,7 @@ class _Database:
             wiring.prepare_database(configuration)
         except Error as error:
             # The driver's message names host and user, never the password.
-            reason = " ".join(str(error).split())
+            reason = " ".join(str(error).split()).rstrip(".?")
             raise SandboxError(
                 f"The database cannot be used: {reason}. Correct --database; it takes postgresql://user@host/name, "
                 f"or {_OWN_DATABASE} for the folder's own."

@@ -144,7 +144,7 @@ def wrong_time(signing_time: datetime, now: datetime, tolerance: timedelta) -> I
     if abs(signing_time - now) > tolerance:
         yield (
             f"The package was signed at {signing_time.isoformat()}, more than {tolerance.total_seconds():g} "
-            f"seconds from {now.isoformat()} when it arrived; set the clock right and send packages at once."
+            f"seconds from {now.isoformat()}, the time it arrived; correct the clock and send packages at once."
         )
 
 

@@ -123,7 +123,7 @@ class TestCreate:
     def test_a_package_of_another_time_is_refused(self, api: Any, keys: Keys, late: timedelta) -> None:
         status, code, message = refused(api, body(package(keys[PUBLIC], at=clock.wall() - late)))
         assert (status, code) == (400, "ASICE_VALIDATION_FAILED")
-        assert "set the clock right" in message
+        assert "correct the clock" in message
 
     @pytest.mark.parametrize("files", [{}, {"other.pdf": pdf("A")}, {"0001_dokument.pdf": pdf("A"), "b.pdf": pdf("B")}])
     def test_manifest_and_package_name_the_same_files(self, api: Any, keys: Keys, files: dict[str, bytes]) -> None:
