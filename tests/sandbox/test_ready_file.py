@@ -50,3 +50,12 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_a_name_is_refused(folder: str) -> None:
     with pytest.raises(SandboxError, match="Is a directory"), announcing(Path(folder), print):
         pass
+
+
+def test_an_empty_file_is_replaced(tmp_path: Path) -> None:
+    """As `mktemp` makes one."""
+    file = tmp_path / "ready.json"
+    file.touch()
+    with announcing(file, lambda _: None) as announce:
+        announce({"api_root": "https://127.0.0.1/api"})
+        assert "api_root" in file.read_text()

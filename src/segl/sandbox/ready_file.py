@@ -53,11 +53,14 @@ def _check_usable(ready_file: Path | None) -> None:
 
 
 def _is_ready_file(file: Path) -> bool:
-    """Whether a sandbox wrote the file. A device or a pipe is not read: that might never end."""
-    try:
-        written = json.loads(file.read_bytes()) if file.is_file() else None
-    except (ValueError, RecursionError):
+    """Whether a sandbox wrote the file, or it is empty. A device or a pipe is not read: that might never end."""
+    if not file.is_file():
         return False
+    try:
+        content = file.read_bytes()
+        written = json.loads(content)
+    except (ValueError, RecursionError):
+        return not content
     return isinstance(written, dict) and {"api_root", "outbox"} <= written.keys()
 
 
