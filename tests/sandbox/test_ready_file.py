@@ -29,7 +29,7 @@ def test_one_left_over_from_a_killed_sandbox_is_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["print('mine')", "", "[]", '{"api_root": "mine"}', "[" * 100_000, "\xff"], ids=range(6)
+    "content", ["print('mine')", "[]", '{"api_root": "mine"}', "[" * 100_000, "\xff"], ids=range(5)
 )
 def test_a_file_of_the_users_is_refused_and_kept(tmp_path: Path, content: str) -> None:
     file = tmp_path / "mine.py"
