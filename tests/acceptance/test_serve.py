@@ -281,7 +281,7 @@ def test_others_than_the_proxy_are_refused_on_its_listener(run: Operator, ports:
     with run.serving("api", **proxied):
         answer = httpx.get(f"http://127.0.0.1:{ports.api[1]}/api/{PUBLIC}", trust_env=False)
     assert (answer.status_code, answer.headers["Content-Type"]) == (403, "application/xml")
-    assert "This address is for the service&apos;s proxy alone" in answer.text.replace("'", "&apos;")
+    assert "proxy may call this address" in answer.text.replace("'", "&apos;")
 
 
 @pytest.fixture(scope="module")
