@@ -7,12 +7,15 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from segl.core.errors import InvalidDocument, TooManyPages
+from segl.core.errors import InvalidDocument, SeglError, TooManyPages
+from segl.service import configuration
 from segl.service.rendering import wire
 from segl.service.rendering.limits import Limits
 
@@ -21,11 +24,21 @@ logger = logging.getLogger(__name__)
 LIMITS = Limits()
 START_SECONDS = 30
 """How long the zygote may take to load its libraries."""
+LONGEST_WAIT_SECONDS = 30
+"""How long a task waits while as many children run as are allowed."""
+_NOT_NOW = "The service cannot process documents at present: try again later."
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:-1]; from segl.service.rendering.zygote import main; main()"
 
 
-class _ZygoteGoneError(Exception):
-    """The zygote died before it forked a child for the task."""
+class RenderingUnavailableError(SeglError):
+    """No child could do the task, for a reason that is not the document's: the same task may succeed later."""
+
+
+@contextmanager
+def _pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
 
 
 @dataclass(slots=True)
@@ -49,23 +62,25 @@ class _Zygote:
             )
         return cls(process, ours)
 
-    def fork(self, limits: Limits) -> socket.socket:
-        """Have a child forked; return a stream to it."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                socket.send_fds(self.control, [str(limits.wall_seconds).encode()], [theirs.fileno()])
-            except OSError as error:
-                ours.close()
-                raise _ZygoteGoneError from error
-        return ours
+    @contextmanager
+    def child(self, limits: Limits) -> Iterator[tuple[socket.socket, socket.socket]]:
+        """Have a child forked; give a stream to it, and its lifeline. At the end of the block the child is killed."""
+        with _pair() as (stream, its_stream), _pair() as (lifeline, its_lifeline):
+            stream.settimeout(START_SECONDS + limits.wall_seconds)
+            lifeline.settimeout(START_SECONDS)
+            with suppress(ConnectionError):  # Without a zygote no end will be reported.
+                descriptors = [its_stream.fileno(), its_lifeline.fileno()]
+                socket.send_fds(self.control, [str(limits.wall_seconds).encode()], descriptors)
+            its_stream.close()
+            its_lifeline.close()
+            yield stream, lifeline
 
     def stop(self) -> None:
         self.control.close()
         self.process.wait()
 
     def await_exit(self) -> None:
-        """Wait a moment, so that `poll` sees that the process has died."""
+        """If the process is dying, wait a moment, so that `poll` sees it."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(1)
 
@@ -99,9 +114,15 @@ class _Keeper:
             self.zygote = None
 
 
+@cache
+def _turns(children: int) -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(children)
+
+
 _keeper = _Keeper()
 atexit.register(_keeper.stop)
 os.register_at_fork(after_in_child=_keeper.forget)
+os.register_at_fork(after_in_child=_turns.cache_clear)
 
 
 def warm_up() -> None:
@@ -109,39 +130,66 @@ def warm_up() -> None:
     _keeper.running()
 
 
+@contextmanager
+def turn() -> Iterator[None]:
+    """Wait until one child more may run in this process; in the block it may.
+
+    Raises:
+        RenderingUnavailableError: That took too long.
+    """
+    turns = _turns(configuration.current().rendering.children)
+    if not turns.acquire(timeout=LONGEST_WAIT_SECONDS):
+        logger.warning("A rendering task found no free process within %s s.", LONGEST_WAIT_SECONDS)
+        raise RenderingUnavailableError(_NOT_NOW)
+    try:
+        yield
+    finally:
+        turns.release()
+
+
 def run(name: str, limits: Limits = LIMITS, **arguments: Any) -> bytes:
-    """Do the task in its own child. Raises `InvalidDocument` if the child rejects a document or dies."""
+    """Do the task, whose turn it must be, in its own child; if that is killed from outside, once more in another one.
+
+    Raises:
+        InvalidDocument: The child rejects a document, or died of it.
+        RenderingUnavailableError: No child could do the task.
+    """
     task = wire.Task(name, arguments, limits)
-    for _ in range(2):
-        zygote = _keeper.running()
-        try:
-            answer = _exchange(zygote, task)
-        except _ZygoteGoneError:
-            zygote.await_exit()
-        else:
-            return _result(name, answer)
-    raise RuntimeError("The rendering process does not start; its error is on standard error.")
+    try:
+        for _ in range(2):
+            answer = _attempt(_keeper.running(), task)
+            if answer is not None:
+                return _result(name, answer)
+    except OSError as error:  # as when the machine is short of memory or descriptors
+        logger.warning("Rendering task %s failed: %s", name, error.strerror or type(error).__name__)
+    else:
+        logger.warning("Rendering task %s failed: its process was killed twice, or does not start.", name)
+    raise RenderingUnavailableError(_NOT_NOW)
 
 
-def _exchange(zygote: _Zygote, task: wire.Task) -> bytes:
-    """Send the task to a new child; return the answer, empty if the child died."""
-    with zygote.fork(task.limits) as stream:
-        stream.settimeout(START_SECONDS + task.limits.wall_seconds)
-        if not stream.recv(1):
-            raise _ZygoteGoneError
-        try:
+def _attempt(zygote: _Zygote, task: wire.Task) -> bytes | None:
+    """Do the task in a new child; return its answer, incomplete if the child died of it, None if of something else."""
+    most = task.limits.result + wire.ANSWER_MARGIN
+    with zygote.child(task.limits) as (stream, lifeline):
+        answer = b""
+        with suppress(ConnectionError):  # The child has died.
             task.send(stream)
-            return _read_all(stream, task.limits.result + wire.ANSWER_MARGIN)
-        except OSError:
-            return b""
-
-
-def _read_all(stream: socket.socket, most: int) -> bytes:
-    answer = bytearray()
-    while part := stream.recv(1 << 20):
-        answer += part
+            answer = _read(stream, most)
         if len(answer) > most:
             return b""
+        end = wire.read_end(lifeline)
+        if wire.is_complete(answer) or end in wire.ENDS_BY_TASK:
+            return answer
+    if end is None:
+        zygote.await_exit()
+    return None
+
+
+def _read(stream: socket.socket, most: int) -> bytes:
+    """Read all that comes, or a little more than `most`."""
+    answer = bytearray()
+    while len(answer) <= most and (part := stream.recv(1 << 20)):
+        answer += part
     return bytes(answer)
 
 

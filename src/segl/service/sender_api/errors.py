@@ -22,7 +22,9 @@ from segl.core.lifecycle import IllegalStepError
 from segl.core.protocol import ErrorMessage
 from segl.core.xml import NOT_XML
 from segl.service.http import request_ids
+from segl.service.http.bodies import RETRY_SECONDS
 from segl.service.jobs.errors import KeyReusedError, NoSuchJobError, NotAllowedError, NotDeletableError
+from segl.service.rendering import RenderingUnavailableError
 from segl.service.revocation import RevocationUnknownError
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ _RESPONSES: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
     (RevocationUnknownError, HTTPStatus.FORBIDDEN, "NOT_AUTHORIZED"),
     (TooManyPages, HTTPStatus.BAD_REQUEST, "TOO_MANY_PAGES"),
     (InvalidDocument, HTTPStatus.BAD_REQUEST, "INVALID_DOCUMENT"),
+    (RenderingUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
     (KeyReusedError, HTTPStatus.UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),
     (NoSuchJobError, HTTPStatus.NOT_FOUND, "SIGNATURE_JOB_NOT_FOUND"),
     (NotDeletableError, HTTPStatus.CONFLICT, "DOCUMENTS_NOT_DELETABLE"),
@@ -91,4 +94,7 @@ def response(status: HTTPStatus, code: str, message: str) -> HttpResponse:
     logger.info("A request is answered with %d %s.", status, code)
     kind = "SERVER" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "CLIENT"
     document = ErrorMessage(code, re.sub(NOT_XML, "\N{REPLACEMENT CHARACTER}", message), kind)
-    return HttpResponse(document.to_xml(), status=status, content_type="application/xml")
+    answer = HttpResponse(document.to_xml(), status=status, content_type="application/xml")
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        answer["Retry-After"] = str(RETRY_SECONDS)
+    return answer

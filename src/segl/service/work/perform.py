@@ -9,6 +9,7 @@ from segl.service.due import LeaseLostError
 from segl.service.jobs import signing
 from segl.service.jobs.persons import Identity
 from segl.service.notifications import UnavailableError
+from segl.service.rendering import RenderingUnavailableError
 from segl.service.store.models import Due, Sealing
 from segl.service.store.transactions import write
 from segl.service.work.kinds import WORK
@@ -53,7 +54,7 @@ def _give_back(row: Due, error: Exception) -> None:
     description = str(error) if ours else type(error).__name__
     where = "" if ours else "\n" + "".join(traceback.format_tb(error.__traceback__))
     logger.warning("%s %s failed (attempt %s): %s%s", row._meta.db_table, row.pk, row.attempts, description, where)
-    give_back = due.postpone if isinstance(error, UnavailableError) else due.retry
+    give_back = due.postpone if isinstance(error, (UnavailableError, RenderingUnavailableError)) else due.retry
     try:
         with write():
             give_back(row, description)
