@@ -139,9 +139,7 @@ def test_a_link_alone_opens_nothing(browser: Browser, job: Job) -> None:
     for url in pages_of(job, OLA_SIGNS):
         answer = browser.get(url)
         assert_asked_to_log_in(answer, job)
-        assert "Åpne lenken i meldingen i stedet" in text(
-            browser.get(answer.headers["Location"])
-        )
+        assert "Åpne lenken i meldingen i stedet" in text(browser.get(answer.headers["Location"]))
 
 
 def test_link_and_code_open_one_signers_pages_under_a_clean_address(browser: Browser, job: Job) -> None:
