@@ -48,7 +48,7 @@ def test_a_person_without_documents_sees_so(browser: Browser, job: Job) -> None:
 # Kari's, Ola's, those of a signer of the job who does not exist, and those of a job that does not exist.
 SIGNERS = ["/jobs/1/signers/1", "/jobs/1/signers/2", "/jobs/1/signers/9", "/jobs/7/signers/1"]
 BELOW = [
-    *("", "/reject", "/receipt", "/signed.pdf", "/xades", "/sign"),
+    *("", "/reject", "/receipt", "/signed.pdf", "/xades", "/sign", "/end-link"),
     *("/documents/1/original", "/documents/1/pages/1.jpg?w=480"),
 ]
 

@@ -14,6 +14,7 @@ from segl.core.errors import SeglError
 from segl.service import clock, due
 from segl.service.due import LeaseLostError
 from segl.service.jobs.errors import NotOpenError
+from segl.service.rendering import RenderingUnavailableError
 from segl.service.store.models import Due, Job, Notification, Sealing, Signing
 from segl.service.work import notify as notify_room
 from segl.service.work import perform as perform_room
@@ -134,6 +135,16 @@ def test_what_never_works_is_parked_and_logged(does: Callable[..., None], caplog
     assert f"notification {row.pk} is parked after {due.MAX_ATTEMPTS} attempts: OSError" in caplog.text
     clock.move(timedelta(days=1))
     assert due.claim(Notification) == []
+
+
+def test_what_cannot_be_rendered_at_present_is_never_parked(does: Callable[..., None]) -> None:
+    does(failing(RenderingUnavailableError("Later.")))
+    create()
+    for _ in range(due.MAX_ATTEMPTS + 1):
+        assert not perform(due.claim(Notification)[0])
+        clock.move(due.LONGEST_BACKOFF)
+    row = Notification.objects.get()
+    assert (row.last_error, row.parked_at) == ("Later.", None)
 
 
 def test_what_kills_its_process_each_time_is_parked_too(does: Callable[..., None]) -> None:

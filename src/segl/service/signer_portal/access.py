@@ -15,7 +15,9 @@ from django.urls import reverse
 from segl.service.identity import log_ins
 from segl.service.jobs.errors import NoSuchJobError
 from segl.service.jobs.finding import signer_of
+from segl.service.rendering import RenderingUnavailableError
 from segl.service.store.models import Signer
+from segl.service.web import errors
 
 Parameters = ParamSpec("Parameters")
 _CODE_WAS_RIGHT = "let_in_by_code"
@@ -40,8 +42,8 @@ def let_in(request: HttpRequest, signer: Signer) -> None:
 
 
 def is_let_in(request: HttpRequest, signer: Signer) -> bool:
-    """Whether the right code for this signer was entered in this session."""
-    return bool(request.session.get(_CODE_WAS_RIGHT) == signer.pk)
+    """Whether the right code for this signer was entered in this session, and the signer's links have not ended."""
+    return bool(request.session.get(_CODE_WAS_RIGHT) == signer.pk) and signer.links_ended_at is None
 
 
 def is_known(request: HttpRequest) -> bool:
@@ -90,7 +92,10 @@ def for_the_signer(
         if door(request, signer) is Door.HIGHER_LEVEL:
             context = {"signer": signer, "then": signer_url("signer", signer)}
             return render(request, "signer_portal/higher_level.html", context, status=HTTPStatus.FORBIDDEN)
-        return view(request, signer, *args, **kwargs)
+        try:
+            return view(request, signer, *args, **kwargs)
+        except RenderingUnavailableError:
+            return errors.unavailable(request)
 
     return guarded
 
