@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +67,7 @@ class _Zygote:
         with _pair() as (stream, its_stream), _pair() as (lifeline, its_lifeline):
             stream.settimeout(START_SECONDS + limits.wall_seconds)
             lifeline.settimeout(START_SECONDS)
-            with suppress(ConnectionError):  # Without a zygote no end will be reported.
+            with suppress(OSError):  # Without a zygote no end will be reported.
                 descriptors = [its_stream.fileno(), its_lifeline.fileno()]
                 socket.send_fds(self.control, [str(limits.wall_seconds).encode()], descriptors)
             its_stream.close()
@@ -86,11 +85,16 @@ class _Zygote:
 
 
 class _Keeper:
-    """Starts the zygote when it is first needed, and again when it has died."""
+    """Starts the zygote when it is first needed, and again when it has died; has the turns of its children."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.zygote: _Zygote | None = None
+        self._turns: dict[int, threading.BoundedSemaphore] = {}
+
+    def turns(self, children: int) -> threading.BoundedSemaphore:
+        with self.lock:
+            return self._turns.setdefault(children, threading.BoundedSemaphore(children))
 
     def running(self) -> _Zygote:
         with self.lock:
@@ -108,21 +112,16 @@ class _Keeper:
     def forget(self) -> None:
         """In a forked process: the zygote is the parent's."""
         self.lock = threading.Lock()
+        self._turns = {}
         if self.zygote:
             self.zygote.control.close()
             self.zygote.process.returncode = 0
             self.zygote = None
 
 
-@cache
-def _turns(children: int) -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(children)
-
-
 _keeper = _Keeper()
 atexit.register(_keeper.stop)
 os.register_at_fork(after_in_child=_keeper.forget)
-os.register_at_fork(after_in_child=_turns.cache_clear)
 
 
 def warm_up() -> None:
@@ -137,7 +136,7 @@ def turn() -> Iterator[None]:
     Raises:
         RenderingUnavailableError: That took too long.
     """
-    turns = _turns(configuration.current().rendering.children)
+    turns = _keeper.turns(configuration.current().rendering.children)
     if not turns.acquire(timeout=LONGEST_WAIT_SECONDS):
         logger.warning("A rendering task found no free process within %s s.", LONGEST_WAIT_SECONDS)
         raise RenderingUnavailableError(_NOT_NOW)
