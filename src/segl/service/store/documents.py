@@ -25,7 +25,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.db import Error
+from django.db import Error, IntegrityError, transaction
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
@@ -33,6 +33,7 @@ from segl.core.errors import SeglError
 from segl.service import clock, configuration
 from segl.service.outages import OutageError
 from segl.service.store.models import Document
+from segl.service.store.transactions import write
 
 if TYPE_CHECKING:
     from obstore.store import RetryConfig
@@ -199,6 +200,21 @@ def read_back(key: JobKey, stored: StoredDocument) -> bytes:
         StoreAwayError: The store cannot be read.
     """
     return b"".join(_checked(key, stored.name, stored.sha256))
+
+
+def recorded(stored: StoredDocument) -> Document | None:
+    """Return the row of a document, if there is one, after a transaction with it that got no answer to its COMMIT.
+
+    The database may still be working on that transaction, and a SELECT would not see it. A second row of the same name
+    waits until the first is written or given up.
+    """
+    try:
+        with write():
+            Document.objects.create(stored_name=stored.name, size=0, sha256=b"", job_id=0, number=0)
+            transaction.set_rollback(True)
+    except IntegrityError:
+        return Document.objects.select_related("job").get(stored_name=stored.name)
+    return None
 
 
 def discard(stored: Iterable[StoredDocument]) -> None:
