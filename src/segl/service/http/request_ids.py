@@ -9,10 +9,21 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from segl.service.http.bodies import Application, ErrorAnswer, Receive, Scope, Send, plain, send_answer
+from segl.service.http.bodies import (
+    RETRY_SECONDS,
+    Answer,
+    Application,
+    ErrorAnswer,
+    Receive,
+    Scope,
+    Send,
+    plain,
+    send_answer,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +77,20 @@ class WithRequestId:
             try:
                 await self._application(scope, receive, send_named)
             except Exception as error:  # whatever the application raises
-                where = "".join(traceback.format_tb(error.__traceback__))
-                logger.error("A request failed: %s\n%s", type(error).__name__, where)
+                answer = self._answer_to(error)
                 if started:
                     scope["segl.abort"]()
                 else:
-                    reason = f"The service failed. Try again, and quote {request_id} if you report it."
-                    await send_answer(self._error_answer(HTTPStatus.INTERNAL_SERVER_ERROR, reason), send_named)
+                    await send_answer(answer, send_named)
+
+    def _answer_to(self, error: Exception) -> Answer:
+        """Log the error, and return the response."""
+        if isinstance(error, OSError) and error.errno:  # such as a full disk, or too few descriptors
+            logger.error("A request cannot be answered for now: %s", error.strerror)
+            reason = "The service cannot process the request now: send it again later."
+            answer = self._error_answer(HTTPStatus.SERVICE_UNAVAILABLE, reason)
+            return replace(answer, headers={**answer.headers, "Retry-After": str(RETRY_SECONDS)})
+        where = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("A request failed: %s\n%s", type(error).__name__, where)
+        reason = f"The service failed. Send the request again, and quote {current()} if you report it."
+        return self._error_answer(HTTPStatus.INTERNAL_SERVER_ERROR, reason)
