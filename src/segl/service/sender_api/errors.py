@@ -31,7 +31,7 @@ from segl.service.jobs.errors import (
     NotDeletableError,
     OutcomeUnknownError,
 )
-from segl.service.revocation import RevocationUnknownError
+from segl.service.revocation import ASK_AGAIN_AFTER, RevocationUnknownError
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ _RESPONSES: tuple[tuple[type[SeglError], HTTPStatus, str], ...] = (
     (InvalidMessage, HTTPStatus.BAD_REQUEST, "SCHEMA_VALIDATION_ERROR"),
     (InvalidPackage, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
     (UntrustedCertificate, HTTPStatus.BAD_REQUEST, "ASICE_VALIDATION_FAILED"),
-    (RevocationUnknownError, HTTPStatus.FORBIDDEN, "NOT_AUTHORIZED"),
+    (RevocationUnknownError, HTTPStatus.SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
     (TooManyPages, HTTPStatus.BAD_REQUEST, "TOO_MANY_PAGES"),
     (InvalidDocument, HTTPStatus.BAD_REQUEST, "INVALID_DOCUMENT"),
     (KeyReusedError, HTTPStatus.UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED"),
@@ -83,7 +83,10 @@ def response_to(error: BaseException) -> HttpResponse:
         return HttpResponse(status=HTTPStatus.TOO_MANY_REQUESTS, headers={"DoSFilter": "rejected"})
     for kind, status, code in _RESPONSES:
         if isinstance(error, kind):
-            return response(status, code, str(error))
+            answer = response(status, code, str(error))
+            if kind is RevocationUnknownError:
+                answer["Retry-After"] = str(ASK_AGAIN_AFTER.seconds)
+            return answer
     if isinstance(error, SuspiciousOperation):
         return response(HTTPStatus.BAD_REQUEST, "INVALID_REQUEST", f"The request is not accepted: {error}")
     return _failed(error)
