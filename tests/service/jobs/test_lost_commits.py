@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 from django.db import OperationalError, connection
 
-from builders import PDF, create, everything, organization
+from builders import PDF, agreed, create, everything, organization, status_of
 from database_relay import DatabaseRelay, Fault, database_relay
 from django_environment import use_database
-from segl.service import outages
+from segl.service import due, outages
 from segl.service.jobs.errors import OutcomeUnknownError
+from segl.service.jobs.finding import document_of
+from segl.service.sealing import Sealer
 from segl.service.store import documents
-from segl.service.store.models import Document, DocumentKind, Job
+from segl.service.store.models import Document, DocumentKind, Job, Signing
+from segl.service.work.perform import perform
 
 
 @pytest.fixture
@@ -42,6 +45,19 @@ def test_a_job_that_was_made_is_returned(relay: DatabaseRelay, fault: Fault) -> 
     job = create()
     assert job == Job.objects.get()
     assert the_document() == PDF
+
+
+def test_a_signature_that_was_recorded_is_made_once(relay: DatabaseRelay, sealer: Sealer) -> None:
+    """Its row is given back as failed, which changes nothing any more."""
+    job = create()
+    signing = agreed(job)
+    relay.fault = "answer"
+    assert not perform(signing)
+    assert status_of(job) == ("IN_PROGRESS", ["SIGNED"])
+    assert due.claim(Signing) == []
+    xades = document_of(job=job, kind=DocumentKind.XADES)
+    assert xades
+    assert documents.read(xades).startswith(b"<?xml")
 
 
 def test_a_job_that_was_not_made_leaves_nothing_behind(relay: DatabaseRelay) -> None:

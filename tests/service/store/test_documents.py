@@ -136,8 +136,10 @@ def test_a_folder_that_is_away_is_no_damage(store: str, document_folder: Path, k
     job = create()
     document = Document.objects.get(job=job, kind=DocumentKind.ORIGINAL)
     document_folder.rename(document_folder.with_name("elsewhere"))
-    with pytest.raises(StoreAwayError, match="No such file or directory"):
-        documents.put(key, b"content")
+    for use in (lambda: documents.put(key, b"content"), documents.probe):
+        with pytest.raises(StoreAwayError, match="No such file or directory"):
+            use()
+    assert not document_folder.exists()
     with pytest.raises(StoreAwayError, match="lacks the documents stored last"):
         documents.read(document)
     document_folder.with_name("elsewhere").rename(document_folder)

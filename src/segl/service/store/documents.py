@@ -119,8 +119,7 @@ def put_all(key: JobKey, contents: Iterable[bytes | memoryview]) -> list[StoredD
             with _using_store():
                 size = _write(name, _encrypted(_document_key(key, name), content), expected)
             stored.append(StoredDocument(name, len(content), hashlib.sha256(content).digest()))
-            if size != expected:
-                raise StoreAwayError(f"the document store kept {size} of {expected} bytes")
+            _check_size(size, expected)
         with _using_store():
             _make_names_durable()
     except BaseException:
@@ -142,6 +141,11 @@ def _write(name: str, chunks: Iterable[bytes], expected: int) -> int:
     body = chunks if expected > LEAST_PART else b"".join(chunks)
     obstore.put(store, name, body, chunk_size=LEAST_PART, max_concurrency=1)
     return obstore.head(store, name)["size"]
+
+
+def _check_size(kept: int, expected: int) -> None:
+    if kept != expected:
+        raise StoreAwayError(f"the document store kept {kept} of {expected} bytes")
 
 
 def _write_file(path: Path, chunks: Iterable[bytes]) -> int:
@@ -240,10 +244,16 @@ def remove(names: Iterable[str]) -> None:
 
 
 def probe() -> None:
-    """Make sure that documents can be stored: write one and remove it again, or raise what prevents it."""
-    name = f"{secrets.token_hex(16)}-probe"
-    obstore.put(_store(), name, b"probe")
-    obstore.delete(_store(), name)
+    """Make sure that documents can be stored: write one and remove it again.
+
+    Raises:
+        StoreAwayError: What prevents it.
+    """
+    name, content = f"{secrets.token_hex(16)}-probe", b"probe"
+    with _using_store():
+        size = _write(name, [content], len(content))
+        obstore.delete(_store(), name)
+    _check_size(size, len(content))
 
 
 def newest() -> Sequence[Document]:
