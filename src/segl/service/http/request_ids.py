@@ -77,20 +77,25 @@ class WithRequestId:
             try:
                 await self._application(scope, receive, send_named)
             except Exception as error:  # whatever the application raises
-                answer = self._answer_to(error)
+                is_outage = isinstance(error, OSError) and error.errno is not None  # such as a full disk
+                _log(error, is_outage=is_outage)
                 if started:
                     scope["segl.abort"]()
                 else:
-                    await send_answer(answer, send_named)
+                    await send_answer(self._answer(is_outage=is_outage), send_named)
 
-    def _answer_to(self, error: Exception) -> Answer:
-        """Log the error, and return the response."""
-        if isinstance(error, OSError) and error.errno:  # such as a full disk, or too few descriptors
-            logger.error("A request cannot be answered for now: %s", error.strerror)
+    def _answer(self, *, is_outage: bool) -> Answer:
+        if is_outage:
             reason = "The service cannot process the request now: send it again later."
             answer = self._error_answer(HTTPStatus.SERVICE_UNAVAILABLE, reason)
             return replace(answer, headers={**answer.headers, "Retry-After": str(RETRY_SECONDS)})
-        where = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("A request failed: %s\n%s", type(error).__name__, where)
         reason = f"The service failed. Send the request again, and quote {current()} if you report it."
         return self._error_answer(HTTPStatus.INTERNAL_SERVER_ERROR, reason)
+
+
+def _log(error: Exception, *, is_outage: bool) -> None:
+    if is_outage:
+        logger.error("A request cannot be answered for now: %s", getattr(error, "strerror", None))
+        return
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("A request failed: %s\n%s", type(error).__name__, where)

@@ -49,10 +49,10 @@ def sign_now(*, job_id: int, number: int, identity: Identity, agreement: signing
 def _give_back(row: Due, error: Exception) -> None:
     """Give a row back: after an outage for as often as it takes, else until it has failed too often."""
     outage = outages.reason(error)
+    explained = outage or (str(error) if isinstance(error, SeglError) else None)
     # The text of errors that are not ours may hold anything, addresses and tokens too.
-    description = outage or (str(error) if isinstance(error, SeglError) else type(error).__name__)
-    is_explained = outage or isinstance(error, SeglError)
-    where = "" if is_explained else "\n" + "".join(traceback.format_tb(error.__traceback__))
+    description = explained or type(error).__name__
+    where = "" if explained else "\n" + "".join(traceback.format_tb(error.__traceback__))
     logger.warning("%s %s failed (attempt %s): %s%s", row._meta.db_table, row.pk, row.attempts, description, where)
     give_back = due.postpone if outage else due.retry
     try:
