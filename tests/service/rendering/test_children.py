@@ -155,7 +155,7 @@ def test_a_task_waits_for_its_turn_for_a_while_only(monkeypatch: pytest.MonkeyPa
     with configured(rendering=replace(configuration.current().rendering, children=1)):
         with children.turn():
             for task in (lambda: inspect(PAGE), lambda: rendering.typeset_texts({"a.txt": b"a"})):
-                with pytest.raises(RenderingUnavailableError, match="try again later"):
+                with pytest.raises(RenderingUnavailableError, match="no rendering process was free"):
                     task()
         assert inspect(PAGE).pages == 1
 
@@ -191,7 +191,7 @@ def test_a_task_whose_children_are_killed_from_outside_can_be_asked_for_again_la
             child = busy_child()
             os.kill(child, signal.SIGKILL)
             assert gone(child)
-        with pytest.raises(RenderingUnavailableError, match="try again later"):
+        with pytest.raises(RenderingUnavailableError, match="killed twice from outside"):
             drawn.result()
     assert inspect(PAGE).pages == 1
 

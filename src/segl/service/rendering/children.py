@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segl.core.errors import InvalidDocument, SeglError, TooManyPages
+from segl.core.errors import InvalidDocument, TooManyPages
 from segl.service import configuration
+from segl.service.outages import OutageError
 from segl.service.rendering import wire
 from segl.service.rendering.limits import Limits
 
@@ -25,11 +26,10 @@ START_SECONDS = 30
 """How long the zygote may take to load its libraries."""
 LONGEST_WAIT_SECONDS = 30
 """How long a task waits while as many children run as are allowed."""
-_NOT_NOW = "The service cannot process documents at present: try again later."
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:-1]; from segl.service.rendering.zygote import main; main()"
 
 
-class RenderingUnavailableError(SeglError):
+class RenderingUnavailableError(OutageError):
     """No child could do the task, for a reason that is not the document's: the same task may succeed later."""
 
 
@@ -138,8 +138,7 @@ def turn() -> Iterator[None]:
     """
     turns = _keeper.turns(configuration.current().rendering.children)
     if not turns.acquire(timeout=LONGEST_WAIT_SECONDS):
-        logger.warning("A rendering task found no free process within %s s.", LONGEST_WAIT_SECONDS)
-        raise RenderingUnavailableError(_NOT_NOW)
+        raise RenderingUnavailableError(f"no rendering process was free within {LONGEST_WAIT_SECONDS} s")
     try:
         yield
     finally:
@@ -160,10 +159,9 @@ def run(name: str, limits: Limits = LIMITS, **arguments: Any) -> bytes:
             if answer is not None:
                 return _result(name, answer)
     except OSError as error:  # as when the machine is short of memory or descriptors
-        logger.warning("Rendering task %s failed: %s", name, error.strerror or type(error).__name__)
-    else:
-        logger.warning("Rendering task %s failed: its process was killed twice, or does not start.", name)
-    raise RenderingUnavailableError(_NOT_NOW)
+        reason = error.strerror or type(error).__name__
+        raise RenderingUnavailableError(f"no rendering process can be used ({reason})") from error
+    raise RenderingUnavailableError("a rendering process was killed twice from outside, or does not start")
 
 
 def _attempt(zygote: _Zygote, task: wire.Task) -> bytes | None:

@@ -15,9 +15,7 @@ from django.urls import reverse
 from segl.service.identity import log_ins
 from segl.service.jobs.errors import NoSuchJobError
 from segl.service.jobs.finding import signer_of
-from segl.service.rendering import RenderingUnavailableError
 from segl.service.store.models import Signer
-from segl.service.web import errors
 
 Parameters = ParamSpec("Parameters")
 _CODE_WAS_RIGHT = "let_in_by_code"
@@ -92,10 +90,7 @@ def for_the_signer(
         if door(request, signer) is Door.HIGHER_LEVEL:
             context = {"signer": signer, "then": signer_url("signer", signer)}
             return render(request, "signer_portal/higher_level.html", context, status=HTTPStatus.FORBIDDEN)
-        try:
-            return view(request, signer, *args, **kwargs)
-        except RenderingUnavailableError:
-            return errors.unavailable(request)
+        return view(request, signer, *args, **kwargs)
 
     return guarded
 
