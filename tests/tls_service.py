@@ -40,9 +40,13 @@ class Authority:
         return certificate(name, key, name, key, True, True, *self.dates)
 
     def organization(self, number: str) -> PrivateKey:
-        name = subject("Organization", organization=f"Organization {number}", organization_identifier=f"NTRNO-{number}")
-        key, issuer_key = private_key(number), private_key(self.name, "P-256")
-        issued = certificate(name, key, subject(self.name), issuer_key, False, True, *self.dates)
+        return self.issue(
+            subject("Organization", organization=f"Organization {number}", organization_identifier=f"NTRNO-{number}")
+        )
+
+    def issue(self, name: x509.Name, *extensions: x509.ExtensionType) -> PrivateKey:
+        key, issuer_key = private_key(name.rfc4514_string()), private_key(self.name, "P-256")
+        issued = certificate(name, key, subject(self.name), issuer_key, False, True, *self.dates, extensions=extensions)
         return PrivateKey(issued, (self.root,), key)
 
     def pem(self) -> bytes:

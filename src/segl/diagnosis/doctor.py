@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from segl.core.asice import SIGNING_TIME_TOLERANCE
+from segl.core.callers import CallerPolicy, check_client_use, check_connecting_use
 from segl.core.certificates import (
     TrustAnchors,
     check_signing_use,
@@ -29,7 +29,7 @@ from segl.core.certificates import (
 )
 from segl.core.errors import InvalidInput, UntrustedCertificate
 from segl.core.keys import PrivateKey
-from segl.diagnosis.findings import SKIPPED, Finding, State
+from segl.diagnosis.findings import NUMBER_ELSEWHERE, SKIPPED, Finding, State
 from segl.sdk.configuration import (
     ClientCertificate,
     ClientConfiguration,
@@ -69,7 +69,6 @@ CHECKS = (
 """In the order of the report. `network` is left out if there is a proxy, and `proxy` if there is none."""
 EXPIRES_SOON = timedelta(days=30)
 _LEAST_RSA_BITS = 2048
-_FOR_CLIENTS = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _PORTS = {"http": 80, "https": 443}
 _OFFICIAL = {
     "production": Environment.PRODUCTION,
@@ -220,6 +219,8 @@ def _organization(certificate: x509.Certificate) -> Finding:
             f"It is not an organization certificate: its subject, {certificate.subject.rfc4514_string()}, has no "
             "organization number. Use an organization certificate (virksomhetssertifikat).",
         )
+    if CallerPolicy().number(certificate) is None:
+        return _warning("certificate", f"It belongs to {name}, organization number {number}. {NUMBER_ELSEWHERE}")
     return _ok("certificate", f"It belongs to {name}, organization number {number}.")
 
 
@@ -228,20 +229,11 @@ def _key_usage(certificate: x509.Certificate) -> Finding:
         check_signing_use(certificate)
     except UntrustedCertificate as error:
         return _fault("key-usage", f"{error} Use an organization certificate for authentication.")
-    for extension in certificate.extensions:
-        match extension.value:
-            case x509.KeyUsage(digital_signature=False):
-                return _fault(
-                    "key-usage",
-                    "Its key usage lacks digitalSignature, which the TLS connection needs: of the certificates "
-                    "issued to you, use the one for authentication.",
-                )
-            case x509.ExtendedKeyUsage() as purposes if not _FOR_CLIENTS & {*purposes}:
-                return _fault(
-                    "key-usage",
-                    "Its extended key usage lacks clientAuth, so it cannot be used to connect to servers: use an "
-                    "organization certificate for authentication.",
-                )
+    try:
+        check_connecting_use(certificate)
+        check_client_use(certificate)
+    except UntrustedCertificate as error:
+        return _fault("key-usage", str(error))
     return _ok("key-usage", "It may be used for the TLS connection and for signing packages.")
 
 

@@ -16,6 +16,7 @@ from segl.service.config import logs, reading
 from segl.service.config.reading import REQUIRED, Table, address, flag, many, network, text
 from segl.service.configuration import (
     Api,
+    Clients,
     Configuration,
     ConfiguredOrganization,
     ContactRegister,
@@ -52,6 +53,7 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         master_key=table.take("master_key_file", _master_key_in(table.folder)),
         trust_anchors=table.take("trust_anchors", many(file, least=1)),
         intermediates=table.take("intermediates", many(file), default=[]),
+        clients=_clients(table.table("clients")),
         seal=_key_files(seal),
         seal_root=seal.take("root", file),
         signer_ca=_key_files(table.table("signer_ca")),
@@ -110,6 +112,14 @@ def _web_root(sandbox: bool) -> reading.Parser[str]:
 def _key_files(table: Table, default: Any = REQUIRED) -> KeyFiles:
     file = reading.path_in(table.folder)
     return KeyFiles(table.take("certificate", file, default), table.take("private_key", file, default))
+
+
+def _clients(table: Table) -> Clients:
+    return Clients(
+        issuers=table.take("issuers", many(reading.path_in(table.folder)), default=[]),
+        policies=table.take("policies", many(reading.object_identifier), default=[]),
+        number_in_common_name=table.take("number_in_common_name", flag, default=False),
+    )
 
 
 def _mail(table: Table) -> Mail:

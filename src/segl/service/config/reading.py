@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import SplitResult, urlsplit
 
+from cryptography.x509 import ObjectIdentifier
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
@@ -283,6 +284,14 @@ def many(parse: Parser[T], *, least: int = 0) -> Parser[tuple[T, ...]]:
 def path_in(folder: Path) -> Parser[Path]:
     """A path; a relative one starts at this folder."""
     return lambda value: folder / text(value)
+
+
+def object_identifier(value: Any) -> ObjectIdentifier:
+    """An object identifier, such as `2.16.578.1.26.1.3.2`."""
+    try:
+        return ObjectIdentifier(text(value))
+    except ValueError:
+        raise ValueError("write object identifiers such as 2.16.578.1.26.1.3.2") from None
 
 
 def network(value: Any) -> Network:
