@@ -122,6 +122,7 @@ class Process:
 def operator(folder: Path, database: str, **settings: str) -> Operator:
     """The configuration of a service with the sandbox's throw-away PKI, since production has no eID of its own yet."""
     pki = ensure_pki(folder / "pki")
+    (folder / "master-key").touch(0o600)
     (folder / "master-key").write_text(secrets.token_hex(32))
     values = {
         "sandbox": True,

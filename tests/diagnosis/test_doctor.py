@@ -98,6 +98,7 @@ def pem_files(key: PrivateKey, folder: Path, private: Any = None) -> Certificate
     certificates = b"".join(each.public_bytes(Encoding.PEM) for each in (key.certificate, *key.chain))
     (folder / "customer.pem").write_bytes(certificates)
     pem = (private or key.key).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "customer.key").touch(0o600)
     (folder / "customer.key").write_bytes(pem)
     return CertificateFiles(folder / "customer.pem", folder / "customer.key")
 
@@ -495,6 +496,18 @@ def test_a_certificate_that_expires_soon_is_a_warning(set_up: SetUp) -> None:
 
     assert states(found, State.WARNING) == {"validity"}
     assert_says(found["validity"], "expires .*, in 29 days: order a new one now")
+
+
+def test_a_private_key_that_others_can_read_is_a_warning(set_up: SetUp) -> None:
+    (set_up.folder / "customer.key").chmod(0o644)
+
+    found = set_up.examined()
+
+    assert states(found, State.WARNING) == {"private-key"}
+    assert_says(found["private-key"], "But every user of this machine can read .*customer.key: run `chmod o= .*key`[.]")
+
+    set_up.certificate = CertificateFiles(pkcs12_file(issued(), set_up.folder), password="s3cret")
+    assert states(set_up.examined(), State.WARNING) == set()
 
 
 def test_a_number_in_the_common_name_alone_is_a_warning(set_up: SetUp) -> None:

@@ -1,6 +1,7 @@
 """Finds what is wrong with a client's set-up and how to fix it: from the certificate's file to the service's answer."""
 
 import asyncio
+import os
 import socket
 import ssl
 import threading
@@ -28,7 +29,7 @@ from segl.core.certificates import (
     organization_number,
 )
 from segl.core.errors import InvalidInput, UntrustedCertificate
-from segl.core.keys import PrivateKey
+from segl.core.keys import PrivateKey, others_can_read
 from segl.diagnosis.findings import NUMBER_ELSEWHERE, SKIPPED, Finding, State
 from segl.sdk.configuration import (
     ClientCertificate,
@@ -178,7 +179,8 @@ def _read(
             sentence += " No password was given: use --password-file or SEGL_PASSWORD."
         yield _fault("private-key" if chain else "certificate", sentence)
         return chain, None
-    yield _key_type(key)
+    found = _key_type(key)
+    yield _exposed(files, found) if isinstance(files, CertificateFiles) and found.state is State.OK else found
     return (key.certificate, *key.chain), key
 
 
@@ -197,6 +199,17 @@ def _key_type(key: PrivateKey) -> Finding:
             f"The RSA key has {key.key.key_size} bits, but at least {_LEAST_RSA_BITS} are needed: order a new one.",
         )
     return _ok("private-key", f"It belongs to the certificate and is RSA with {key.key.key_size} bits.")
+
+
+def _exposed(files: CertificateFiles, found: Finding) -> Finding:
+    """Add to what was found that others can read the key, if they can and it needs no password."""
+    source = files.private_key or files.certificate
+    if files.password or isinstance(source, bytes) or not others_can_read(source):
+        return found
+    path = os.fsdecode(source)
+    return _warning(
+        found.check, f"{found.sentence} But every user of this machine can read {path}: run `chmod o= {path}`."
+    )
 
 
 def _certificate_findings(

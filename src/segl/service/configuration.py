@@ -156,7 +156,7 @@ class Configuration:
     documents: without it the documents are lost. `worker_listen` is where a worker reports its health. A sender that
     calls more often than `calls_per_second` (0: no limit) is blocked for a while. Senders may delete documents
     `deletable_after` the job was completed. Without a `contact_register` nobody is looked up. `log_format` is `text` or
-    `json`.
+    `json`. `secret_files` are all files with keys, passwords and tokens.
     """
 
     folder: Path
@@ -186,6 +186,7 @@ class Configuration:
     deletable_after: timedelta
     signing_time_tolerance: timedelta
     log_format: str
+    secret_files: tuple[Path, ...]
 
 
 _current: Configuration | None = None

@@ -101,6 +101,15 @@ def test_the_tables_of_a_file(file: Path) -> None:
     policies = (ObjectIdentifier("2.16.578.1.26.1.3.2"),)
     assert configuration.clients == Clients((file.parent / "issuers.pem",), policies, number_in_common_name=True)
     assert configuration.worker_listen == Address("127.0.0.1", 8090)
+    secrets = {
+        "master-key",
+        "mail-password",
+        "api-key.pem",
+        "seal-key.pem",
+        "signer-ca-key.pem",
+        "organization-key.pem",
+    }
+    assert {each.name for each in configuration.secret_files} == secrets
     assert [each.broker_for for each in configuration.organizations] == [("310248711",)]
 
 
@@ -119,6 +128,7 @@ def test_text_messages_leave_over_http_or_through_a_class(file: Path) -> None:
         "segl.service.notifications.sms.HttpSmsGateway", "https://sms.example.com/send?v=1", "Segl", "hush"
     )
     assert "hush" not in repr(sms)
+    assert file.parent / "sms-token" in load(file, over_http).secret_files
     assert refused(file, SEGL_SMS_URL="https://sms.example.com")[0].startswith("The setting `sms.sender` is missing")
 
 

@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 
 from segl.core.certificates import TrustAnchors, check_commitment, check_validity, load_pem
 from segl.core.errors import SeglError, UntrustedCertificate
-from segl.core.keys import PrivateKey
+from segl.core.keys import PrivateKey, others_can_read
 from segl.service.config.reading import ConfigurationError, gathered
 from segl.service.configuration import Configuration, ContactRegister, KeyFiles
 
@@ -92,6 +92,16 @@ def warn_of_expiry() -> None:
                 setting,
                 f"{each.not_valid_after_utc:%Y-%m-%d %H:%M %Z}",
             )
+
+
+def warn_of_readable_secrets(configuration: Configuration) -> None:
+    """Log which files with keys, passwords and tokens every user of this machine can read."""
+    for path in configuration.secret_files:
+        with suppress(OSError):  # the checks report it if it matters
+            if others_can_read(path):
+                logger.warning(
+                    "Every user of this machine can read %s, which is secret: run `chmod o= %s`.", path, path
+                )
 
 
 def _check_certificates_in_use() -> None:

@@ -61,6 +61,7 @@ class _Source:
     problems: list[str] = field(default_factory=list)
     variables: set[str] = field(default_factory=lambda: {_CONFIG_FILE})
     """The environment variables of all known settings."""
+    secret_files: list[Path] = field(default_factory=list)
 
 
 class Table:
@@ -96,6 +97,11 @@ class Table:
     def folder(self) -> Path:
         """The folder at which relative paths start."""
         return self._source.folder
+
+    @property
+    def secret_files(self) -> list[Path]:
+        """The files with keys, passwords and tokens that the settings read so far name."""
+        return self._source.secret_files
 
     def take(self, name: str, parse: Parser[T], default: Any = REQUIRED, *, secret: bool = False) -> T:
         """Return the value of a setting. If it is wrong, `check` will report it; the value must not be used then.
