@@ -45,7 +45,7 @@ USUAL = CallerPolicy()
 def judged(key: PrivateKey, policy: CallerPolicy = USUAL) -> str:
     """The number, or why there is none."""
     try:
-        return policy.check(ROOT.trust().chain(key.certificate, extra=key.chain, at=NOW))
+        return policy.check(key.certificate, ROOT.trust(), extra=key.chain, at=NOW)[1]
     except UntrustedCertificate as error:
         return str(error)
 

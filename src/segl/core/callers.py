@@ -6,11 +6,12 @@ Many other certificates of the same issuers name an organization too: those of w
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from segl.core.certificates import organization_number
+from segl.core.certificates import TrustAnchors, organization_number
 from segl.core.errors import UntrustedCertificate
 from segl.core.organizations import NUMBER, is_organization_number
 
@@ -38,14 +39,21 @@ class CallerPolicy:
     policies: tuple[x509.ObjectIdentifier, ...] = ()
     number_in_common_name: bool = False
 
-    def check(self, chain: Sequence[x509.Certificate]) -> str:
-        """Return the organization number of the first certificate of a chain.
+    def check(
+        self,
+        certificate: x509.Certificate,
+        trust: TrustAnchors,
+        *,
+        extra: Sequence[x509.Certificate] = (),
+        at: datetime,
+    ) -> tuple[tuple[x509.Certificate, ...], str]:
+        """Return a certificate's chain (as `TrustAnchors.chain` does) and its organization number.
 
         Raises:
-            UntrustedCertificate: It may not speak for an organization.
+            UntrustedCertificate: It is not trusted, or may not speak for an organization.
         """
-        certificate = chain[0]
         check_client_use(certificate)
+        chain = trust.chain(certificate, extra=extra, at=at)
         self._check_issuer(chain)
         self._check_policies(certificate)
         number = self.number(certificate)
@@ -55,7 +63,7 @@ class CallerPolicy:
                 "in organizationIdentifier (NTRNO- and 9 digits) or, without that, in serialNumber (9 digits)"
                 f"{', or in the common name' if self.number_in_common_name else ''}: {_INSTEAD}"
             )
-        return number
+        return chain, number
 
     def number(self, certificate: x509.Certificate) -> str | None:
         """The organization number (9 digits), or None. As SEID 2 has it, else as SEID 1, else in the common name."""

@@ -238,15 +238,15 @@ def _organization(certificate: x509.Certificate) -> Finding:
 
 
 def _key_usage(certificate: x509.Certificate) -> Finding:
-    try:
-        check_signing_use(certificate)
-    except UntrustedCertificate as error:
-        return _fault("key-usage", f"{error} Use an organization certificate for authentication.")
-    try:
-        check_connecting_use(certificate)
-        check_client_use(certificate)
-    except UntrustedCertificate as error:
-        return _fault("key-usage", str(error))
+    for check, advice in (
+        (check_client_use, ""),
+        (check_signing_use, " Use an organization certificate for authentication."),
+        (check_connecting_use, ""),
+    ):
+        try:
+            check(certificate)
+        except UntrustedCertificate as error:
+            return _fault("key-usage", f"{error}{advice}")
     return _ok("key-usage", "It may be used for the TLS connection and for signing packages.")
 
 

@@ -223,8 +223,8 @@ def _certificate_faults(signature: XmlSignature, at: datetime | None) -> Iterato
     except UntrustedCertificate as error:
         yield str(error)
     try:
-        check_signing_use(certificate)
         check_client_use(certificate)
+        check_signing_use(certificate)
     except UntrustedCertificate as error:
         yield str(error)
 

@@ -68,8 +68,7 @@ def open_package(
     signature = signature_of(files)
     _refuse(signature_faults(signature))
     _refuse(uncovered(files, signature.files))
-    chain = trust.chain(signature.certificate, extra=signature.other_certificates, at=now)
-    signed_by = policy.check(chain)
+    chain, signed_by = policy.check(signature.certificate, trust, extra=signature.other_certificates, at=now)
     if expected_signer is not None:
         _refuse(wrong_signer(signed_by, policy.number(expected_signer)))
     _refuse(wrong_time(signature.signing_time, now, tolerance))

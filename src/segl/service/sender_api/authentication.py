@@ -91,9 +91,8 @@ def _organization(der: bytes, period: int) -> tuple[Chain, str]:  # the period m
     """Return a certificate's chain, validated here as well as by TLS, and its organization number."""
     try:
         certificate = load_der(der)
-        chain = trust().chain(certificate, at=clock.wall())
         check_connecting_use(certificate)
-        return chain, policy().check(chain)
+        return policy().check(certificate, trust(), at=clock.wall())
     except (InvalidInput, UntrustedCertificate) as error:
         raise _not_authorized(f"The client certificate is not trusted: {error}") from error
 
