@@ -33,7 +33,8 @@ _MOST_PAGES_BYTES = 1024 * 1024
 
 def direct_api(bound: socket.socket, configuration: Configuration, server: KeyFiles) -> Listener:
     """The API over mutual TLS."""
-    tls = TlsFiles(server.certificate, server.private_key, (*configuration.trust_anchors, *configuration.intermediates))
+    authorities = (*configuration.trust_anchors, *configuration.intermediates, *configuration.clients.issuers)
+    tls = TlsFiles(server.certificate, server.private_key, authorities)
     return Listener(
         "api",
         bound,
