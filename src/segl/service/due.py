@@ -175,7 +175,8 @@ def postpone(row: Due, error: str) -> None:
 
 def _give_back(row: Due, error: str, **values: Any) -> None:
     due_at = clock.now() + backoff(row.attempts)
-    _record(row, {"due_at": due_at, "lease_until": 0, "last_error": error[:500], **values})
+    last_error = error.replace("\0", "")[:500]  # PostgreSQL stores no NUL.
+    _record(row, {"due_at": due_at, "lease_until": 0, "last_error": last_error, **values})
 
 
 def backoff(attempts: int) -> timedelta:
