@@ -61,11 +61,11 @@ class TestFind:
         first, second = create(person(KARI)), create(person(KARI, order=0), person(OLA, order=1))
         create(person(KARI), availability=Availability(clock.now() + DAY))
         assert [each.job for each in signers_of_person(personal_identification_number=KARI)] == [second, first]
-        assert signers_of_person(personal_identification_number=OLA) == []
+        assert list(signers_of_person(personal_identification_number=OLA)) == []
 
     def test_an_empty_number_finds_nothing(self) -> None:
         create(contact())
-        assert signers_of_person(personal_identification_number="") == []
+        assert list(signers_of_person(personal_identification_number="")) == []
 
     def test_each_text_is_shown_as_the_pdf_it_was_typeset_as(self) -> None:
         jobs = create_texts(b"A1", b"B1"), create_texts(b"A2", b"B2")
