@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError, close_old_connections, connection
 
 from segl.service import clock, due, throttling
@@ -115,7 +115,7 @@ class Worker:
             try:
                 documents.sweep()
                 throttling.sweep()
-                SessionStore.clear_expired()
+                Session.objects.filter(expire_date__lt=clock.shared()).delete()
             except Exception as error:  # the document store or the database is down: the next hour will do
                 logger.warning("Nothing was swept: %s", type(error).__name__)
 

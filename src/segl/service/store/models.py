@@ -50,7 +50,7 @@ class CallPace(models.Model):
 
 
 class PollTime(models.Model):
-    """From when (wall clock) a sender that found a queue empty may poll it again.
+    """From when (real time) a sender that found a queue empty may poll it again.
 
     The key is a digest of sender and queue: a queue's name may be too long for an index.
     """
