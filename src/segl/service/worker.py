@@ -15,6 +15,7 @@ from django.contrib.sessions.models import Session
 from django.db import DatabaseError, close_old_connections, connection
 
 from segl.service import clock, due, throttling
+from segl.service.http.health import watched
 from segl.service.store import documents
 from segl.service.store.models import Due
 from segl.service.work.kinds import KINDS, LANES, Lane
@@ -85,6 +86,7 @@ class Worker:
                     self._sweep()
                     self._sleep()
 
+    @watched()
     def _claimed(self, running: Counter[Lane]) -> Sequence[tuple[Due, Lane]]:
         claimed: list[tuple[Due, Lane]] = []
         free = {lane: lane.parallel - running[lane] for lane in LANES}
@@ -123,6 +125,7 @@ class Worker:
         files = [self._bell.fileno(), *self._listening()]
         select.select(files, [], [], LONGEST_SLEEP.total_seconds())
 
+    @watched()
     def _listening(self) -> list[int]:
         """The database's socket, if other processes can wake us through it."""
         if connection.vendor != "postgresql":
