@@ -17,7 +17,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from segl.service import clock
+from segl.service import clock, outages
 from segl.service.configuration import Configuration, KeyFiles, ProxyListener
 from segl.service.http.bodies import Answer, Application, Scope
 from segl.service.http.health import Readiness, WithHealth, watched
@@ -33,7 +33,8 @@ _MOST_PAGES_BYTES = 1024 * 1024
 
 def direct_api(bound: socket.socket, configuration: Configuration, server: KeyFiles) -> Listener:
     """The API over mutual TLS."""
-    tls = TlsFiles(server.certificate, server.private_key, (*configuration.trust_anchors, *configuration.intermediates))
+    authorities = (*configuration.trust_anchors, *configuration.intermediates, *configuration.clients.issuers)
+    tls = TlsFiles(server.certificate, server.private_key, authorities)
     return Listener(
         "api",
         bound,
@@ -117,8 +118,12 @@ class ListenerMiddleware:
             return _refused_host(request) or answer(request)
 
     def process_exception(self, _: HttpRequest, error: Exception) -> None:
-        """Log where a page failed, but neither the path nor the error's text, which may contain anything."""
-        if not isinstance(error, (Http404, PermissionDenied, SuspiciousOperation, BadRequest)):
+        """Log where a page failed, but neither the path nor the error's text, which may contain anything.
+
+        The page for the error logs outages.
+        """
+        expected = isinstance(error, (Http404, PermissionDenied, SuspiciousOperation, BadRequest))
+        if not expected and not outages.reason(error):
             where = "".join(traceback.format_tb(error.__traceback__))
             logger.error("A page failed: %s\n%s", type(error).__name__, where)
 
