@@ -39,16 +39,16 @@ ASKED: dict[str, tuple[Callable[[], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("asked", ASKED)
-def test_it_is_found_by_an_index(asked: str) -> None:
-    ask, index = ASKED[asked]
+def test_each_is_found_by_its_index(subtests: pytest.Subtests) -> None:
     organization()
-    with CaptureQueriesContext(connection) as queries:
-        ask()
-    [statement] = [each["sql"] for each in queries if "parked_at IS" in each["sql"].replace('"', "")]
-    found = plan(statement)
-    assert index in found, found
-    assert not SLOW.search(found), found
+    for asked, (ask, index) in ASKED.items():
+        with subtests.test(asked):
+            with CaptureQueriesContext(connection) as queries:
+                ask()
+            [statement] = [each["sql"] for each in queries if "parked_at IS" in each["sql"].replace('"', "")]
+            found = plan(statement)
+            assert index in found, found
+            assert not SLOW.search(found), found
 
 
 def plan(statement: str) -> str:
