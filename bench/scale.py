@@ -116,8 +116,6 @@ def fill(jobs: int) -> None:
         "ELSE CAST(20000000000 + n / 5 AS varchar(11)) END"
     )
     is_due = f"n <= {DUE} OR n % 100 = 7"
-    parked = f"CASE WHEN n % {jobs // 5} = 1 THEN {past} END"  # five, in each table of work
-    done = {"due_at": parked, "parked_at": parked}
     key = "'\\x00'" if connection.vendor == "postgresql" else "x'00'"
     with connection.constraint_checks_disabled(), transaction.atomic():
         if connection.vendor == "postgresql":
@@ -137,13 +135,20 @@ def fill(jobs: int) -> None:
             StatusChange, jobs, job="n", sender=sender, polling_queue="''", version="1",
             due_at=f"CASE WHEN {is_due} THEN {past} END",
         )  # fmt: skip
-        later = f"CASE WHEN n % {jobs // 5} = 1 THEN {past} WHEN n % 100 = 3 THEN {future} END"
-        insert(Notification, jobs, id="n", signer="n", created_at=past, sent_at=past, **{**done, "due_at": later})
-        insert(Signing, jobs, id="n", signer="n", agreement="'{}'", agreed_at=past, **done)
-        insert(Sealing, jobs, id="n", job="n", **done)
-        insert(Lookup, jobs, signer="n", sms="false", **done)
+        insert_work(jobs, past, future)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+
+
+def insert_work(jobs: int, past: str, future: str) -> None:
+    """Insert a row of each kind of work for each job: done, but for five that are parked and messages of later."""
+    parked = f"CASE WHEN n % {jobs // 5} = 1 THEN {past} END"
+    done = {"due_at": parked, "parked_at": parked}
+    later = f"CASE WHEN n % {jobs // 5} = 1 THEN {past} WHEN n % 100 = 3 THEN {future} END"
+    insert(Notification, jobs, id="n", signer="n", created_at=past, sent_at=past, **{**done, "due_at": later})
+    insert(Signing, jobs, id="n", signer="n", agreement="'{}'", agreed_at=past, **done)
+    insert(Sealing, jobs, id="n", job="n", **done)
+    insert(Lookup, jobs, signer="n", sms="false", **done)
 
 
 def insert(model: type[models.Model], rows: int, **values: str) -> None:
