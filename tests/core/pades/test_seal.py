@@ -16,7 +16,7 @@ from typing import Any
 
 import pikepdf
 import pytest
-from asn1crypto import keys
+from asn1crypto import cms, keys
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -472,6 +472,19 @@ def test_a_second_seal_fails_a_first_that_allowed_it(
     first, _ = verify(seal(sealed, key=seal_key, sealed_at=NOW), trust=authority.trust(), documents=None, at=NOW)
     assert first.verdict is Verdict.FAILED
     assert first.reasons[0].startswith("The file was changed after it was sealed: an added signature has ")
+
+
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.7"])
+def test_a_seal_with_a_content_of_its_own_fails(sealed: bytes, authority: Authority, content: bytes) -> None:
+    """It would be what other programs compare with what was signed, rather than the file."""
+    room = re.search(rb"/Contents <([0-9A-F]+)>", sealed)
+    assert room
+    message = cms.ContentInfo.load(bytes.fromhex(room[1].decode()))
+    message["content"]["encap_content_info"]["content"] = content
+    enveloping = message.dump(force=True).hex().upper().encode().ljust(len(room[1]), b"0")
+    report = report_of(sealed.replace(room[1], enveloping), authority.trust())
+    assert (report.verdict, report.intact) == (Verdict.FAILED, False)
+    assert report.reasons == ("The seal has a content of its own, which is not the file.",)
 
 
 @pytest.mark.parametrize("hidden", [b"deadbeef", b"DEADBEEF", b"        ", b"00 0"])

@@ -8,6 +8,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any
 
+from asn1crypto.core import Void
 from asn1crypto.parser import peek
 from asn1crypto.tsp import TSTInfo
 from cryptography.x509 import Certificate
@@ -92,6 +93,8 @@ def _faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
 
 
 def _signature_faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
+    if not isinstance(seal.signed_data["encap_content_info"]["content"], Void):
+        yield "The seal has a content of its own, which is not the file."
     try:
         intact, valid = validate_sig_integrity(
             seal.signer_info, seal.signer_cert, expected_content_type="data", actual_digest=seal.compute_digest()
