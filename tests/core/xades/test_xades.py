@@ -241,6 +241,29 @@ def test_evidence_that_is_not_signed_is_not_believed() -> None:
     assert (report.verdict, report.evidence) == (Verdict.FAILED, None)
 
 
+@pytest.mark.parametrize(
+    ("after", "added"),
+    [
+        (b"</ds:KeyInfo>", b"<ds:Object/>"),
+        (b"</ds:KeyInfo>", b'<ds:Object Id="More"><evidence/></ds:Object>'),
+        (b"</ds:Object>", b"<ds:Object>More</ds:Object>"),
+        (b"</xades:QualifyingProperties>", b"<evidence/>"),
+        (b"</xades:QualifyingProperties>", b"More"),
+        (b"</xades:SignedProperties>", b"<evidence/>"),
+        (b"</xades:SignedProperties>", b"More"),
+    ],
+)
+def test_what_is_added_to_a_signature_and_not_signed_fails_it(after: bytes, added: bytes) -> None:
+    report = _verify(SIGNED.replace(after, after + added, 1))
+    assert (report.verdict, report.intact, report.evidence) == (Verdict.FAILED, False, None)
+    assert report.reasons == ("The signature has something in an Object that no reference covers.",)
+
+
+def test_unsigned_properties_may_be_added() -> None:
+    added = b"</xades:SignedProperties><xades:UnsignedProperties><a/></xades:UnsignedProperties>\n<!-- space -->"
+    assert _verify(SIGNED.replace(b"</xades:SignedProperties>", added)).verdict is Verdict.PASSED
+
+
 def _written() -> str:
     return etree.tostring(write_evidence(EVIDENCE), encoding="unicode")
 
