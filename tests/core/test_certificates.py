@@ -15,6 +15,7 @@ from certificates import NOW, Authority, certificate, private_key, subject
 from revocations import asks_at
 from segl.core.certificates import (
     TrustAnchors,
+    check_commitment,
     check_validity,
     issuers,
     load_der,
@@ -118,6 +119,35 @@ def test_an_enterprise_certificate_is_trusted_for_what_it_may_be_used(
     key = ISSUER.issue(name, extensions=extensions, **uses)  # type: ignore[arg-type]  # flags by name
     certificate = load_der(_der(key))
     assert len(ROOT.trust().chain(certificate, extra=key.chain, at=NOW)) == 3
+
+
+@pytest.mark.parametrize(
+    ("uses", "binds"),
+    [
+        ([], True),
+        ([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE], True),
+        ([ExtendedKeyUsageOID.EMAIL_PROTECTION], True),
+        ([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH], True),
+        ([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")], True),
+        ([x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.12")], True),
+        ([x509.ObjectIdentifier("1.2.840.113583.1.1.5"), ExtendedKeyUsageOID.TIME_STAMPING], True),
+        ([ExtendedKeyUsageOID.TIME_STAMPING], False),
+        ([ExtendedKeyUsageOID.OCSP_SIGNING], False),
+        ([ExtendedKeyUsageOID.SERVER_AUTH], False),
+        ([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.OCSP_SIGNING], False),
+        ([ExtendedKeyUsageOID.CODE_SIGNING], False),
+    ],
+)
+def test_a_certificate_for_something_else_alone_makes_no_signatures_that_bind(
+    uses: list[x509.ObjectIdentifier], binds: bool
+) -> None:
+    extensions = [x509.ExtendedKeyUsage(uses)] if uses else []
+    made = ISSUER.organization("123456789", extensions=extensions).certificate
+    if binds:
+        check_commitment(made)
+        return
+    with pytest.raises(UntrustedCertificate, match="is for something else than signatures that bind"):
+        check_commitment(made)
 
 
 def _foreign() -> PrivateKey:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509 import verification
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from segl.core.errors import InvalidInput, UntrustedCertificate
 from segl.core.organizations import NUMBER, is_organization_number
@@ -252,20 +252,37 @@ def _check_issuing_use(certificate: x509.Certificate) -> None:
                 )
 
 
+# Norwegian organizations' certificates have clientAuth and emailProtection, those of other issuers document signing:
+# as of RFC 9336, of Microsoft or of Adobe.
+_FOR_COMMITMENT = {
+    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+    ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    ExtendedKeyUsageOID.CLIENT_AUTH,
+    *map(x509.ObjectIdentifier, ("1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.311.10.3.12", "1.2.840.113583.1.1.5")),
+}
+
+
 def check_commitment(certificate: x509.Certificate) -> None:
     """Make sure that a certificate is meant for signatures that bind someone, not for logging in to servers.
 
-    Those carry nonRepudiation in their key usage (RFC 5280, 4.2.1.3; ETSI EN 319 412-2, 4.3.2).
+    Those carry nonRepudiation in their key usage (RFC 5280, 4.2.1.3; ETSI EN 319 412-2, 4.3.2). If they have extended
+    key usages, they are for nothing else (RFC 5280, 4.2.1.12), so one of these must be for documents, mail or persons.
 
     Raises:
-        UntrustedCertificate: Its key usage says otherwise.
+        UntrustedCertificate: One of them says otherwise.
     """
+    subject = certificate.subject.rfc4514_string()
     for extension in certificate.extensions:
         match extension.value:
             case x509.KeyUsage(content_commitment=False):
                 raise UntrustedCertificate(
-                    f"The certificate {certificate.subject.rfc4514_string()} is for authentication only: its key "
+                    f"The certificate {subject} is for authentication only: its key "
                     "usage lacks nonRepudiation, so it is not meant for signatures that bind."
+                )
+            case x509.ExtendedKeyUsage() as uses if not _FOR_COMMITMENT & {*uses}:
+                raise UntrustedCertificate(
+                    f"The certificate {subject} is for something else than signatures that bind: its extended key "
+                    f"usage has only {', '.join(each.dotted_string for each in uses)}."
                 )
 
 

@@ -22,6 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import StreamObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -161,6 +162,13 @@ def test_a_key_for_logging_in_cannot_seal(authority: Authority) -> None:
     report = report_of(seal(pdfs.pdf("Signed"), key=key, sealed_at=NOW), authority.trust())
     assert (report.verdict, report.intact, report.trusted) == (Verdict.INDETERMINATE, True, False)
     assert "lacks nonRepudiation" in report.reasons[0]
+
+
+def test_a_key_for_timestamps_cannot_seal(authority: Authority) -> None:
+    uses = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+    key = authority.organization("984661185", "Time", [uses])
+    report = report_of(seal(pdfs.pdf("Signed"), key=key, sealed_at=NOW), authority.trust())
+    assert (report.verdict, report.intact, report.trusted) == (Verdict.INDETERMINATE, True, False)
 
 
 def test_a_genuine_signature_under_another_organizations_seal_is_doubted(

@@ -11,7 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -171,6 +173,13 @@ def test_a_signature_by_a_certificate_for_logging_in_is_left_open() -> None:
     report = _verify(_sign(ROOT.issue(name, kind="P-256", content_commitment=False)))
     assert (report.verdict, report.intact, report.trusted) == (Verdict.INDETERMINATE, True, False)
     assert "is for authentication only" in report.reasons[0]
+
+
+def test_a_signature_by_a_certificate_for_servers_is_left_open() -> None:
+    key = ROOT.organization("123456789", extensions=[x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])])
+    report = _verify(_sign(key))
+    assert (report.verdict, report.intact, report.trusted) == (Verdict.INDETERMINATE, True, False)
+    assert "its extended key usage has only 1.3.6.1.5.5.7.3.1." in report.reasons[0]
 
 
 @pytest.mark.parametrize(
