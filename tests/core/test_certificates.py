@@ -15,6 +15,7 @@ from certificates import NOW, Authority, certificate, private_key, subject
 from revocations import asks_at
 from segl.core.certificates import (
     TrustAnchors,
+    Voucher,
     check_commitment,
     check_validity,
     issuers,
@@ -335,3 +336,56 @@ def test_a_root_among_the_intermediates_is_no_anchor() -> None:
     assert (len(trust.anchors), len(trust.intermediates)) == (1, 1)
     with pytest.raises(UntrustedCertificate):
         trust.chain(foreign.organization("123456789").certificate, at=NOW)
+
+
+NAMED = {"organization": "Virksomhet AS"}
+NUMBERED = {"organization_identifier": "NTRNO-123456789"}
+OTHER_ROOT = Authority.root("Other Root")
+
+
+def _voucher(*names: x509.Name, root: Authority = ROOT) -> Voucher:
+    """Of a certificate with the last name, below CAs with those before it."""
+    *above, own = names
+    for each in above:
+        root = Authority(root.issue(each, kind="P-256", ca=True))
+    return Voucher.of(root.issue(own, kind="P-256").certificate, root.trust().anchors[0])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (_voucher(subject("Seal", **NAMED, **NUMBERED)), _voucher(subject("A", **NUMBERED), root=OTHER_ROOT), True),
+        (_voucher(subject("Seal", **NAMED, **NUMBERED)), _voucher(subject("Seal", **NAMED)), False),
+        (_voucher(subject("Seal", **NAMED)), _voucher(subject("Seal", **NAMED)), True),
+        (_voucher(subject("Seal", **NAMED)), _voucher(subject("Other", **NAMED)), False),
+        (_voucher(subject("Seal", **NAMED)), _voucher(subject("CA"), subject("Seal", **NAMED)), False),
+        (_voucher(subject("Seal", **NAMED)), _voucher(subject("Seal", **NAMED), root=OTHER_ROOT), False),
+        (_voucher(subject("Seal", **NUMBERED)), _voucher(subject("CA", **NUMBERED), subject("Kari")), True),
+        (_voucher(subject("Seal", **NAMED, **NUMBERED)), _voucher(subject("CA", **NAMED), subject("Kari")), True),
+        (_voucher(subject("Seal", **NAMED)), _voucher(subject("CA", organization="Other"), subject("Kari")), False),
+        (_voucher(subject("Seal", **NAMED)), _voucher(subject("CA", **NAMED), subject("K"), root=OTHER_ROOT), False),
+        (_voucher(subject("CA"), subject("Kari")), _voucher(subject("CA"), subject("Ola")), False),
+    ],
+    ids=[
+        "the same identifier",
+        "an identifier and none",
+        "the same subject",
+        "another subject",
+        "another issuer",
+        "another anchor",
+        "a person, whose CA has the identifier",
+        "a person, whose CA has the name",
+        "a person, whose CA has another name",
+        "a person, whose CA has the name below another anchor",
+        "persons",
+    ],
+)
+def test_an_organization_is_known_by_more_than_its_name(one: Voucher, other: Voucher, same: bool) -> None:
+    assert one.is_same_as(other) is same
+    assert other.is_same_as(one) is same
+
+
+def test_a_voucher_is_shown_by_its_name_and_what_it_is_known_by() -> None:
+    assert str(_voucher(subject("Seal", **NAMED, **NUMBERED))) == "Virksomhet AS (NTRNO-123456789)"
+    assert str(_voucher(subject("Seal", **NAMED))) == "Virksomhet AS (CN=Seal,O=Virksomhet AS)"
+    assert str(_voucher(subject("CA"), subject("Kari"))) == "CN=Kari"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
@@ -34,12 +35,50 @@ def organization_name(certificate: x509.Certificate) -> str:
     return named or certificate.subject.rfc4514_string()
 
 
-def vouching_organization(certificate: x509.Certificate) -> str:
-    """The organization in the certificate; for a person's, the one that issued it. Empty when there is neither."""
-    for name in (certificate.subject, certificate.issuer):
-        if found := name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME):
-            return str(found[0].value)
-    return ""
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """The organization that vouches for a signature: the one in the certificate, or the one that issued a person's."""
+
+    name: str
+    """What it is called, which others may be too; empty if the certificate names no organization."""
+    identifiers: tuple[str, ...]
+    """Its organizationIdentifiers, such as `NTRNO-984661185`."""
+    subject: x509.Name
+    issuer: x509.Name | None
+    """Who issued the subject's certificate; None if the subject is the issuer of a person's."""
+    anchor: x509.Certificate | None
+    """The trust anchor of the chain, if there is one."""
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate, anchor: x509.Certificate | None) -> Self:
+        for subject, issuer in ((certificate.subject, certificate.issuer), (certificate.issuer, None)):
+            names, identifiers = (_values(subject, oid) for oid in (NameOID.ORGANIZATION_NAME, _IDENTIFIER))
+            if names or identifiers:
+                return cls(names[0] if names else "", identifiers, subject, issuer, anchor)
+        return cls("", (), certificate.subject, certificate.issuer, anchor)
+
+    def is_same_as(self, other: "Voucher") -> bool:
+        """Whether both are one organization.
+
+        It is known by its identifier, else by subject, issuer and anchor. The CA that issued a person's certificate
+        has another subject than the organization's own certificates: without identifiers, anchor and name must do.
+        """
+        if self.identifiers and other.identifiers:
+            return self.identifiers == other.identifiers
+        if (self.issuer is None) is not (other.issuer is None):
+            return (self.name, self.anchor) == (other.name, other.anchor)
+        return (self.subject, self.issuer, self.anchor) == (other.subject, other.issuer, other.anchor)
+
+    def __str__(self) -> str:
+        known_by = ", ".join(self.identifiers) or self.subject.rfc4514_string()
+        return f"{self.name} ({known_by})" if self.name else known_by
+
+
+_IDENTIFIER = NameOID.ORGANIZATION_IDENTIFIER
+
+
+def _values(name: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
+    return tuple(str(each.value) for each in name.get_attributes_for_oid(oid))
 
 
 def _attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str | None:

@@ -11,7 +11,6 @@ from typing import Any
 from asn1crypto.core import Void
 from asn1crypto.parser import peek
 from asn1crypto.tsp import TSTInfo
-from cryptography.x509 import Certificate
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.generic_cms import validate_sig_integrity
@@ -19,16 +18,10 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from segl.core import xades
-from segl.core.certificates import (
-    TrustAnchors,
-    check_commitment,
-    load_der,
-    organization_name,
-    vouching_organization,
-)
-from segl.core.errors import InvalidSignature, UntrustedCertificate
+from segl.core.certificates import TrustAnchors, load_der, organization_name
+from segl.core.errors import InvalidSignature
 from segl.core.pades.additions import UnexpectedAdditionError, check_additions
-from segl.core.verification import DocumentReport, DocumentState, SignatureReport, Verdict
+from segl.core.verification import DocumentReport, DocumentState, SignatureReport, Verdict, judge_signer
 
 DIGESTS = ("sha256", "sha384", "sha512")
 SUBFILTERS = ("/ETSI.CAdES.detached", "/adbe.pkcs7.detached")
@@ -65,7 +58,8 @@ def _seal_report(seal: EmbeddedPdfSignature, trust: TrustAnchors, at: datetime) 
     seal.compute_integrity_info(skip_diff=True)  # type: ignore[no-untyped-call]  # pyHanko has types in part only
     faults = tuple(_faults(seal))
     certificate = load_der(seal.signer_cert.dump())
-    distrust = _distrust(seal, certificate, trust, at)
+    others = [load_der(each.dump()) for each in seal.other_embedded_certs]
+    voucher, distrust = judge_signer(certificate, extra=others, trust=trust, at=at)
     return SignatureReport(
         kind="PAdES",
         name=seal.field_name,
@@ -77,7 +71,7 @@ def _seal_report(seal: EmbeddedPdfSignature, trust: TrustAnchors, at: datetime) 
         reasons=(*faults, *distrust),
         certificate_subject=certificate.subject.rfc4514_string(),
         certificate_issuer=certificate.issuer.rfc4514_string(),
-        vouched_for_by=vouching_organization(certificate),
+        vouched_for_by=voucher,
     )
 
 
@@ -187,22 +181,21 @@ def _objects(reader: PdfFileReader, revision: int) -> int:
 
 def _together(seal: SignatureReport, signers: Sequence[SignatureReport]) -> Iterator[SignatureReport]:
     """The attached signatures as those of one job under one seal: a genuine one from elsewhere proves nothing here."""
-    read = [each for each in signers if each.certificate_subject]
+    read = [each for each in signers if each.vouched_for_by]
     jobs = {each.evidence.job_id for each in read if each.evidence}
     documents = {frozenset(each.sha256 for each in report.documents if each.sha256) for report in read}
     for report in signers:
         reasons: list[str] = []
-        if report not in read:
+        if not report.vouched_for_by:
             yield report
             continue
         if len(jobs) > 1:
             reasons.append("The attached signatures belong to different jobs.")
         if len(documents) > 1:
             reasons.append("The attached signatures do not cover the same documents.")
-        if report.vouched_for_by != seal.vouched_for_by:
+        if seal.vouched_for_by and not report.vouched_for_by.is_same_as(seal.vouched_for_by):
             reasons.append(
-                f"It is vouched for by {report.vouched_for_by or 'nobody'}, not by "
-                f"{seal.vouched_for_by or 'the one'}, who sealed the file."
+                f"It is vouched for by {report.vouched_for_by}, not by {seal.vouched_for_by}, who sealed the file."
             )
         yield replace(report, **_doubted(report, reasons)) if reasons else report
 
@@ -217,18 +210,6 @@ def _covering_none(seal: SignatureReport, documents: Mapping[str, bytes]) -> Sig
 def _doubted(report: SignatureReport, reasons: Sequence[str]) -> dict[str, Any]:
     verdict = Verdict.FAILED if report.verdict is Verdict.FAILED else Verdict.INDETERMINATE
     return {"verdict": verdict, "reasons": (*report.reasons, *reasons)}
-
-
-def _distrust(
-    seal: EmbeddedPdfSignature, certificate: Certificate, trust: TrustAnchors, at: datetime
-) -> tuple[str, ...]:
-    others = [load_der(each.dump()) for each in seal.other_embedded_certs]
-    try:
-        trust.chain(certificate, extra=others, at=at)
-        check_commitment(certificate)
-    except UntrustedCertificate as error:
-        return (str(error),)
-    return ()
 
 
 def _attached_xml(reader: PdfFileReader) -> Iterator[tuple[str, bytes]]:
