@@ -64,6 +64,9 @@ class SignatureReport:
     """None if it cannot be read."""
     documents: tuple[DocumentReport, ...] = ()
     evidence: Evidence | None = None
+    """What the signature says of the act, if it is unbroken and trusted."""
+    claimed_evidence: Evidence | None = None
+    """What an unbroken signature says of the act that is not trusted: anyone can have made it up."""
 
     def to_dict(self) -> dict[str, Any]:
         """The report in what JSON knows: strings, numbers, booleans, lists, dicts."""

@@ -166,6 +166,7 @@ def test_a_signature_that_is_not_trusted_is_intact_but_left_open(
     report = _verify(trust=trust, at=at)
     assert (report.verdict, report.intact, report.trusted) == (Verdict.INDETERMINATE, True, False)
     assert reason in report.reasons[0]
+    assert (report.signer, report.evidence, report.claimed_evidence) == ("Segl", None, EVIDENCE)
 
 
 def test_a_signature_by_a_certificate_for_logging_in_is_left_open() -> None:

@@ -63,9 +63,10 @@ def _report(
 ) -> SignatureReport:
     """What is said of the signer and the act comes from signed bytes; so nothing is when they are broken."""
     unbroken = not signature.faults
-    evidence = _evidence(signature) if unbroken else None
     found = _documents(signature.files, documents)
     voucher, distrust = judge_signer(signature.certificate, extra=signature.other_certificates, trust=trust, at=at)
+    said = _evidence(signature) if unbroken else None
+    evidence, claimed = (None, said) if distrust else (said, None)
     states = {each.state for each in found}
     intact = unbroken and DocumentState.CHANGED not in states
     complete = bool(found) and states <= {DocumentState.INTACT, DocumentState.NOT_GIVEN}
@@ -83,6 +84,7 @@ def _report(
         vouched_for_by=voucher,
         documents=found,
         evidence=evidence,
+        claimed_evidence=claimed,
     )
 
 
