@@ -165,8 +165,11 @@ def report_of(pdf: bytes, authority: Authority) -> SignatureReport:
     return verify(pdf, trust=authority.trust(), documents=None, at=NOW)[0]
 
 
-# As EU DSS writes a field: PDFBox gives it an appearance of no state.
-LIKE_DSS: Edit = lambda writer: field(writer, AP=writer.add_object(pdf_object({"N": {}})))  # noqa: E731
+def like_dss(writer: Writer) -> None:
+    """A field with an appearance of no state, and an extension of Adobe's, each an object, as by EU DSS with PDFBox."""
+    field(writer, AP=writer.add_object(pdf_object({"N": writer.add_object(pdf_object({}))})))
+    writer.root["/Extensions"]["/ADBE"] = writer.add_object(pdf_object({"BaseVersion": "/1.7", "ExtensionLevel": 8}))
+    writer.update_root()
 
 
 def again(writer: Writer) -> None:
@@ -186,7 +189,8 @@ def test_what_keeps_a_seal_verifiable_may_follow_it(
         stamps.stamp,
         lambda pdf: with_revision(pdf, lambda writer: store(writer, contents=b"seal", issuer=authority)),
         lambda pdf: stamps.stamp(pdf, lambda writer: store(writer, contents=b"other", issuer=authority)),
-        lambda pdf: stamps.stamp(pdf, LIKE_DSS, "Added"),
+        lambda pdf: stamps.stamp(pdf, like_dss, "Added"),
+        lambda pdf: with_revision(pdf, setting("root", Extensions={"ESIC": ESIC, "ADBE": [ESIC, ESIC]})),
         lambda pdf: stamps.stamp(pdf, lambda writer: field(writer, T="Direct", AP={}, TU="Time", Kids=[]), "Direct"),
         lambda pdf: stamps.stamp(pdf, lambda writer: field(writer, T="Nowhere", on_page=False), "Nowhere"),
     ]

@@ -1,4 +1,4 @@
-"""What may follow a seal: validation data and document timestamps (ETSI EN 319 142-1, 5.4 and 5.5), nothing else.
+"""What may follow a seal: validation data and document timestamps (ETSI EN 319 142-1, 5.4), nothing else.
 
 Each later revision is compared with the one before it, from the trailer down. Whatever it writes must be in one of the
 few places that such additions have, and have no entries there but those listed here. An added object must be one that
@@ -95,6 +95,8 @@ _VERSION = _named(*(f"/1.{minor}" for minor in range(8)), "/2.0")
 # What may differ from the revision before.
 _OF_TRAILERS = {"/Size", "/Prev", "/ID", "/Type", "/W", "/Index", "/Length", "/Filter", "/DecodeParms"}
 _OF_CATALOGS = {"/AcroForm", "/DSS", "/Extensions", "/Version"}
+_DEVELOPERS = {"/ESIC", "/ADBE"}
+"""Whose extensions declare a PAdES file: ETSI's (EN 319 142-1, 5.6), or Adobe's as EU DSS writes them."""
 
 
 class UnexpectedAdditionError(Exception):
@@ -194,9 +196,12 @@ class _Revision:
         if not _is_same(old.get("/Version"), new.get("/Version")):
             _require(_VERSION(new.get("/Version")), "the catalog has another /Version")
         before, after = self._entry(old, new, "/Extensions", DictionaryObject)
-        _check_unchanged(before, after, {"/ESIC"}, "the catalog's /Extensions")
-        if not _is_same(before.get("/ESIC"), after.get("/ESIC")):
-            _check_shape(after.get("/ESIC"), _EXTENSION, "the extension /ESIC")
+        _check_unchanged(before, after, _DEVELOPERS, "the catalog's /Extensions")
+        for key in _DEVELOPERS:
+            if not _is_same(before.get(key), after.get(key)):
+                declared = self._added(after.get(key))
+                for each in declared if isinstance(declared, ArrayObject) else [declared]:
+                    _check_shape(self._added(each), _EXTENSION, f"the extension {key}")
 
     def _check_form(self) -> dict[IndirectObject, Any]:
         """The new fields, by reference."""
