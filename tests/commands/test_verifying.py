@@ -126,7 +126,7 @@ def test_what_a_stranger_signed_is_shown_as_claimed(folder: Path) -> None:
 
     for said in ("XAdES: Organization 984661185", "by TestID, level 4", "“I sign this.”"):
         assert f"{said} (claimed)" in text.output
-    assert "no, so anyone can have claimed it" in text.output
+    assert "no, so what it says is only claimed" in text.output
     [signature] = report["files"][0]["signatures"]
     assert (signature["signer"], signature["evidence"]) == ("Organization 984661185", None)
     assert signature["claimed_evidence"]["signer_name"] == "Kari Nordmann"

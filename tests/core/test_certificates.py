@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -383,6 +384,12 @@ def _voucher(*names: x509.Name, root: Authority = ROOT) -> Voucher:
 def test_an_organization_is_known_by_more_than_its_name(one: Voucher, other: Voucher, same: bool) -> None:
     assert one.is_same_as(other) is same
     assert other.is_same_as(one) is same
+
+
+def test_an_organization_is_the_same_when_one_of_its_certificates_is_not_trusted() -> None:
+    trusted = _voucher(subject("Seal", **NAMED))
+    assert trusted.is_same_as(replace(trusted, anchor=None))
+    assert not trusted.is_same_as(replace(_voucher(subject("Other", **NAMED)), anchor=None))
 
 
 def test_a_voucher_is_shown_by_its_name_and_what_it_is_known_by() -> None:

@@ -153,7 +153,10 @@ def _facts(signature: "SignatureReport") -> Iterator[tuple[str, str]]:
     for document in signature.documents:
         yield "Document", f"{document.name}: {_state(document)}"
     yield "Intact", "yes, unchanged since it was signed" if signature.intact else "no"
-    yield "Trusted", "yes, it chains to a root you trust" if signature.trusted else "no, so anyone can have claimed it"
+    yield (
+        "Trusted",
+        "yes, it chains to a root you trust" if signature.trusted else "no, so what it says is only claimed",
+    )
     yield "Certificate", f"{signature.certificate_subject}, issued by {signature.certificate_issuer}"
 
 

@@ -47,7 +47,7 @@ class Voucher:
     issuer: x509.Name | None
     """Who issued the subject's certificate; None if the subject is the issuer of a person's."""
     anchor: x509.Certificate | None
-    """The trust anchor of the chain, if there is one."""
+    """The trust anchor of the chain; None if it is not trusted."""
 
     @classmethod
     def of(cls, certificate: x509.Certificate, anchor: x509.Certificate | None) -> Self:
@@ -62,12 +62,15 @@ class Voucher:
 
         It is known by its identifier, else by subject, issuer and anchor. The CA that issued a person's certificate
         has another subject than the organization's own certificates: without identifiers, anchor and name must do.
+        One that is not trusted is doubted anyway, so that it has no anchor makes no difference.
         """
         if self.identifiers and other.identifiers:
             return self.identifiers == other.identifiers
+        if self.anchor and other.anchor and self.anchor != other.anchor:
+            return False
         if (self.issuer is None) is not (other.issuer is None):
-            return (self.name, self.anchor) == (other.name, other.anchor)
-        return (self.subject, self.issuer, self.anchor) == (other.subject, other.issuer, other.anchor)
+            return self.name == other.name
+        return (self.subject, self.issuer) == (other.subject, other.issuer)
 
     def __str__(self) -> str:
         known_by = ", ".join(self.identifiers) or self.subject.rfc4514_string()
@@ -305,7 +308,7 @@ def check_commitment(certificate: x509.Certificate) -> None:
     """Make sure that a certificate is meant for signatures that bind someone, not for logging in to servers.
 
     Those carry nonRepudiation in their key usage (RFC 5280, 4.2.1.3; ETSI EN 319 412-2, 4.3.2). If they have extended
-    key usages, they are for nothing else (RFC 5280, 4.2.1.12), so one of these must be for documents, mail or persons.
+    key usages, they are for nothing else (RFC 5280, 4.2.1.12), so one of them must be for documents, mail or clients.
 
     Raises:
         UntrustedCertificate: One of them says otherwise.

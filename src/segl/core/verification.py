@@ -61,7 +61,7 @@ class SignatureReport:
     certificate_subject: str
     certificate_issuer: str
     vouched_for_by: Voucher | None = None
-    """None if it cannot be read."""
+    """None for what cannot be read as a signature."""
     documents: tuple[DocumentReport, ...] = ()
     evidence: Evidence | None = None
     """What the signature says of the act, if it is unbroken and trusted."""

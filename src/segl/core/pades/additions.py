@@ -134,7 +134,7 @@ def _known(reader: PdfFileReader, sealed_revision: int, file: bytes) -> set[int]
 
 
 def _mentioned(file: bytes, written: Collection[int]) -> set[int]:
-    """The numbers of all objects to which those refer that were not written later, and the trailer.
+    """The numbers of all objects to which the trailer refers, or an object that was not written later.
 
     qpdf reads them in a fiftieth of the time that pyHanko would take, and writes each reference in one way.
     """
@@ -181,7 +181,7 @@ class _Revision:
             self._check_page(page, [each for each, field in fields.items() if field.get("/P") == page])
         self._check_store()
         self._check_containers()
-        for each in self._written - self._explained:
+        for each in sorted(self._written - self._explained, key=lambda each: each.idnum):
             raise UnexpectedAdditionError(f"object {each.idnum} was added or changed")
         return len(fields)
 
