@@ -7,7 +7,7 @@ the sealed file neither has nor refers to: else it would be shown where that fil
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import pikepdf
 from asn1crypto.parser import peek
@@ -25,8 +25,6 @@ from pyhanko.pdf_utils.generic import (
 )
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
-
-from segl.core.memory_file import as_file
 
 _Kind = TypeVar("_Kind", DictionaryObject, ArrayObject)
 _Check = Callable[[Any], bool]
@@ -103,11 +101,8 @@ class UnexpectedAdditionError(Exception):
     """Something else was added or changed; the message is a clause that says what."""
 
 
-def check_additions(reader: PdfFileReader, sealed_revision: int, file: bytes) -> int:
+def check_additions(reader: PdfFileReader, sealed_revision: int) -> int:
     """Make sure that nothing but validation data and document timestamps was added after a revision.
-
-    Args:
-        file: what the reader reads.
 
     Returns:
         How many timestamps were added; whether they hold is not judged.
@@ -117,28 +112,28 @@ def check_additions(reader: PdfFileReader, sealed_revision: int, file: bytes) ->
     """
     later = range(sealed_revision + 1, reader.xrefs.total_revisions)
     try:
-        known = _known(reader, sealed_revision, file)
+        known = _known(reader, sealed_revision)
         return sum(_Revision(reader, each, known).check() for each in later)
     except (PdfError, pikepdf.PdfError) as error:
         raise UnexpectedAdditionError(f"what was added cannot be read ({error})") from None
 
 
-def _known(reader: PdfFileReader, sealed_revision: int, file: bytes) -> set[int]:
+def _known(reader: PdfFileReader, sealed_revision: int) -> set[int]:
     """The numbers of all objects that a revision has or refers to."""
     sealed = reader.get_historical_resolver(sealed_revision)
     refs = [reader.xrefs.explicit_refs_in_revision(each) for each in range(reader.xrefs.total_revisions)]
     own = set[Reference]().union(*refs[: sealed_revision + 1])
     written = set[Reference]().union(*refs[sealed_revision + 1 :])
     replaced = {number for each in own & written for number in _references(sealed(each))}
-    return {each.idnum for each in own} | replaced | _mentioned(file, {each.idnum for each in written})
+    return {each.idnum for each in own} | replaced | _mentioned(reader.stream, {each.idnum for each in written})
 
 
-def _mentioned(file: bytes, written: Collection[int]) -> set[int]:
+def _mentioned(file: BinaryIO, written: Collection[int]) -> set[int]:
     """The numbers of all objects to which the trailer refers, or an object that was not written later.
 
     qpdf reads them in a fiftieth of the time that pyHanko would take, and writes each reference in one way.
     """
-    with pikepdf.open(as_file(file), attempt_recovery=False, suppress_warnings=True) as pdf:
+    with pikepdf.open(file, attempt_recovery=False, suppress_warnings=True) as pdf:
         objects = list[Any](pdf.objects)  # of which null and numbers come as values of Python
         kept = [each for each in objects if isinstance(each, pikepdf.Object) and each.objgen[0] not in written]
         dictionaries = (each.stream_dict if isinstance(each, pikepdf.Stream) else each for each in kept)

@@ -131,12 +131,11 @@ def _coverage_faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
 
 
 def _check_what_follows(seal: EmbeddedPdfSignature) -> None:
-    reader = seal.reader
     if not _is_read_alike(seal):
         raise UnexpectedAdditionError("it has additions that some programs do not see")
-    reader.stream.seek(0)
-    added = check_additions(reader, seal.signed_revision, reader.stream.read())
-    later = [each for each in reader.embedded_timestamp_signatures if each.signed_revision > seal.signed_revision]
+    added = check_additions(seal.reader, seal.signed_revision)
+    timestamps = seal.reader.embedded_timestamp_signatures
+    later = [each for each in timestamps if each.signed_revision > seal.signed_revision]
     if len(later) != added or not all(map(_holds, later)):
         raise UnexpectedAdditionError("it has a document timestamp that does not hold")
 
