@@ -113,9 +113,30 @@ def test_the_findings_as_json_keep_their_keys(folder: Path) -> None:
         "vouched_for_by",
         "documents",
         "evidence",
+        "claimed_evidence",
     ]
     assert (signature["signer"], signature["verdict"]) == ("Kari Nordmann", "TOTAL-PASSED")
     assert signature["documents"][0]["state"] == "intact"
+    assert (signature["evidence"]["signer_name"], signature["claimed_evidence"]) == ("Kari Nordmann", None)
+
+
+def test_what_a_stranger_signed_is_shown_as_claimed(folder: Path) -> None:
+    arguments = ["verify", "xades-1.xml", "--document", "contract.pdf", "--trust", "stranger.pem"]
+    text, report = run(*arguments), json.loads(run(*arguments, "--json").stdout)
+
+    for said in ("XAdES: Organization 984661185", "by TestID, level 4", "“I sign this.”"):
+        assert f"{said} (claimed)" in text.output
+    assert "no, so what it says is only claimed" in text.output
+    [signature] = report["files"][0]["signatures"]
+    assert (signature["signer"], signature["evidence"]) == ("Organization 984661185", None)
+    assert signature["claimed_evidence"]["signer_name"] == "Kari Nordmann"
+
+
+def test_what_is_trusted_is_not_shown_as_claimed(folder: Path) -> None:
+    result = run("verify", "signed.pdf", "--document", "contract.pdf", "--trust", "trust.pem")
+
+    assert "Kari Nordmann" in result.output
+    assert "claimed" not in result.output
 
 
 def test_without_trust_nothing_passes_and_it_says_what_to_do(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from certificates import NOW, Authority, certificate, private_key, subject
 from revocations import asks_at
 from segl.core.certificates import (
     TrustAnchors,
+    Voucher,
+    check_commitment,
     check_validity,
     issuers,
     load_der,
@@ -118,6 +121,35 @@ def test_an_enterprise_certificate_is_trusted_for_what_it_may_be_used(
     key = ISSUER.issue(name, extensions=extensions, **uses)  # type: ignore[arg-type]  # flags by name
     certificate = load_der(_der(key))
     assert len(ROOT.trust().chain(certificate, extra=key.chain, at=NOW)) == 3
+
+
+@pytest.mark.parametrize(
+    ("uses", "binds"),
+    [
+        ([], True),
+        ([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE], True),
+        ([ExtendedKeyUsageOID.EMAIL_PROTECTION], True),
+        ([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH], True),
+        ([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")], True),
+        ([x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.12")], True),
+        ([x509.ObjectIdentifier("1.2.840.113583.1.1.5"), ExtendedKeyUsageOID.TIME_STAMPING], True),
+        ([ExtendedKeyUsageOID.TIME_STAMPING], False),
+        ([ExtendedKeyUsageOID.OCSP_SIGNING], False),
+        ([ExtendedKeyUsageOID.SERVER_AUTH], False),
+        ([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.OCSP_SIGNING], False),
+        ([ExtendedKeyUsageOID.CODE_SIGNING], False),
+    ],
+)
+def test_a_certificate_for_something_else_alone_makes_no_signatures_that_bind(
+    uses: list[x509.ObjectIdentifier], binds: bool
+) -> None:
+    extensions = [x509.ExtendedKeyUsage(uses)] if uses else []
+    made = ISSUER.organization("123456789", extensions=extensions).certificate
+    if binds:
+        check_commitment(made)
+        return
+    with pytest.raises(UntrustedCertificate, match="is for something else than signatures that bind"):
+        check_commitment(made)
 
 
 def _foreign() -> PrivateKey:
@@ -305,3 +337,62 @@ def test_a_root_among_the_intermediates_is_no_anchor() -> None:
     assert (len(trust.anchors), len(trust.intermediates)) == (1, 1)
     with pytest.raises(UntrustedCertificate):
         trust.chain(foreign.organization("123456789").certificate, at=NOW)
+
+
+NAMED = {"organization": "Virksomhet AS"}
+NUMBERED = {"organization_identifier": "NTRNO-123456789"}
+OTHER_ROOT = Authority.root("Other Root")
+
+
+def _voucher(*names: x509.Name, root: Authority = ROOT) -> Voucher:
+    """Of a certificate with the last name, below CAs with those before it."""
+    *above, own = names
+    for each in above:
+        root = Authority(root.issue(each, kind="P-256", ca=True))
+    return Voucher.of(root.issue(own, kind="P-256").certificate, root.trust().anchors[0])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (_voucher(subject("Seal", **NAMED, **NUMBERED)), _voucher(subject("A", **NUMBERED), root=OTHER_ROOT), True),
+        (_voucher(subject("Seal", **NAMED, **NUMBERED)), _voucher(subject("Seal", **NAMED)), False),
+        (_voucher(subject("Seal", **NAMED)), _voucher(subject("Seal", **NAMED)), True),
+        (_voucher(subject("Seal", **NAMED)), _voucher(subject("Other", **NAMED)), False),
+        (_voucher(subject("Seal", **NAMED)), _voucher(subject("CA"), subject("Seal", **NAMED)), False),
+        (_voucher(subject("Seal", **NAMED)), _voucher(subject("Seal", **NAMED), root=OTHER_ROOT), False),
+        (_voucher(subject("Seal", **NUMBERED)), _voucher(subject("CA", **NUMBERED), subject("Kari")), True),
+        (_voucher(subject("Seal", **NAMED, **NUMBERED)), _voucher(subject("CA", **NAMED), subject("Kari")), True),
+        (_voucher(subject("Seal", **NAMED)), _voucher(subject("CA", organization="Other"), subject("Kari")), False),
+        (_voucher(subject("Seal", **NAMED)), _voucher(subject("CA", **NAMED), subject("K"), root=OTHER_ROOT), False),
+        (_voucher(subject("CA"), subject("Kari")), _voucher(subject("CA"), subject("Ola")), False),
+    ],
+    ids=[
+        "the same identifier",
+        "an identifier and none",
+        "the same subject",
+        "another subject",
+        "another issuer",
+        "another anchor",
+        "a person, whose CA has the identifier",
+        "a person, whose CA has the name",
+        "a person, whose CA has another name",
+        "a person, whose CA has the name below another anchor",
+        "persons",
+    ],
+)
+def test_an_organization_is_known_by_more_than_its_name(one: Voucher, other: Voucher, same: bool) -> None:
+    assert one.is_same_as(other) is same
+    assert other.is_same_as(one) is same
+
+
+def test_an_organization_is_the_same_when_one_of_its_certificates_is_not_trusted() -> None:
+    trusted = _voucher(subject("Seal", **NAMED))
+    assert trusted.is_same_as(replace(trusted, anchor=None))
+    assert not trusted.is_same_as(replace(_voucher(subject("Other", **NAMED)), anchor=None))
+
+
+def test_a_voucher_is_shown_by_its_name_and_what_it_is_known_by() -> None:
+    assert str(_voucher(subject("Seal", **NAMED, **NUMBERED))) == "Virksomhet AS (NTRNO-123456789)"
+    assert str(_voucher(subject("Seal", **NAMED))) == "Virksomhet AS (CN=Seal,O=Virksomhet AS)"
+    assert str(_voucher(subject("CA"), subject("Kari"))) == "CN=Kari"

@@ -135,7 +135,7 @@ def _print(findings: Sequence[Finding], trust: "TrustAnchors") -> None:
 
 def _print_signature(to: "Console", signature: "SignatureReport") -> None:
     where = f" in {signature.name}" if signature.name else ""
-    to.print(safe(f"  {signature.kind}{where}: {signature.signer}"), style="bold")
+    to.print(safe(f"  {signature.kind}{where}: {signature.signer}{_mark(signature)}"), style="bold")
     for name, value in _facts(signature):
         to.print(f"    {name:<12}{safe(value)}")
     for reason in signature.reasons:
@@ -144,22 +144,25 @@ def _print_signature(to: "Console", signature: "SignatureReport") -> None:
 
 
 def _facts(signature: "SignatureReport") -> Iterator[tuple[str, str]]:
-    yield (
-        "Signed",
-        f"{signature.signed_at.astimezone():%d %B %Y at %H:%M:%S %Z}" if signature.signed_at else "time unknown",
-    )
-    if evidence := signature.evidence:
-        level = f"level {evidence.authentication_level}"
-        yield (
-            "Identified",
-            f"{evidence.signer_name} {evidence.signer_identity}".rstrip() + f", by {evidence.method}, {level}",
-        )
-        yield "Agreed to", f"“{evidence.agreement}”"
+    time, mark = signature.signed_at, _mark(signature)
+    yield "Signed", f"{time.astimezone():%d %B %Y at %H:%M:%S %Z}{mark}" if time else "time unknown"
+    if evidence := signature.evidence or signature.claimed_evidence:
+        name = f"{evidence.signer_name} {evidence.signer_identity}".rstrip()
+        yield "Identified", f"{name}, by {evidence.method}, level {evidence.authentication_level}{mark}"
+        yield "Agreed to", f"“{evidence.agreement}”{mark}"
     for document in signature.documents:
         yield "Document", f"{document.name}: {_state(document)}"
     yield "Intact", "yes, unchanged since it was signed" if signature.intact else "no"
-    yield "Trusted", "yes, it chains to a root you trust" if signature.trusted else "no"
+    yield (
+        "Trusted",
+        "yes, it chains to a root you trust" if signature.trusted else "no, so what it says is only claimed",
+    )
     yield "Certificate", f"{signature.certificate_subject}, issued by {signature.certificate_issuer}"
+
+
+def _mark(signature: "SignatureReport") -> str:
+    """Return a mark for what only the signature itself says, since it is broken or not trusted."""
+    return "" if signature.trusted and (signature.intact or signature.evidence) else " (claimed)"
 
 
 def _state(document: "DocumentReport") -> str:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509 import verification
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from segl.core.errors import InvalidInput, UntrustedCertificate
 from segl.core.organizations import NUMBER, is_organization_number
@@ -34,12 +35,53 @@ def organization_name(certificate: x509.Certificate) -> str:
     return named or certificate.subject.rfc4514_string()
 
 
-def vouching_organization(certificate: x509.Certificate) -> str:
-    """The organization in the certificate; for a person's, the one that issued it. Empty when there is neither."""
-    for name in (certificate.subject, certificate.issuer):
-        if found := name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME):
-            return str(found[0].value)
-    return ""
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """The organization that vouches for a signature: the one in the certificate, or the one that issued a person's."""
+
+    name: str
+    """What it is called, which others may be too; empty if the certificate names no organization."""
+    identifiers: tuple[str, ...]
+    """Its organizationIdentifiers, such as `NTRNO-984661185`."""
+    subject: x509.Name
+    issuer: x509.Name | None
+    """Who issued the subject's certificate; None if the subject is the issuer of a person's."""
+    anchor: x509.Certificate | None
+    """The trust anchor of the chain; None if it is not trusted."""
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate, anchor: x509.Certificate | None) -> Self:
+        for subject, issuer in ((certificate.subject, certificate.issuer), (certificate.issuer, None)):
+            names, identifiers = (_values(subject, oid) for oid in (NameOID.ORGANIZATION_NAME, _IDENTIFIER))
+            if names or identifiers:
+                return cls(names[0] if names else "", identifiers, subject, issuer, anchor)
+        return cls("", (), certificate.subject, certificate.issuer, anchor)
+
+    def is_same_as(self, other: "Voucher") -> bool:
+        """Whether both are one organization.
+
+        It is known by its identifier, else by subject, issuer and anchor. The CA that issued a person's certificate
+        has another subject than the organization's own certificates: without identifiers, anchor and name must do.
+        One that is not trusted is doubted anyway, so that it has no anchor makes no difference.
+        """
+        if self.identifiers and other.identifiers:
+            return self.identifiers == other.identifiers
+        if self.anchor and other.anchor and self.anchor != other.anchor:
+            return False
+        if (self.issuer is None) is not (other.issuer is None):
+            return self.name == other.name
+        return (self.subject, self.issuer) == (other.subject, other.issuer)
+
+    def __str__(self) -> str:
+        known_by = ", ".join(self.identifiers) or self.subject.rfc4514_string()
+        return f"{self.name} ({known_by})" if self.name else known_by
+
+
+_IDENTIFIER = NameOID.ORGANIZATION_IDENTIFIER
+
+
+def _values(name: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
+    return tuple(str(each.value) for each in name.get_attributes_for_oid(oid))
 
 
 def _attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str | None:
@@ -252,20 +294,37 @@ def _check_issuing_use(certificate: x509.Certificate) -> None:
                 )
 
 
+# Norwegian organizations' certificates have clientAuth and emailProtection, those of other issuers document signing:
+# as of RFC 9336, of Microsoft or of Adobe.
+_FOR_COMMITMENT = {
+    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+    ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    ExtendedKeyUsageOID.CLIENT_AUTH,
+    *map(x509.ObjectIdentifier, ("1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.311.10.3.12", "1.2.840.113583.1.1.5")),
+}
+
+
 def check_commitment(certificate: x509.Certificate) -> None:
     """Make sure that a certificate is meant for signatures that bind someone, not for logging in to servers.
 
-    Those carry nonRepudiation in their key usage (RFC 5280, 4.2.1.3; ETSI EN 319 412-2, 4.3.2).
+    Those carry nonRepudiation in their key usage (RFC 5280, 4.2.1.3; ETSI EN 319 412-2, 4.3.2). If they have extended
+    key usages, they are for nothing else (RFC 5280, 4.2.1.12), so one of them must be for documents, mail or clients.
 
     Raises:
-        UntrustedCertificate: Its key usage says otherwise.
+        UntrustedCertificate: One of them says otherwise.
     """
+    subject = certificate.subject.rfc4514_string()
     for extension in certificate.extensions:
         match extension.value:
             case x509.KeyUsage(content_commitment=False):
                 raise UntrustedCertificate(
-                    f"The certificate {certificate.subject.rfc4514_string()} is for authentication only: its key "
+                    f"The certificate {subject} is for authentication only: its key "
                     "usage lacks nonRepudiation, so it is not meant for signatures that bind."
+                )
+            case x509.ExtendedKeyUsage() as uses if not _FOR_COMMITMENT & {*uses}:
+                raise UntrustedCertificate(
+                    f"The certificate {subject} is for something else than signatures that bind: its extended key "
+                    f"usage has only {', '.join(each.dotted_string for each in uses)}."
                 )
 
 

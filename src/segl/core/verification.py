@@ -1,10 +1,15 @@
 """What a verification found: one report per signature, in words a person can act on."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from cryptography.x509 import Certificate
+
+from segl.core.certificates import TrustAnchors, Voucher, check_commitment
+from segl.core.errors import UntrustedCertificate
 from segl.core.evidence import Evidence
 
 
@@ -55,14 +60,35 @@ class SignatureReport:
     reasons: tuple[str, ...]
     certificate_subject: str
     certificate_issuer: str
-    vouched_for_by: str = ""
-    """The organization in the certificate; for a person's, the one that issued it."""
+    vouched_for_by: Voucher | None = None
+    """None for what cannot be read as a signature."""
     documents: tuple[DocumentReport, ...] = ()
     evidence: Evidence | None = None
+    """What the signature says of the act, if it is unbroken and trusted."""
+    claimed_evidence: Evidence | None = None
+    """What an unbroken signature says of the act that is not trusted: anyone can have made it up."""
 
     def to_dict(self) -> dict[str, Any]:
         """The report in what JSON knows: strings, numbers, booleans, lists, dicts."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        voucher = self.vouched_for_by.name if self.vouched_for_by else ""
+        values = asdict(replace(self, vouched_for_by=None)) | {"vouched_for_by": voucher}
+        return {key: _plain(value) for key, value in values.items()}
+
+
+def judge_signer(
+    certificate: Certificate, *, extra: Sequence[Certificate], trust: TrustAnchors, at: datetime
+) -> tuple[Voucher, tuple[str, ...]]:
+    """Who vouches for a signature made with this certificate, and why it is not to be trusted, if so.
+
+    Args:
+        extra: the certificates that came with it.
+    """
+    try:
+        anchor = trust.chain(certificate, extra=extra, at=at)[-1]
+        check_commitment(certificate)
+    except UntrustedCertificate as error:
+        return Voucher.of(certificate, None), (str(error),)
+    return Voucher.of(certificate, anchor), ()
 
 
 def _plain(value: Any) -> Any:

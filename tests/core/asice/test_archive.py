@@ -1,5 +1,7 @@
 """ZIP archives: what ordinary programs write is read, what is ambiguous or too much is refused."""
 
+import errno
+import resource
 import shutil
 import struct
 import tracemalloc
@@ -351,3 +353,17 @@ def test_an_archive_with_changed_bytes_says_the_same_or_is_refused(position: int
     except InvalidPackage:
         return
     assert list(contents) == [b"content", b"more"]
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_package() -> None:
+    """The limit makes the system write a part of what it was given, as a disk that fills up does."""
+    data = _archive(("large.pdf", bytes(500_000)), compression=zipfile.ZIP_DEFLATED)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (499_000, hard))
+    try:
+        with pytest.raises(OSError) as caught:  # noqa: PT011 (its number is compared)
+            archive.read(data, LIMITS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.errno == errno.EFBIG
+    assert archive.read(data, LIMITS) == {"large.pdf": bytes(500_000)}

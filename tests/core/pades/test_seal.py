@@ -16,12 +16,13 @@ from typing import Any
 
 import pikepdf
 import pytest
-from asn1crypto import keys
+from asn1crypto import cms, keys
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import StreamObject
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -147,7 +148,9 @@ def test_a_changed_byte_fails_the_seal(
 def test_a_page_written_on_after_sealing_fails_the_seal(sealed: bytes, authority: Authority) -> None:
     report = report_of(appended(sealed), authority.trust())
     assert (report.verdict, report.intact) == (Verdict.FAILED, False)
-    assert report.reasons == ("The file was changed after it was sealed.",)
+    assert re.fullmatch(
+        r"The file was changed after it was sealed: object \d+ was added or changed\.", report.reasons[0]
+    )
 
 
 def test_an_update_hidden_from_some_readers_fails_the_seal(sealed: bytes, authority: Authority) -> None:
@@ -161,16 +164,36 @@ def test_a_key_for_logging_in_cannot_seal(authority: Authority) -> None:
     assert "lacks nonRepudiation" in report.reasons[0]
 
 
+def test_a_key_for_timestamps_cannot_seal(authority: Authority) -> None:
+    uses = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+    key = authority.organization("984661185", "Time", [uses])
+    report = report_of(seal(pdfs.pdf("Signed"), key=key, sealed_at=NOW), authority.trust())
+    assert (report.verdict, report.intact, report.trusted) == (Verdict.INDETERMINATE, True, False)
+
+
+@pytest.mark.parametrize("name", ["Someone Else AS", "Nordvik segl"])
 def test_a_genuine_signature_under_another_organizations_seal_is_doubted(
+    front_page: FrontPages, seal_key: PrivateKey, authority: Authority, name: str
+) -> None:
+    attached = Attachment("xades-1.xml", "application/xml", "", signature_by(seal_key))
+    pdf = assemble(documents=[CONTRACT], front_page=front_page(1), attachments=[attached])
+    by_another = seal(pdf, key=authority.organization("999999999", name), sealed_at=NOW)
+    given = {"contract.pdf": CONTRACT}
+    whole, person = verify(by_another, trust=authority.trust(), documents=given, at=NOW)
+    assert (whole.verdict, person.verdict) == (Verdict.PASSED, Verdict.INDETERMINATE)
+    assert person.reasons == (
+        f"It is vouched for by Nordvik segl (NTRNO-984661185), not by {name} (NTRNO-999999999), who sealed the file.",
+    )
+
+
+def test_a_signature_from_before_the_organization_changed_its_name_passes(
     front_page: FrontPages, seal_key: PrivateKey, authority: Authority
 ) -> None:
     attached = Attachment("xades-1.xml", "application/xml", "", signature_by(seal_key))
     pdf = assemble(documents=[CONTRACT], front_page=front_page(1), attachments=[attached])
-    by_another = seal(pdf, key=authority.organization("999999999", "Someone Else AS"), sealed_at=NOW)
-    given = {"contract.pdf": CONTRACT}
-    whole, person = verify(by_another, trust=authority.trust(), documents=given, at=NOW)
-    assert (whole.verdict, person.verdict) == (Verdict.PASSED, Verdict.INDETERMINATE)
-    assert person.reasons == ("It is vouched for by Nordvik segl, not by Someone Else AS, who sealed the file.",)
+    renamed = seal(pdf, key=authority.organization("984661185", "Nordvik og Sørvik"), sealed_at=NOW)
+    reports = verify(renamed, trust=authority.trust(), documents=None, at=NOW)
+    assert [each.verdict for each in reports] == [Verdict.PASSED, Verdict.PASSED]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +219,7 @@ def test_a_title_changed_after_sealing_fails_the_seal(sealed: bytes, authority: 
     changed = BytesIO()
     writer.write(changed)
     report = report_of(changed.getvalue(), authority.trust())
-    assert report.reasons == ("The file was changed after it was sealed.",)
+    assert report.reasons == ("The file was changed after it was sealed: the trailer has another /Info.",)
 
 
 @pytest.mark.parametrize("more", [b"\n", b"% more", b"\nstartxref\n9\n%%EOF\n"])
@@ -468,7 +491,21 @@ def test_a_second_seal_fails_a_first_that_allowed_it(
     monkeypatch.setattr(sealing, "_metadata", lambda reason: replace(usual(reason), certify=False))
     monkeypatch.setattr(sealing, "FIELD_NAME", "Second")
     first, _ = verify(seal(sealed, key=seal_key, sealed_at=NOW), trust=authority.trust(), documents=None, at=NOW)
-    assert (first.verdict, first.reasons) == (Verdict.FAILED, ("The file was changed after it was sealed.",))
+    assert first.verdict is Verdict.FAILED
+    assert first.reasons[0].startswith("The file was changed after it was sealed: an added signature has ")
+
+
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.7"])
+def test_a_seal_with_a_content_of_its_own_fails(sealed: bytes, authority: Authority, content: bytes) -> None:
+    """It would be what other programs compare with what was signed, rather than the file."""
+    room = re.search(rb"/Contents <([0-9A-F]+)>", sealed)
+    assert room
+    message = cms.ContentInfo.load(bytes.fromhex(room[1].decode()))
+    message["content"]["encap_content_info"]["content"] = content
+    enveloping = message.dump(force=True).hex().upper().encode().ljust(len(room[1]), b"0")
+    report = report_of(sealed.replace(room[1], enveloping), authority.trust())
+    assert (report.verdict, report.intact) == (Verdict.FAILED, False)
+    assert report.reasons == ("The seal has a content of its own, which is not the file.",)
 
 
 @pytest.mark.parametrize("hidden", [b"deadbeef", b"DEADBEEF", b"        ", b"00 0"])

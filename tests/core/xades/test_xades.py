@@ -11,7 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -164,6 +166,7 @@ def test_a_signature_that_is_not_trusted_is_intact_but_left_open(
     report = _verify(trust=trust, at=at)
     assert (report.verdict, report.intact, report.trusted) == (Verdict.INDETERMINATE, True, False)
     assert reason in report.reasons[0]
+    assert (report.signer, report.evidence, report.claimed_evidence) == ("Segl", None, EVIDENCE)
 
 
 def test_a_signature_by_a_certificate_for_logging_in_is_left_open() -> None:
@@ -171,6 +174,13 @@ def test_a_signature_by_a_certificate_for_logging_in_is_left_open() -> None:
     report = _verify(_sign(ROOT.issue(name, kind="P-256", content_commitment=False)))
     assert (report.verdict, report.intact, report.trusted) == (Verdict.INDETERMINATE, True, False)
     assert "is for authentication only" in report.reasons[0]
+
+
+def test_a_signature_by_a_certificate_for_servers_is_left_open() -> None:
+    key = ROOT.organization("123456789", extensions=[x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])])
+    report = _verify(_sign(key))
+    assert (report.verdict, report.intact, report.trusted) == (Verdict.INDETERMINATE, True, False)
+    assert "its extended key usage has only 1.3.6.1.5.5.7.3.1." in report.reasons[0]
 
 
 @pytest.mark.parametrize(
@@ -239,6 +249,29 @@ def test_a_part_that_is_signed_twice_is_refused() -> None:
 def test_evidence_that_is_not_signed_is_not_believed() -> None:
     report = _verify(_without_evidence_reference(SIGNED))
     assert (report.verdict, report.evidence) == (Verdict.FAILED, None)
+
+
+@pytest.mark.parametrize(
+    ("after", "added"),
+    [
+        (b"</ds:KeyInfo>", b"<ds:Object/>"),
+        (b"</ds:KeyInfo>", b'<ds:Object Id="More"><evidence/></ds:Object>'),
+        (b"</ds:Object>", b"<ds:Object>More</ds:Object>"),
+        (b"</xades:QualifyingProperties>", b"<evidence/>"),
+        (b"</xades:QualifyingProperties>", b"More"),
+        (b"</xades:SignedProperties>", b"<evidence/>"),
+        (b"</xades:SignedProperties>", b"More"),
+    ],
+)
+def test_what_is_added_to_a_signature_and_not_signed_fails_it(after: bytes, added: bytes) -> None:
+    report = _verify(SIGNED.replace(after, after + added, 1))
+    assert (report.verdict, report.intact, report.evidence) == (Verdict.FAILED, False, None)
+    assert report.reasons == ("The signature has something in an Object that no reference covers.",)
+
+
+def test_unsigned_properties_may_be_added() -> None:
+    added = b"</xades:SignedProperties><xades:UnsignedProperties><a/></xades:UnsignedProperties>\n<!-- space -->"
+    assert _verify(SIGNED.replace(b"</xades:SignedProperties>", added)).verdict is Verdict.PASSED
 
 
 def _written() -> str:

@@ -252,9 +252,9 @@ def _content(data: memoryview, member: _Member, start: int) -> memoryview:
 def _inflated(packed: memoryview, member: _Member) -> memoryview:
     if member.size <= _INFLATED_IN_MEMORY:
         return memoryview(b"".join(_pieces(packed, member)))
-    with TemporaryFile(buffering=0) as file:
-        for piece in _pieces(packed, member):
-            file.write(piece)
+    with TemporaryFile() as file:
+        file.writelines(_pieces(packed, member))
+        file.flush()
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 

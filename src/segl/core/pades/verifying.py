@@ -1,5 +1,6 @@
 """Verifying a signed PDF: the seal, to the last byte of the file, and each attached XAdES. Never a network call."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -7,50 +8,23 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any
 
+from asn1crypto.core import Void
 from asn1crypto.parser import peek
-from cryptography.x509 import Certificate
+from asn1crypto.tsp import TSTInfo
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.diff_analysis import (
-    CatalogModificationRule,
-    DSSCompareRule,
-    FormUpdatingRule,
-    ModificationLevel,
-    ObjectStreamRule,
-    SigFieldCreationRule,
-    SigFieldModificationRule,
-    StandardDiffPolicy,
-    XrefStreamRule,
-)
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from segl.core import xades
-from segl.core.certificates import (
-    TrustAnchors,
-    check_commitment,
-    load_der,
-    organization_name,
-    vouching_organization,
-)
-from segl.core.errors import InvalidSignature, UntrustedCertificate
-from segl.core.verification import DocumentReport, DocumentState, SignatureReport, Verdict
+from segl.core.certificates import TrustAnchors, load_der, organization_name
+from segl.core.errors import InvalidSignature
+from segl.core.pades.additions import UnexpectedAdditionError, check_additions
+from segl.core.verification import DocumentReport, DocumentState, SignatureReport, Verdict, judge_signer
 
 DIGESTS = ("sha256", "sha384", "sha512")
 SUBFILTERS = ("/ETSI.CAdES.detached", "/adbe.pkcs7.detached")
-HARMLESS = (ModificationLevel.NONE, ModificationLevel.LTA_UPDATES)
-# pyHanko's own policy would let title and author be changed.
-AFTER_THE_SEAL = StandardDiffPolicy(
-    global_rules=[
-        CatalogModificationRule(),  # type: ignore[no-untyped-call]  # pyHanko has types in part only
-        *(rule.as_qualified(ModificationLevel.LTA_UPDATES) for rule in (XrefStreamRule(), ObjectStreamRule())),
-        DSSCompareRule().as_qualified(ModificationLevel.LTA_UPDATES),
-    ],
-    form_rule=FormUpdatingRule(
-        field_rules=[SigFieldCreationRule(), SigFieldModificationRule()]  # type: ignore[no-untyped-call]  # as above
-    ),
-)
 DEEPEST_NAME_TREE = 16
 
 
@@ -81,10 +55,11 @@ def verify(
 
 
 def _seal_report(seal: EmbeddedPdfSignature, trust: TrustAnchors, at: datetime) -> SignatureReport:
-    seal.compute_integrity_info(AFTER_THE_SEAL)  # type: ignore[no-untyped-call]  # pyHanko has types in part only
+    seal.compute_integrity_info(skip_diff=True)  # type: ignore[no-untyped-call]  # pyHanko has types in part only
     faults = tuple(_faults(seal))
     certificate = load_der(seal.signer_cert.dump())
-    distrust = _distrust(seal, certificate, trust, at)
+    others = [load_der(each.dump()) for each in seal.other_embedded_certs]
+    voucher, distrust = judge_signer(certificate, extra=others, trust=trust, at=at)
     return SignatureReport(
         kind="PAdES",
         name=seal.field_name,
@@ -96,7 +71,7 @@ def _seal_report(seal: EmbeddedPdfSignature, trust: TrustAnchors, at: datetime) 
         reasons=(*faults, *distrust),
         certificate_subject=certificate.subject.rfc4514_string(),
         certificate_issuer=certificate.issuer.rfc4514_string(),
-        vouched_for_by=vouching_organization(certificate),
+        vouched_for_by=voucher,
     )
 
 
@@ -112,6 +87,8 @@ def _faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
 
 
 def _signature_faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
+    if not isinstance(seal.signed_data["encap_content_info"]["content"], Void):
+        yield "The seal has a content of its own, which is not the file."
     try:
         intact, valid = validate_sig_integrity(
             seal.signer_info, seal.signer_cert, expected_content_type="data", actual_digest=seal.compute_digest()
@@ -147,44 +124,77 @@ def _coverage_faults(seal: EmbeddedPdfSignature) -> Iterator[str]:
     if seal.coverage != SignatureCoverageLevel.ENTIRE_REVISION:
         yield "The seal does not cover the whole file."
         return
-    changes = getattr(seal.diff_result, "modification_level", ModificationLevel.OTHER)
-    if (
-        not _ends_with_what_was_read(seal)
-        or changes not in HARMLESS
-        or not seal.summarise_integrity_info()["docmdp_ok"]
-    ):
-        yield "The file was changed after it was sealed."
+    try:
+        _check_what_follows(seal)
+    except UnexpectedAdditionError as error:
+        yield f"The file was changed after it was sealed: {error}."
 
 
-def _ends_with_what_was_read(seal: EmbeddedPdfSignature) -> bool:
-    """Whether every reader finds the revisions that this one found: none is hidden, nothing follows the last."""
-    revisions = seal.reader.xrefs
-    _, _, start, length = seal.byte_range
+def _check_what_follows(seal: EmbeddedPdfSignature) -> None:
+    if not _is_read_alike(seal):
+        raise UnexpectedAdditionError("it has additions that some programs do not see")
+    added = check_additions(seal.reader, seal.signed_revision)
+    timestamps = seal.reader.embedded_timestamp_signatures
+    later = [each for each in timestamps if each.signed_revision > seal.signed_revision]
+    if len(later) != added or not all(map(_holds, later)):
+        raise UnexpectedAdditionError("it has a document timestamp that does not hold")
+
+
+def _holds(timestamp: EmbeddedPdfSignature) -> bool:
+    """Whether a document timestamp is one, over the file as it was then; who made it is not judged."""
+    content = timestamp.signed_data["encap_content_info"]["content"]
+    algorithms = timestamp.md_algorithm, timestamp.external_md_algorithm
+    if not isinstance(content.parsed, TSTInfo) or not {*algorithms} <= {*DIGESTS}:
+        return False
+    imprint = content.parsed["message_imprint"]["hashed_message"].native
+    signed = hashlib.new(timestamp.md_algorithm, bytes(content)).digest()
+    try:
+        integrity = validate_sig_integrity(
+            timestamp.signer_info, timestamp.signer_cert, expected_content_type="tst_info", actual_digest=signed
+        )
+    except SignatureValidationError:
+        return False
+    covers = timestamp.evaluate_signature_coverage() >= SignatureCoverageLevel.ENTIRE_REVISION
+    return covers and _is_alone_in_its_room(timestamp) and all(integrity) and imprint == timestamp.compute_digest()
+
+
+def _is_read_alike(seal: EmbeddedPdfSignature) -> bool:
+    """Whether every reader finds what this one found after the seal: no revision or object is hidden there."""
+    xrefs, (_, _, start, length) = seal.reader.xrefs, seal.byte_range
     seal.reader.stream.seek(start + length)
     after = seal.reader.stream.read()
-    last = revisions.get_startxref_for_revision(revisions.total_revisions - 1)
-    later = revisions.total_revisions - 1 - seal.signed_revision
-    return after.count(b"startxref") == later > 0 and bool(re.search(rb"startxref\s+%d\s+%%%%EOF\s*\Z" % last, after))
+    later = range(seal.signed_revision + 1, xrefs.total_revisions)
+    last = xrefs.get_startxref_for_revision(xrefs.total_revisions - 1)
+    return (
+        after.count(b"startxref") == len(later) > 0
+        and len(re.findall(rb"\d\s+\d+\s+obj\b", after)) == sum(_objects(seal.reader, each) for each in later)
+        and bool(re.search(rb"startxref\s+%d\s+%%%%EOF\s*\Z" % last, after))
+    )
+
+
+def _objects(reader: PdfFileReader, revision: int) -> int:
+    """How many objects a revision has outside of object streams, its cross-reference table among them."""
+    table = reader.xrefs.get_xref_container_info(revision).stream_ref
+    return len({*reader.xrefs.get_xref_data(revision).standard_xrefs, *([table.idnum] if table else [])})
 
 
 def _together(seal: SignatureReport, signers: Sequence[SignatureReport]) -> Iterator[SignatureReport]:
     """The attached signatures as those of one job under one seal: a genuine one from elsewhere proves nothing here."""
-    read = [each for each in signers if each.certificate_subject]
+    read = [each for each in signers if each.vouched_for_by]
     jobs = {each.evidence.job_id for each in read if each.evidence}
     documents = {frozenset(each.sha256 for each in report.documents if each.sha256) for report in read}
     for report in signers:
         reasons: list[str] = []
-        if report not in read:
+        if not report.vouched_for_by:
             yield report
             continue
         if len(jobs) > 1:
             reasons.append("The attached signatures belong to different jobs.")
         if len(documents) > 1:
             reasons.append("The attached signatures do not cover the same documents.")
-        if report.vouched_for_by != seal.vouched_for_by:
+        if seal.vouched_for_by and not report.vouched_for_by.is_same_as(seal.vouched_for_by):
             reasons.append(
-                f"It is vouched for by {report.vouched_for_by or 'nobody'}, not by "
-                f"{seal.vouched_for_by or 'the one'}, who sealed the file."
+                f"It is vouched for by {report.vouched_for_by}, not by {seal.vouched_for_by}, who sealed the file."
             )
         yield replace(report, **_doubted(report, reasons)) if reasons else report
 
@@ -199,18 +209,6 @@ def _covering_none(seal: SignatureReport, documents: Mapping[str, bytes]) -> Sig
 def _doubted(report: SignatureReport, reasons: Sequence[str]) -> dict[str, Any]:
     verdict = Verdict.FAILED if report.verdict is Verdict.FAILED else Verdict.INDETERMINATE
     return {"verdict": verdict, "reasons": (*report.reasons, *reasons)}
-
-
-def _distrust(
-    seal: EmbeddedPdfSignature, certificate: Certificate, trust: TrustAnchors, at: datetime
-) -> tuple[str, ...]:
-    others = [load_der(each.dump()) for each in seal.other_embedded_certs]
-    try:
-        trust.chain(certificate, extra=others, at=at)
-        check_commitment(certificate)
-    except UntrustedCertificate as error:
-        return (str(error),)
-    return ()
 
 
 def _attached_xml(reader: PdfFileReader) -> Iterator[tuple[str, bytes]]:

@@ -5,10 +5,10 @@ from datetime import datetime
 from urllib.parse import unquote
 
 from segl.core import xmldsig
-from segl.core.certificates import TrustAnchors, check_commitment, organization_name, vouching_organization
-from segl.core.errors import InvalidMessage, InvalidSignature, UntrustedCertificate
+from segl.core.certificates import TrustAnchors, organization_name
+from segl.core.errors import InvalidMessage, InvalidSignature
 from segl.core.evidence import OBJECT_ID, Evidence, read_evidence
-from segl.core.verification import DocumentReport, DocumentState, SignatureReport, Verdict
+from segl.core.verification import DocumentReport, DocumentState, SignatureReport, Verdict, judge_signer
 from segl.core.xml import parse
 from segl.core.xmldsig import Reference, XmlSignature
 
@@ -63,9 +63,10 @@ def _report(
 ) -> SignatureReport:
     """What is said of the signer and the act comes from signed bytes; so nothing is when they are broken."""
     unbroken = not signature.faults
-    evidence = _evidence(signature) if unbroken else None
     found = _documents(signature.files, documents)
-    distrust = _distrust(signature, trust, at)
+    voucher, distrust = judge_signer(signature.certificate, extra=signature.other_certificates, trust=trust, at=at)
+    said = _evidence(signature) if unbroken else None
+    evidence, claimed = (None, said) if distrust else (said, None)
     states = {each.state for each in found}
     intact = unbroken and DocumentState.CHANGED not in states
     complete = bool(found) and states <= {DocumentState.INTACT, DocumentState.NOT_GIVEN}
@@ -80,9 +81,10 @@ def _report(
         reasons=(*signature.faults, *_sentences(found), *distrust),
         certificate_subject=signature.certificate.subject.rfc4514_string(),
         certificate_issuer=signature.certificate.issuer.rfc4514_string(),
-        vouched_for_by=vouching_organization(signature.certificate),
+        vouched_for_by=voucher,
         documents=found,
         evidence=evidence,
+        claimed_evidence=claimed,
     )
 
 
@@ -96,15 +98,6 @@ def _evidence(signature: XmlSignature) -> Evidence | None:
     """The evidence, in signatures that have it: our own."""
     content = signature.parts.get(OBJECT_ID)
     return read_evidence(content) if content else None
-
-
-def _distrust(signature: XmlSignature, trust: TrustAnchors, at: datetime) -> tuple[str, ...]:
-    try:
-        trust.chain(signature.certificate, extra=signature.other_certificates, at=at)
-        check_commitment(signature.certificate)
-    except UntrustedCertificate as error:
-        return (str(error),)
-    return ()
 
 
 def _documents(references: Sequence[Reference], given: Mapping[str, bytes] | None) -> tuple[DocumentReport, ...]:

@@ -87,6 +87,8 @@ def read(signature: etree._Element) -> XmlSignature:
     properties = _parsed(contents[_properties_id(signature, inside)])
     certificate, others = _certificates(signature, properties)
     faults = [f"{name} was changed after signing." for name, each in inside.items() if not each.matches(contents[name])]
+    if not all(each.get("Id") in inside or _is_of_xades(each) for each in signature.iterfind("ds:Object", _NAMES)):
+        faults.append("The signature has something in an Object that no reference covers.")
     if not signature_matches(certificate, method, signed_info, _bytes(_one(signature, "ds:SignatureValue"))):
         faults.insert(0, "The signature value does not match: what was signed was changed, or by another key.")
     return XmlSignature(certificate, others, _signing_time(properties), files, contents, tuple(faults))
@@ -143,6 +145,25 @@ def _contents(signature: etree._Element, references: Mapping[str, Reference]) ->
     if unknown:
         raise InvalidSignature(f"The reference #{sorted(unknown)[0]} points to nothing that can be signed.")
     return {name: _canonical(parts[name], each.canonicalization) for name, each in references.items()}
+
+
+def _is_of_xades(element: etree._Element) -> bool:
+    """Whether an Object holds XAdES's properties alone: those that are not signed are known as such."""
+    properties = element.find("xades:QualifyingProperties", _NAMES)
+    return (
+        properties is not None
+        and _has_only(["QualifyingProperties"], element)
+        and _has_only(["SignedProperties", "UnsignedProperties"], properties)
+    )
+
+
+def _has_only(names: Collection[str], element: etree._Element) -> bool:
+    """Whether an element has no children but XAdES's of these names, and no text."""
+    texts = [element.text, *(each.tail for each in element)]
+    tags = [f"{{{XADES}}}{name}" for name in names]
+    return not any(each and each.strip() for each in texts) and all(
+        each.tag in tags for each in element.iterchildren("*")
+    )
 
 
 def _properties_id(signature: etree._Element, references: Mapping[str, Reference]) -> str:
