@@ -19,7 +19,7 @@ from typing import Any
 from segl.sandbox.pki import ensure_pki
 from segl.service.config import logs
 from segl.service.http import bodies, protocol, request_ids
-from segl.service.http.bodies import Answer, Scope, plain
+from segl.service.http.asgi import Answer, Scope, plain
 from segl.service.http.servers import Listener, TlsFiles, serve
 
 BODY_LIMIT = 3 * 1024 * 1024

@@ -19,7 +19,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from segl.service import clock
 from segl.service.configuration import Configuration, KeyFiles, ProxyListener
-from segl.service.http.bodies import Answer, Application, Scope
+from segl.service.http.asgi import Answer, Application, Scope
 from segl.service.http.health import Readiness, WithHealth
 from segl.service.http.proxies import BehindProxy
 from segl.service.http.servers import Listener, TlsFiles

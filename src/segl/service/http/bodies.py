@@ -7,10 +7,10 @@ admitted are answered before their body is received.
 import asyncio
 import logging
 import mmap
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from http import HTTPStatus
 from io import SEEK_END
 from tempfile import SpooledTemporaryFile, gettempdir
@@ -18,12 +18,9 @@ from typing import IO, Any, cast
 
 from a2wsgi import WSGIMiddleware
 
-logger = logging.getLogger(__name__)
+from segl.service.http.asgi import Answer, Application, ErrorAnswer, Receive, Scope, Send, plain, send_answer
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+logger = logging.getLogger(__name__)
 
 MEMORY_BYTES = 64 * 1024
 """Bodies up to this size stay in memory."""
@@ -44,27 +41,8 @@ SPARE_THREADS = 3
 """How many of a listener's threads long requests never occupy, so that short ones are always answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole response."""
-
-    status: HTTPStatus
-    content_type: str
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers other than Content-Type and Content-Length."""
-
-
 Admission = Callable[[Scope], Answer | None]
 """Decides by a request's head, in a thread, whether its body is received; returns the response if it is not."""
-
-ErrorAnswer = Callable[[HTTPStatus, str], Answer]
-"""Makes the response to a request that is not accepted, from the status and a sentence."""
-
-
-def plain(status: HTTPStatus, text: str) -> Answer:
-    """Plain text."""
-    return Answer(status, "text/plain; charset=utf-8", text.encode())
 
 
 class _NotAcceptedError(Exception):
@@ -286,22 +264,6 @@ async def _next(receive: Receive) -> dict[str, Any]:
     if message["type"] != "http.request":
         raise _GoneError
     return message
-
-
-async def send_answer(answer: Answer, send: Send, *, closing: bool = False, unfinished: bool = False) -> None:
-    """Send a response; `closing` closes the connection, `unfinished` leaves the end of the response to the caller."""
-    headers = [*head_of(answer), *([(b"connection", b"close")] if closing else [])]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": unfinished})
-
-
-def head_of(answer: Answer) -> list[tuple[bytes, bytes]]:
-    """Return the headers of a response in ASGI's form."""
-    return [
-        (b"content-type", answer.content_type.encode("ascii")),
-        (b"content-length", str(len(answer.body)).encode("ascii")),
-        *((name.lower().encode("ascii"), value.encode("ascii")) for name, value in answer.headers.items()),
-    ]
 
 
 def _reading_spooled(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:

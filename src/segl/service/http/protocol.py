@@ -9,7 +9,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from segl.service.http import request_ids
-from segl.service.http.bodies import ErrorAnswer, head_of, plain
+from segl.service.http.asgi import ErrorAnswer, head_of, plain
 
 HEAD_SECONDS = 20
 """Time limit for a request's head to arrive, from the connection's start or the request's first byte."""

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
 
-from segl.service.http.bodies import Application, ErrorAnswer, Receive, Scope, Send, plain, send_answer
+from segl.service.http.asgi import Application, ErrorAnswer, Receive, Scope, Send, plain, send_answer
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ import uvicorn
 import uvloop
 
 from segl.core.errors import SeglError
-from segl.service.http.bodies import Admission, Application, ErrorAnswer, Scope, WholeBodies, plain
+from segl.service.http.asgi import Application, ErrorAnswer, Scope, plain
+from segl.service.http.bodies import Admission, WholeBodies
 from segl.service.http.protocol import SeglHttpProtocol
 from segl.service.http.request_ids import WithRequestId
 
