@@ -34,7 +34,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     if environ["PATH_INFO"] == "/failing":
         raise ValueError(environ["QUERY_STRING"])
     if environ["PATH_INFO"] == "/breaking":
-        start_response("200 OK", [("Content-Length", "9")])
+        start_response("200 OK", [("Content-Length", "100001")])
         return broken()
     if environ["PATH_INFO"] in {"/slow", "/long"}:
         print("slow", flush=True)
@@ -59,7 +59,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
 
 def broken() -> Iterator[bytes]:
     """An answer that fails when some of it was sent."""
-    yield b"some"
+    yield bytes(100_000)
     raise ValueError
 
 

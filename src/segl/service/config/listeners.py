@@ -6,9 +6,8 @@ import traceback
 from collections.abc import Callable
 from http import HTTPStatus
 from io import BytesIO
-from typing import Any, cast
+from typing import Any
 
-from a2wsgi.wsgi import build_environ
 from django.core.exceptions import BadRequest, DisallowedHost, PermissionDenied, SuspiciousOperation
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import close_old_connections
@@ -23,6 +22,7 @@ from segl.service.http.asgi import Answer, Application, Scope
 from segl.service.http.health import Readiness, WithHealth
 from segl.service.http.proxies import BehindProxy
 from segl.service.http.servers import Listener, TlsFiles
+from segl.service.http.wsgi import environ
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ def _admission(scope: Scope) -> Answer | None:
     """Return the API's response by a request's head alone, before its body is received, or None to receive it."""
     from segl.service.sender_api.dispatch import admit
 
-    request = _Request(cast(Any, build_environ(cast(Any, scope), cast(Any, BytesIO()))))
+    request = _Request(environ(scope, BytesIO()))
     close_old_connections()  # as Django does around each request
     try:
         refused = _refused_host(request) or admit(request)

@@ -9,16 +9,14 @@ import logging
 import mmap
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
-from contextvars import copy_context
 from dataclasses import replace
 from http import HTTPStatus
 from io import SEEK_END
 from tempfile import SpooledTemporaryFile, gettempdir
-from typing import IO, Any, cast
+from typing import IO, Any
 
-from a2wsgi import WSGIMiddleware
-
-from segl.service.http.asgi import Answer, Application, ErrorAnswer, Receive, Scope, Send, plain, send_answer
+from segl.service.http.asgi import Answer, ErrorAnswer, Receive, Scope, Send, plain, send_answer
+from segl.service.http.wsgi import Threads
 
 logger = logging.getLogger(__name__)
 
@@ -74,10 +72,7 @@ class WholeBodies:
         admission: Admission | None = None,
         is_long: Callable[[Scope], bool] = lambda scope: False,
     ) -> None:
-        middleware = WSGIMiddleware(_reading_spooled(application), workers=threads)
-        # Like any ASGI application: a2wsgi's own types lack our keys in the scope.
-        self._application: Application = cast(Any, middleware)
-        self._threads = middleware.executor
+        self._threads = Threads(application, threads)
         self._name = name
         self._limit = body_limit
         self._error_answer = error_answer
@@ -91,15 +86,11 @@ class WholeBodies:
         refused = self._encoded(scope) or self._unparsable(scope)
         if not refused and self._admission and _has_body(scope):
             receive, is_whole = await _arrived(scope, receive)
-            refused = None if is_whole else await self._admit(scope, self._admission)
+            refused = None if is_whole else await self._threads.run(self._admission, scope)
         if refused:
             await self._refuse(refused, scope, receive, send)
         else:
             await self._receive_and_answer(scope, receive, send)
-
-    async def _admit(self, scope: Scope, admission: Admission) -> Answer | None:
-        """Return the response to a request whose body is not to be received, or None."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, admission, scope)
 
     async def _receive_and_answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         with SpooledTemporaryFile(max_size=MEMORY_BYTES) as body:
@@ -115,7 +106,7 @@ class WholeBodies:
                 except _GoneError:
                     return
                 else:
-                    await self._application(self._whole(scope, body), receive, send)
+                    await self._threads.answer(self._whole(scope, body), body, receive, send)
 
     @asynccontextmanager
     async def _turn(self, scope: Scope, size: int) -> AsyncIterator[None]:
@@ -193,7 +184,6 @@ class WholeBodies:
         headers = [each for each in scope["headers"] if each[0] not in framing]
         return scope | {
             "headers": [*headers, (b"content-length", length)],
-            "segl.input": body,
             "segl.body": _view(body),
         }
 
@@ -264,13 +254,3 @@ async def _next(receive: Receive) -> dict[str, Any]:
     if message["type"] != "http.request":
         raise _GoneError
     return message
-
-
-def _reading_spooled(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    """Return the application, made to read the spooled body instead of the connection."""
-
-    def reading(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["wsgi.input"] = environ["asgi.scope"]["segl.input"]
-        return application(environ, start_response)
-
-    return reading
