@@ -20,6 +20,7 @@ from segl.sandbox.pki import ensure_pki
 from segl.service.config import logs
 from segl.service.http import bodies, protocol, request_ids
 from segl.service.http.asgi import Answer, Scope, plain
+from segl.service.http.bodies import BodyLimits
 from segl.service.http.servers import Listener, TlsFiles, serve
 
 BODY_LIMIT = 3 * 1024 * 1024
@@ -88,8 +89,8 @@ def main() -> None:
             application,
             tls if name == "api" else None,
             threads=4,
-            body_limit=BODY_LIMIT,
-            is_long=lambda scope: bool(scope["path"] == "/long"),
+            limits=BodyLimits(size=BODY_LIMIT),
+            long_of=lambda scope: scope["path"] if scope["path"] == "/long" else None,
             admission=admission,
             error_answer=partial(refusal, name),
         )
