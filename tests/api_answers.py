@@ -11,9 +11,12 @@ import pytest
 from django.http.response import HttpResponseBase
 from lxml import etree
 
+from certificates import Authority
 from segl.core.protocol import ErrorMessage
-from segl.sdk import transport
+from segl.sdk import Sender, transport
 from segl.sdk.exchange import Response
+from segl.sdk.handling import Pause, handling
+from segl.sdk.portal.operations import PortalOperations
 
 
 def error(response: HttpResponseBase) -> tuple[int, str, str]:
@@ -28,6 +31,16 @@ def assert_valid(content: bytes) -> None:
     """A message of the API is as the official XSD says, if SIGNATURE_API_REFERENCE names the folder that has it."""
     if schema := _schema(os.environ.get("SIGNATURE_API_REFERENCE")):
         schema.assertValid(etree.fromstring(content))
+
+
+def assert_loop_survives(response: HttpResponseBase) -> None:
+    """The SDK's loop over status changes goes on when a poll is answered so."""
+    operations = PortalOperations("https://api.example.org/api", Authority.root().organization("123456789"))
+    loop = handling(operations, Sender("123456789"))
+    next(loop)
+    headers = {name.lower(): value for name, value in response.items()}
+    answer = Response(response.status_code, headers, response.content)  # type: ignore[attr-defined]  # as above
+    assert isinstance(loop.send(answer), Pause)
 
 
 @contextmanager

@@ -10,11 +10,17 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+from certificates import certificate
 from running_sandbox import SEGL
 from segl.sandbox.pki import SERVER_NUMBER, SandboxPki, ensure_pki
 from segl.sdk import ClientCertificate, ClientConfiguration, Environment, Sender
+from segl.service.configuration import KeyFiles
 
 SECONDS_TO_START = 30
 SERVING = re.compile(r"segl serve \w+ (accepts calls on|is running)")
@@ -69,6 +75,30 @@ class Operator:
             environment, ClientCertificate.from_pem(files.certificate, files.private_key), Sender(number)
         )
 
+    def issued(
+        self, name: x509.Name, *purposes: x509.ObjectIdentifier, ends_in: timedelta = timedelta(days=1)
+    ) -> KeyFiles:
+        """Another certificate by the CA of the organizations, for the first one's key."""
+        files = self.pki.organizations[0]
+        _, issuer = x509.load_pem_x509_certificates(files.certificate.read_bytes())
+        key, issuer_key = (
+            load_pem_private_key(path.read_bytes(), None)
+            for path in (files.private_key, files.private_key.with_name("organizations-ca-key.pem"))
+        )
+        end = datetime.now(UTC) + ends_in
+        made = certificate(
+            name,
+            key,  # type: ignore[arg-type]  # RSA
+            issuer.subject,
+            issuer_key,  # type: ignore[arg-type]  # EC
+            not_before=end - timedelta(days=2),
+            not_after=end,
+            extensions=[x509.ExtendedKeyUsage(purposes)] if purposes else [],
+        )
+        file = self.folder / f"issued-{secrets.token_hex(4)}.pem"
+        file.write_bytes(made.public_bytes(Encoding.PEM) + issuer.public_bytes(Encoding.PEM))
+        return KeyFiles(file, files.private_key)
+
 
 @dataclass(frozen=True)
 class Process:
@@ -92,6 +122,7 @@ class Process:
 def operator(folder: Path, database: str, **settings: str) -> Operator:
     """The configuration of a service with the sandbox's throw-away PKI, since production has no eID of its own yet."""
     pki = ensure_pki(folder / "pki")
+    (folder / "master-key").touch(0o600)
     (folder / "master-key").write_text(secrets.token_hex(32))
     values = {
         "sandbox": True,

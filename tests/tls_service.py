@@ -40,10 +40,14 @@ class Authority:
         return certificate(name, key, name, key, True, True, *self.dates)
 
     def organization(self, number: str) -> PrivateKey:
-        name = subject("Organization", organization=f"Organization {number}", organization_identifier=f"NTRNO-{number}")
-        key, issuer_key = private_key(number), private_key(self.name, "P-256")
-        issued = certificate(name, key, subject(self.name), issuer_key, False, True, *self.dates)
-        return PrivateKey(issued, (self.root,), key)
+        identifier = f"NTRNO-{number}"
+        name = subject("Organization", organization=f"Organization {number}", organization_identifier=identifier)
+        return self.issue(name, key=number)
+
+    def issue(self, name: x509.Name, *extensions: x509.ExtensionType, key: str = "another") -> PrivateKey:
+        own, issuer = private_key(key), private_key(self.name, "P-256")
+        issued = certificate(name, own, subject(self.name), issuer, False, True, *self.dates, extensions=extensions)
+        return PrivateKey(issued, (self.root,), own)
 
     def pem(self) -> bytes:
         return self.root.public_bytes(Encoding.PEM)
@@ -53,6 +57,7 @@ def pem_files(key: PrivateKey, folder: Path) -> tuple[Path, Path]:
     """The certificate and the unencrypted private key as PEM files."""
     certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
     certificate_file.write_bytes(b"".join(each.public_bytes(Encoding.PEM) for each in (key.certificate, *key.chain)))
+    key_file.touch(0o600)
     key_file.write_bytes(key.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return certificate_file, key_file
 

@@ -8,7 +8,7 @@ import ssl
 import time
 import tomllib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,8 +20,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from certificates import certificate
+from certificates import certificate, subject
 from running_sandbox import ROOT
 from running_service import Operator, Process, free_ports, operator
 from segl.sandbox.testing import people
@@ -38,6 +39,7 @@ from segl.sdk import (
     PortalClient,
     Signer,
 )
+from segl.service.configuration import KeyFiles
 from sockets import wait_until_read
 
 PUBLIC = "123456789"
@@ -115,6 +117,33 @@ def test_the_api_may_have_an_ipv6_address(run: Operator, ports: Ports) -> None:
     root = f"https://[::1]:{ports.api[0]}/api"
     with api(run, ports.api[0], "[::1]", SEGL_API_ROOT=root), PortalClient(run.client(root)) as sender:
         assert sender.who_am_i() == f"You are {PUBLIC}"
+
+
+def test_a_client_is_admitted_by_what_its_certificate_is_for_and_where_the_number_is(
+    run: Operator, ports: Ports
+) -> None:
+    seid_1 = subject("NORDVIK KOMMUNE", serial_number=PUBLIC)
+    with api(run, ports.api[0]):
+        assert asked(run, ports.api[0], run.issued(seid_1)) == (200, f"You are {PUBLIC}")
+        assert asked(run, ports.api[0], run.issued(seid_1, ExtendedKeyUsageOID.CLIENT_AUTH))[0] == 200
+        named = run.issued(subject(f"www.{PUBLIC}.no"), ExtendedKeyUsageOID.CLIENT_AUTH)
+        status, message = asked(run, ports.api[0], named)
+        assert status == 403
+        assert "names no organization number where it counts" in message
+        # TLS itself refuses these two; OpenSSL wants clientAuth by name.
+        for purpose in (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE):
+            with pytest.raises(OSError):  # noqa: PT011 - an alert or a reset
+                asked(run, ports.api[0], run.issued(seid_1, purpose))
+
+
+def asked(run: Operator, port: int, client: KeyFiles) -> tuple[int, str]:
+    """What the API answers to a client with this certificate that asks who it is."""
+    context = ssl.create_default_context(cafile=run.pki.trust_anchors)
+    context.load_cert_chain(client.certificate, client.private_key)
+    with closing(http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)) as connection:
+        connection.request("GET", f"/api/{PUBLIC}")
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
 
 
 def completed(polling: PortalClient) -> Any:

@@ -49,6 +49,7 @@ def issued(
     *,
     by: Authority = ROOT,
     number: str | None = CUSTOMER,
+    name: x509.Name | None = None,
     key: Any = None,
     dates: tuple[datetime, datetime] = YEAR,
     intermediate: bool = False,
@@ -67,7 +68,7 @@ def issued(
         issuer_key = private_key("intermediate", "P-256")
         above = (certificate(INTERMEDIATE, issuer_key, issuer, root_key, True, True, *YEAR), by.root)
         issuer = INTERMEDIATE
-    name = subject("Kunde", organization="Kunde AS", **identifier)
+    name = name or subject("Kunde", organization="Kunde AS", **identifier)
     usages = [x509.ExtendedKeyUsage(purposes)] if purposes else []
     signed = certificate(name, key, issuer, issuer_key, ca, authentication, *dates, extensions=usages)
     return PrivateKey(signed, (above if root else above[:-1]) if chain else (), key)
@@ -97,6 +98,7 @@ def pem_files(key: PrivateKey, folder: Path, private: Any = None) -> Certificate
     certificates = b"".join(each.public_bytes(Encoding.PEM) for each in (key.certificate, *key.chain))
     (folder / "customer.pem").write_bytes(certificates)
     pem = (private or key.key).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "customer.key").touch(0o600)
     (folder / "customer.key").write_bytes(pem)
     return CertificateFiles(folder / "customer.pem", folder / "customer.key")
 
@@ -494,6 +496,29 @@ def test_a_certificate_that_expires_soon_is_a_warning(set_up: SetUp) -> None:
 
     assert states(found, State.WARNING) == {"validity"}
     assert_says(found["validity"], "expires .*, in 29 days: order a new one now")
+
+
+def test_a_private_key_that_others_can_read_is_a_warning(set_up: SetUp) -> None:
+    (set_up.folder / "customer.key").chmod(0o644)
+
+    found = set_up.examined()
+
+    assert states(found, State.WARNING) == {"private-key"}
+    assert_says(found["private-key"], "But every user of this machine can read .*customer.key: run `chmod o= .*key`[.]")
+
+    set_up.certificate = CertificateFiles(pkcs12_file(issued(), set_up.folder), password="s3cret")
+    assert states(set_up.examined(), State.WARNING) == set()
+
+
+def test_a_number_in_the_common_name_alone_is_a_warning(set_up: SetUp) -> None:
+    set_up.show(name=subject(f"KUNDE AS {CUSTOMER}", organization="KUNDE AS"))
+
+    found = set_up.examined()
+
+    assert states(found, State.WARNING) == {"certificate"}
+    assert_says(
+        found["certificate"], f"number {CUSTOMER}. The number is neither in .* nor in serialNumber, so a service"
+    )
 
 
 def _hang(connection: socket.socket) -> None:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 import tls_service
 from certificates import NOW, Authority, subject
@@ -41,6 +43,7 @@ from segl.sdk.portal.operations import PortalOperations
 
 ROOT = Authority.root()
 ISSUER = ROOT.intermediate()
+SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
 KEY = ISSUER.organization("123456789")
 PDF = b"%PDF-1.7 the contract"
 DOCUMENTS = {"contract.pdf": PDF, "terms.txt": "Vilkår".encode()}
@@ -153,6 +156,17 @@ def test_what_is_good_is_described(name: str) -> None:
     }
 
 
+def test_a_number_in_the_common_name_alone_is_a_warning() -> None:
+    [finding] = [
+        each
+        for each in explained(packed(key=ISSUER.issue(subject("VIRKSOMHET AS 123456789")))).findings
+        if each.check == "certificate"
+    ]
+    assert finding.state is State.WARNING
+    assert "organization number 123456789" in finding.sentence
+    assert "neither in organizationIdentifier (NTRNO- and 9 digits) nor in serialNumber" in finding.sentence
+
+
 def test_what_the_sdk_sends_is_good() -> None:
     sent: list[bytes] = []
     present = tls_service.Authority("Present Root").organization("123456789")
@@ -263,6 +277,11 @@ FAULTS: dict[str, tuple[bytes, str, str]] = {
     "certificate expired": (packed(key=issued(NOW - timedelta(days=1))), "certificate", "expired 2026-11-23"),
     "no organization": (packed(key=issued(number="12")), "certificate", "has no organization number: sign with an org"),
     "not for signing": (packed(key=issued(sign=False)), "certificate", "its key usage allows no signatures"),
+    "for servers": (
+        packed(key=ISSUER.organization("123456789", extensions=[x509.ExtendedKeyUsage([SERVER_AUTH])])),
+        "certificate",
+        "not for clients: its extended key usage lacks clientAuth, it has serverAuth; use an organization certificate",
+    ),
     "chain from elsewhere": (
         packed(key=Authority.root("Somebody Else").organization("123456789")),
         "chain",

@@ -4,29 +4,32 @@ import http.client
 import os
 import shutil
 import socket
+import socketserver
 import ssl
 import subprocess
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pikepdf import Pdf
 
-from certificates import certificate
+from certificates import subject
 from pdfs import made
 from running_sandbox import ROOT
 from running_service import Operator, Process, free_ports, operator
 from segl.core.protocol import ErrorMessage
-from segl.sandbox.pki import OrganizationFiles, ensure_pki
+from segl.sandbox.pki import OrganizationFiles, SandboxPki, ensure_pki
 from segl.sdk import ContactInformation, Document, Email, FileType, Job, JobStatus, PortalClient, Signer
 
 HEADERS = {"caddy": "Client-Cert", "nginx": "X-SSL-Client-Cert"}
@@ -82,9 +85,7 @@ class Deployment:
 
 @pytest.fixture(scope="module", params=["caddy", "nginx"])
 def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    program = shutil.which(request.param, path=f"{os.environ['PATH']}:/usr/sbin")
-    if program is None:
-        pytest.skip(f"{request.param} is not installed: apt-get install caddy nginx-light")
+    program = _installed(request.param)
     folder = tmp_path_factory.mktemp(request.param)
     api, web, plain, *backends = free_ports(7)
     settings = {"web_root": f"https://localhost:{web}", "api_root": f"https://localhost:{api}/api"}
@@ -94,8 +95,15 @@ def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     run.done("organization", "add", PRIVATE, "--name", "Bryggen Bil AS", "--sector", "private")
     with ExitStack() as stack:
         serving = [stack.enter_context(backend) for backend in _backends(run, backends, HEADERS[request.param])]
-        stack.enter_context(_proxy(program, run, api, web, plain, backends))
+        stack.enter_context(_proxy(program, folder, run.pki, api, web, plain, backends))
         yield Deployment(request.param, run, api, web, serving)
+
+
+def _installed(name: str) -> str:
+    program = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.skip(f"{name} is not installed: apt-get install caddy nginx-light")
+    return program
 
 
 def _backends(run: Operator, ports: list[int], header: str) -> Iterator[AbstractContextManager[Process]]:
@@ -107,12 +115,21 @@ def _backends(run: Operator, ports: list[int], header: str) -> Iterator[Abstract
 
 
 @contextmanager
-def _proxy(program: str, run: Operator, api: int, web: int, plain: int, backends: list[int]) -> Iterator[None]:
+def _proxy(
+    program: str,
+    folder: Path,
+    pki: SandboxPki,
+    api: int,
+    web: int,
+    plain: int,
+    backends: list[int],
+    **more: str,
+) -> Iterator[None]:
     """The program with the file of the docs, in which names, ports and paths are this test's."""
     name = Path(program).name
     source, arguments = {
         "caddy": ("Caddyfile", ["run", "--adapter", "caddyfile", "--config"]),
-        "nginx": ("nginx.conf", ["-g", "daemon off;", "-p", str(run.folder), "-c"]),
+        "nginx": ("nginx.conf", ["-g", "daemon off;", "-p", str(folder), "-c"]),
     }[name]
     text = (ROOT / "docs" / "proxies" / source).read_text()
     substitutes = {
@@ -123,24 +140,25 @@ def _proxy(program: str, run: Operator, api: int, web: int, plain: int, backends
         "listen 443 ssl default_server": f"listen {api} ssl default_server",
         "listen 443 ssl;": f"listen {web} ssl;",
         "http_port 80": f"http_port {plain}",
-        "/etc/segl/tls/api.pem": run.pki.server.certificate,
-        "/etc/segl/tls/api-key.pem": run.pki.server.private_key,
-        "/etc/segl/tls/web.pem": run.pki.server.certificate,
-        "/etc/segl/tls/web-key.pem": run.pki.server.private_key,
-        "/etc/segl/tls/client-authorities.pem": run.pki.trust_anchors,
-        "/var/lib/caddy": run.folder,
-        "/run/nginx.pid": run.folder / "nginx.pid",
-        "/var/log/nginx/error.log": run.folder / "error.log",
+        "/etc/segl/tls/api.pem": pki.server.certificate,
+        "/etc/segl/tls/api-key.pem": pki.server.private_key,
+        "/etc/segl/tls/web.pem": pki.server.certificate,
+        "/etc/segl/tls/web-key.pem": pki.server.private_key,
+        "/etc/segl/tls/client-authorities.pem": pki.trust_anchors,
+        "/var/lib/caddy": folder,
+        "/run/nginx.pid": folder / "nginx.pid",
+        "/var/log/nginx/error.log": folder / "error.log",
         **{address: f"127.0.0.1:{port}" for address, port in zip(UPSTREAMS, backends, strict=True)},
+        **more,
     }
     for written, meant in substitutes.items():
         text = text.replace(written, str(meant))
-    configuration = run.folder / source
+    configuration = folder / source
     configuration.write_text(text)
-    environment = {**os.environ, "HOME": str(run.folder), "XDG_DATA_HOME": str(run.folder)}
-    log_file = run.folder / "proxy.log"
+    environment = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+    log_file = folder / "proxy.log"
     with (
-        log_file.open("wb") as log,
+        log_file.open("ab") as log,
         subprocess.Popen([program, *arguments, str(configuration)], stdout=log, stderr=log, env=environment) as process,
     ):
         try:
@@ -224,23 +242,31 @@ def test_a_certificate_of_another_authority_is_refused_by_the_service(deployment
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_expired_certificate_is_refused_by_the_service(deployment: Deployment, tmp_path: Path, method: str) -> None:
-    files = deployment.files()
-    valid, issuer = x509.load_pem_x509_certificates(files.certificate.read_bytes())
-    key, issuer_key = (
-        load_pem_private_key(path.read_bytes(), None)
-        for path in (files.private_key, files.certificate.with_name("organizations-ca-key.pem"))
-    )
-    end = datetime.now(UTC) - timedelta(hours=1)
-    expired = certificate(
-        valid.subject, key, issuer.subject, issuer_key, not_before=end - timedelta(days=1), not_after=end
-    )  # type: ignore[arg-type]  # RSA and EC
-    file = tmp_path / "expired.pem"
-    file.write_bytes(expired.public_bytes(Encoding.PEM) + issuer.public_bytes(Encoding.PEM))
+def test_an_expired_certificate_is_refused_by_the_service(deployment: Deployment, method: str) -> None:
+    expired = deployment.operator.issued(subject("NORDVIK KOMMUNE", serial_number=PUBLIC), ends_in=-timedelta(hours=1))
+    files = replace(deployment.files(), certificate=expired.certificate)
     path, body = f"/api/{PUBLIC}/portal/signature-jobs", bytes(1024 * 1024) if method == "POST" else None
-    status, code, message = deployment.refusal(path, replace(files, certificate=file), method, body=body)
+    status, code, message = deployment.refusal(path, files, method, body=body)
     assert (status, code) == (403, "NOT_AUTHORIZED")
     assert "expired" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "purpose", "reason"),
+    [
+        (subject("NORDVIK KOMMUNE", serial_number=PUBLIC), ExtendedKeyUsageOID.SERVER_AUTH, "lacks clientAuth"),
+        (subject(f"www.{PUBLIC}.no"), ExtendedKeyUsageOID.CLIENT_AUTH, "names no organization number where it counts"),
+    ],
+    ids=["for servers", "number in the common name"],
+)
+def test_a_certificate_of_another_kind_is_refused_by_the_service(
+    deployment: Deployment, name: x509.Name, purpose: x509.ObjectIdentifier, reason: str
+) -> None:
+    issued = deployment.operator.issued(name, purpose)
+    files = replace(deployment.files(), certificate=issued.certificate)
+    status, code, message = deployment.refusal(f"/api/{PUBLIC}", files)
+    assert (status, code) == (403, "NOT_AUTHORIZED")
+    assert reason in message
 
 
 def test_a_client_that_names_no_host_finds_the_api(deployment: Deployment) -> None:
@@ -289,6 +315,62 @@ def test_while_one_process_stops_the_other_answers(deployment: Deployment) -> No
             assert client.who_am_i() == f"You are {PUBLIC}"
         assert first.process.wait(20) == 0
         assert client.who_am_i() == f"You are {PUBLIC}"
+
+
+TOKEN = "VerySecretToken"
+
+
+@contextmanager
+def _broken_pages() -> Iterator[int]:
+    """A server that says it is ready, and breaks each request off in the way that the path says."""
+    answers = {
+        b"/half": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+        b"/garbage": b"HTTP/1.1 200 OK\r\n\0\r\n\r\n",
+        b"/readyz": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    }
+
+    class Breaking(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            path = self.rfile.readline()
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(next((answer for end, answer in answers.items() if end + b" " in path), b""))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Breaking) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize("name", ["caddy", "nginx"])
+def test_no_log_has_a_token_when_the_pages_are_away_or_break_off(name: str, tmp_path: Path) -> None:
+    program, pki = _installed(name), ensure_pki(tmp_path / "pki")
+    api, web, plain, *gone = free_ports(7)
+    context = ssl.create_default_context(cafile=pki.trust_anchors)
+
+    def ask(path: str, method: str = "POST", port: int = web, **more: Any) -> int:
+        with closing(http.client.HTTPSConnection("localhost", port, timeout=10, context=context)) as connection:
+            headers = {"Referer": f"https://localhost:{web}/s/{TOKEN}", **more}
+            connection.request(method, path, headers=headers)
+            return connection.getresponse().status
+
+    hasty = {"lb_try_duration 5s": "lb_try_duration 0s"}
+    with _proxy(program, tmp_path, pki, api, web, plain, gone, **hasty):
+        assert ask(f"/s/{TOKEN}", "GET") in {502, 503}
+        assert ask("/static/segl.css", "GET") in {502, 503}
+        assert ask(f"/s/{TOKEN}", "GET", port=api) in {502, 503}  # as with a host that no server is for
+    with _broken_pages() as broken:
+        hasty[f"server 127.0.0.1:{broken};"] = f"server 127.0.0.1:{broken} max_fails=0;"
+        with _proxy(program, tmp_path, pki, api, web, plain, [*gone[:3], broken], **hasty):
+            for path in (f"/s/{TOKEN}", f"/s/{TOKEN}/garbage"):
+                assert ask(path) == 502
+            assert ask(f"/s/{TOKEN}/half") == 200
+            if name == "nginx":  # Caddy has no limit of its own
+                assert ask(f"/s/{TOKEN}", **{"Content-Length": "2000000"}) == 413
+    logs = "".join(path.read_text() for path in tmp_path.glob("*.log"))
+    assert TOKEN not in logs
 
 
 def test_the_configurations_are_those_of_the_docs() -> None:

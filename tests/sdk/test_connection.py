@@ -19,9 +19,12 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 import segl
+from certificates import subject
 from connect_proxy import connect_proxy
 from segl.core.certificates import organization_number
 from segl.core.protocol import PortalJobResponse
@@ -125,6 +128,23 @@ def test_the_call_arrives_with_the_client_certificate_and_the_user_agent(
     [(method, path, headers, body)] = service.requests
     assert (method, path, body) == ("GET", f"/api/{CUSTOMER}", b"")
     assert headers["User-Agent"].startswith(f"segl-python/{segl.__version__} (Python 3.")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        subject("POSTEN BRING AS", organization="POSTEN BRING AS", serial_number=SERVICE),
+        subject("Posten Bring AS", organization="Posten Bring AS", organization_identifier=f"NTRNO-{SERVICE}"),
+        subject(f"POSTEN BRING AS {SERVICE}", organization="POSTEN BRING AS"),
+    ],
+    ids=["SEID 1", "SEID 2", "common name"],
+)
+def test_a_server_has_a_certificate_for_servers_and_its_number_in_any_place(
+    authority: Authority, tmp_path: Path, who_am_i: WhoAmI, name: x509.Name
+) -> None:
+    for_servers = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+    with serving(authority.issue(name, for_servers), authority, tmp_path) as service:
+        assert who_am_i(configured(authority, service, tmp_path)) == "You are welcome"
 
 
 def test_a_server_of_another_organization_gets_no_byte(authority: Authority, tmp_path: Path, who_am_i: WhoAmI) -> None:

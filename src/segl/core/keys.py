@@ -1,7 +1,10 @@
 """Where signatures, timestamps and revocation data come from, and a private key held in memory."""
 
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
 from cryptography import x509
@@ -102,6 +105,11 @@ class PrivateKey:
         if isinstance(self.key, rsa.RSAPrivateKey):
             return self.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
         return self.key.sign(data, ec.ECDSA(hashes.SHA256()))
+
+
+def others_can_read(path: str | os.PathLike[str]) -> bool:
+    """Whether every user of this machine may read a file, by its mode. Unknown, and so False, on Windows."""
+    return os.name == "posix" and bool(Path(path).stat().st_mode & stat.S_IROTH)
 
 
 def _supported(key: object) -> SupportedKey:

@@ -1,6 +1,7 @@
 """Finds what is wrong with a client's set-up and how to fix it: from the certificate's file to the service's answer."""
 
 import asyncio
+import os
 import socket
 import ssl
 import threading
@@ -15,9 +16,9 @@ from urllib.parse import urlsplit
 import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from segl.core.asice import SIGNING_TIME_TOLERANCE
+from segl.core.callers import CallerPolicy, check_client_use, check_connecting_use
 from segl.core.certificates import (
     TrustAnchors,
     check_signing_use,
@@ -28,8 +29,8 @@ from segl.core.certificates import (
     organization_number,
 )
 from segl.core.errors import InvalidInput, UntrustedCertificate
-from segl.core.keys import PrivateKey
-from segl.diagnosis.findings import SKIPPED, Finding, State
+from segl.core.keys import PrivateKey, others_can_read
+from segl.diagnosis.findings import NUMBER_ELSEWHERE, SKIPPED, Finding, State
 from segl.sdk.configuration import (
     ClientCertificate,
     ClientConfiguration,
@@ -69,7 +70,6 @@ CHECKS = (
 """In the order of the report. `network` is left out if there is a proxy, and `proxy` if there is none."""
 EXPIRES_SOON = timedelta(days=30)
 _LEAST_RSA_BITS = 2048
-_FOR_CLIENTS = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _PORTS = {"http": 80, "https": 443}
 _OFFICIAL = {
     "production": Environment.PRODUCTION,
@@ -179,7 +179,8 @@ def _read(
             sentence += " No password was given: use --password-file or SEGL_PASSWORD."
         yield _fault("private-key" if chain else "certificate", sentence)
         return chain, None
-    yield _key_type(key)
+    found = _key_type(key)
+    yield _exposed(files, found) if isinstance(files, CertificateFiles) and found.state is State.OK else found
     return (key.certificate, *key.chain), key
 
 
@@ -198,6 +199,17 @@ def _key_type(key: PrivateKey) -> Finding:
             f"The RSA key has {key.key.key_size} bits, but at least {_LEAST_RSA_BITS} are needed: order a new one.",
         )
     return _ok("private-key", f"It belongs to the certificate and is RSA with {key.key.key_size} bits.")
+
+
+def _exposed(files: CertificateFiles, found: Finding) -> Finding:
+    """Add to what was found that others can read the key, if they can and it needs no password."""
+    source = files.private_key or files.certificate
+    if files.password or isinstance(source, bytes) or not others_can_read(source):
+        return found
+    path = os.fsdecode(source)
+    return _warning(
+        found.check, f"{found.sentence} But every user of this machine can read {path}: run `chmod o= {path}`."
+    )
 
 
 def _certificate_findings(
@@ -220,28 +232,21 @@ def _organization(certificate: x509.Certificate) -> Finding:
             f"It is not an organization certificate: its subject, {certificate.subject.rfc4514_string()}, has no "
             "organization number. Use an organization certificate (virksomhetssertifikat).",
         )
+    if CallerPolicy().number(certificate) is None:
+        return _warning("certificate", f"It belongs to {name}, organization number {number}. {NUMBER_ELSEWHERE}")
     return _ok("certificate", f"It belongs to {name}, organization number {number}.")
 
 
 def _key_usage(certificate: x509.Certificate) -> Finding:
-    try:
-        check_signing_use(certificate)
-    except UntrustedCertificate as error:
-        return _fault("key-usage", f"{error} Use an organization certificate for authentication.")
-    for extension in certificate.extensions:
-        match extension.value:
-            case x509.KeyUsage(digital_signature=False):
-                return _fault(
-                    "key-usage",
-                    "Its key usage lacks digitalSignature, which the TLS connection needs: of the certificates "
-                    "issued to you, use the one for authentication.",
-                )
-            case x509.ExtendedKeyUsage() as purposes if not _FOR_CLIENTS & {*purposes}:
-                return _fault(
-                    "key-usage",
-                    "Its extended key usage lacks clientAuth, so it cannot be used to connect to servers: use an "
-                    "organization certificate for authentication.",
-                )
+    for check, advice in (
+        (check_client_use, ""),
+        (check_signing_use, " Use an organization certificate for authentication."),
+        (check_connecting_use, ""),
+    ):
+        try:
+            check(certificate)
+        except UntrustedCertificate as error:
+            return _fault("key-usage", f"{error}{advice}")
     return _ok("key-usage", "It may be used for the TLS connection and for signing packages.")
 
 

@@ -13,6 +13,7 @@ from segl.core import asice, plain_text
 from segl.core.asice import archive, opening
 from segl.core.asice.archive import ArchiveLimits
 from segl.core.asice.building import MANIFEST, SIGNATURES
+from segl.core.callers import CallerPolicy, check_client_use
 from segl.core.certificates import (
     TrustAnchors,
     check_signing_use,
@@ -36,7 +37,7 @@ from segl.core.protocol.common import wrong_sender
 from segl.core.sector import Sector
 from segl.core.terms import contact_of, refusals, too_many_pages
 from segl.core.xmldsig import XmlSignature
-from segl.diagnosis.findings import SKIPPED, Finding, State
+from segl.diagnosis.findings import NUMBER_ELSEWHERE, SKIPPED, Finding, State
 from segl.sdk.documents import FileType, content_faults
 
 CHECKS = (
@@ -187,7 +188,7 @@ def _signature(files: Mapping[str, memoryview], around: Surroundings) -> tuple[X
         *_findings("signature", opening.signature_faults(signature), "It is valid for what its XML says."),
         *_findings("files", opening.uncovered(files, signature.files), "Each is signed, and none was changed since."),
         *_signing_time(signature.signing_time, around.at),
-        *_findings("certificate", _certificate_faults(signature, around.at), _described(signature.certificate)),
+        *_certificate(signature, around.at),
         *_chain(signature, around.trust, around.at),
     ]
 
@@ -199,6 +200,15 @@ def _signing_time(signing_time: datetime, at: datetime | None) -> list[Finding]:
         sentence = f"{when}; not checked: it must arrive within {most} s of that; give the time of arrival with --at."
         return [Finding("signing-time", State.SKIPPED, sentence)]
     return _findings("signing-time", opening.wrong_time(signing_time, at, asice.SIGNING_TIME_TOLERANCE), f"{when}.")
+
+
+def _certificate(signature: XmlSignature, at: datetime | None) -> list[Finding]:
+    described = _described(signature.certificate)
+    if faults := [*_certificate_faults(signature, at)]:
+        return _findings("certificate", faults, described)
+    if CallerPolicy().number(signature.certificate) is None:
+        return [Finding("certificate", State.WARNING, f"{described} {NUMBER_ELSEWHERE}")]
+    return [Finding("certificate", State.OK, described)]
 
 
 def _certificate_faults(signature: XmlSignature, at: datetime | None) -> Iterator[str]:
@@ -213,6 +223,7 @@ def _certificate_faults(signature: XmlSignature, at: datetime | None) -> Iterato
     except UntrustedCertificate as error:
         yield str(error)
     try:
+        check_client_use(certificate)
         check_signing_use(certificate)
     except UntrustedCertificate as error:
         yield str(error)

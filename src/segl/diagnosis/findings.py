@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SKIPPED = "Not checked: another fault prevented it."
+NUMBER_ELSEWHERE = (
+    "The number is neither in organizationIdentifier (NTRNO- and 9 digits) nor in serialNumber, so a service may "
+    "refuse it: ask those who run the service, or use another organization certificate."
+)
 
 
 class State(StrEnum):

@@ -8,6 +8,8 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from cryptography import x509
+
 Network = IPv4Network | IPv6Network
 
 
@@ -103,6 +105,18 @@ class Bodies:
 
 
 @dataclass(frozen=True, slots=True)
+class Clients:
+    """`[clients]`: which certificates of senders count, of those that chain to the `trust_anchors`.
+
+    As in `segl.core.callers.CallerPolicy`; `issuers` are files.
+    """
+
+    issuers: tuple[Path, ...] = ()
+    policies: tuple[x509.ObjectIdentifier, ...] = ()
+    number_in_common_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Revocation:
     """`[revocation]`: whether organization certificates are checked for revocation, by OCSP and CRL.
 
@@ -156,7 +170,7 @@ class Configuration:
     documents: without it the documents are lost. `worker_listen` is where a worker reports its health. A sender that
     calls more often than `calls_per_second` (0: no limit) is blocked for a while. Senders may delete documents
     `deletable_after` the job was completed. Without a `contact_register` nobody is looked up. `log_format` is `text` or
-    `json`.
+    `json`. `secret_files` are all files with keys, passwords and tokens.
     """
 
     folder: Path
@@ -168,6 +182,7 @@ class Configuration:
     master_key: bytes = field(repr=False)
     trust_anchors: tuple[Path, ...]
     intermediates: tuple[Path, ...]
+    clients: Clients
     seal: KeyFiles
     seal_root: Path
     signer_ca: KeyFiles
@@ -186,6 +201,7 @@ class Configuration:
     deletable_after: timedelta
     signing_time_tolerance: timedelta
     log_format: str
+    secret_files: tuple[Path, ...]
 
 
 _current: Configuration | None = None

@@ -163,7 +163,7 @@ def retry(row: Due, error: str) -> None:
 
 
 def postpone(row: Due, error: str) -> None:
-    """Give a claimed row back because another service is down: as `retry`, but until that service is back.
+    """Give a claimed row back because something that the work needs is away: as `retry`, but until it is back.
 
     However long that takes, some attempts are left before failures of other kinds park the row.
 

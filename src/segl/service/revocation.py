@@ -1,7 +1,7 @@
 """Checks whether organization certificates were revoked, by OCSP, else by CRL; answers are kept for a while."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -23,7 +23,8 @@ MOST_ADDRESSES = 2
 """Of each kind per certificate; others are not asked, since the time limit is for each."""
 MOST_OCSP_BYTES = 64 * 1024
 MOST_CRL_BYTES = 32 * 1024 * 1024
-_ASK_AGAIN_AFTER = timedelta(seconds=60)  # when nobody answered; never sooner
+ASK_AGAIN_AFTER = timedelta(seconds=60)
+"""When nobody answered; never sooner."""
 _SILENT_SECONDS = 10.0
 """How long an address that timed out is not called again, so that not every caller's thread waits for it."""
 _questions_lock = Lock()
@@ -42,7 +43,7 @@ def check_revocation(chain: Sequence[x509.Certificate]) -> None:
     network: call it outside transactions.
 
     Raises:
-        UntrustedCertificate: A certificate was revoked.
+        UntrustedCertificate: A certificate was revoked; or it names nobody to ask, and the policy is `hard-fail`.
         RevocationUnknownError: Nobody answered, and the policy is `hard-fail`.
     """
     policy = configuration.current().revocation.policy
@@ -52,6 +53,11 @@ def check_revocation(chain: Sequence[x509.Certificate]) -> None:
         match _question(certificate, issuer).status():
             case Revoked() as revoked:
                 raise UntrustedCertificate(_description(certificate, revoked))
+            case NoAnswer() if policy == "hard-fail" and not _sources(certificate):
+                raise UntrustedCertificate(
+                    f"The certificate {certificate.subject.rfc4514_string()} names no OCSP responder and no CRL at an "
+                    "HTTP address, so nobody can say whether it was revoked: use one that does."
+                )
             case NoAnswer(reason) if policy == "hard-fail":
                 raise RevocationUnknownError(
                     "There is no answer whether the certificate "
@@ -105,18 +111,16 @@ def _kept(status: Status) -> timedelta:
     longest: timedelta = configuration.current().revocation.max_age
     match status:
         case Good(until):
-            return min(max(until - clock.wall(), _ASK_AGAIN_AFTER), longest)
+            return min(max(until - clock.wall(), ASK_AGAIN_AFTER), longest)
         case Revoked():
             return longest
-    return _ASK_AGAIN_AFTER
+    return ASK_AGAIN_AFTER
 
 
 def _ask(certificate: x509.Certificate, issuer: x509.Certificate) -> Status:
     """The first definite answer: of the OCSP responders, then of the CRLs."""
     reasons = []
-    sources = [(_ask_ocsp, url) for url in revocation.ocsp_urls(certificate)[:MOST_ADDRESSES]]
-    sources += [(_ask_crl, url) for url in revocation.crl_urls(certificate)[:MOST_ADDRESSES]]
-    for ask, url in sources:
+    for ask, url in _sources(certificate):
         status = ask(url, certificate, issuer)
         if not isinstance(status, NoAnswer):
             return status
@@ -131,6 +135,12 @@ def _ask(certificate: x509.Certificate, issuer: x509.Certificate) -> Status:
         reason,
     )
     return NoAnswer(reason)
+
+
+def _sources(certificate: x509.Certificate) -> list[tuple[Callable[..., Status], str]]:
+    """Whom to ask about a certificate, and how."""
+    sources = [(_ask_ocsp, url) for url in revocation.ocsp_urls(certificate)[:MOST_ADDRESSES]]
+    return sources + [(_ask_crl, url) for url in revocation.crl_urls(certificate)[:MOST_ADDRESSES]]
 
 
 def _ask_ocsp(url: str, certificate: x509.Certificate, issuer: x509.Certificate) -> Status:

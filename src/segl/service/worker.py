@@ -14,7 +14,7 @@ from typing import Any
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import DatabaseError, close_old_connections, connection
 
-from segl.service import clock, due, throttling
+from segl.service import clock, due, outages, throttling
 from segl.service.store import documents
 from segl.service.store.models import Due
 from segl.service.work.kinds import KINDS, LANES, Lane
@@ -95,7 +95,7 @@ class Worker:
                     claimed += [(row, kind.lane) for row in rows]
                     free[kind.lane] -= len(rows)
         except DatabaseError as error:
-            logger.warning("Nothing could be claimed: %s", type(error).__name__)
+            logger.warning("Nothing could be claimed: %s", _described(error))
             close_old_connections()
         return claimed
 
@@ -103,9 +103,7 @@ class Worker:
         try:
             perform(row)
         except DatabaseError as error:
-            logger.warning(
-                "The outcome of %s %s was not recorded: %s", row._meta.db_table, row.pk, type(error).__name__
-            )
+            logger.warning("The outcome of %s %s was not recorded: %s", row._meta.db_table, row.pk, _described(error))
         finally:
             close_old_connections()
 
@@ -117,7 +115,7 @@ class Worker:
                 throttling.sweep()
                 SessionStore.clear_expired()
             except Exception as error:  # the document store or the database is down: the next hour will do
-                logger.warning("Nothing was swept: %s", type(error).__name__)
+                logger.warning("Nothing was swept: %s", _described(error))
 
     def _sleep(self) -> None:
         files = [self._bell.fileno(), *self._listening()]
@@ -142,3 +140,7 @@ class Worker:
             self._heard = connection.connection
             self._heard.add_notify_handler(lambda _: self._bell.ring())
             self._bell.ring()  # Nothing listened until now: look once more.
+
+
+def _described(error: Exception) -> str:
+    return outages.reason(error) or type(error).__name__

@@ -143,7 +143,7 @@ def test_a_package_may_be_five_seconds_off(seconds: int) -> None:
 
 def test_a_package_of_no_organization_is_refused_from_none_too() -> None:
     nobody = ISSUER.issue(subject("Nobody"))
-    with pytest.raises(InvalidPackage, match="signed by organization None, but sent by None"):
+    with pytest.raises(UntrustedCertificate, match="CN=Nobody names no organization number"):
         _open(package(JAVA, FILES, nobody), expected_signer=nobody.certificate)
 
 

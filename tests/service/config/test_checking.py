@@ -16,7 +16,7 @@ from segl.sandbox.pki import SandboxPki
 from segl.service import configuration, sealing
 from segl.service.config.checking import check_certificates, check_surroundings, warn_of_expiry
 from segl.service.config.reading import ConfigurationError
-from segl.service.configuration import Api, Configuration, KeyFiles
+from segl.service.configuration import Api, Clients, Configuration, KeyFiles
 from segl.service.sealing import Sealer
 from segl.service.store import documents
 from segl.service.store.models import Job
@@ -204,6 +204,26 @@ def test_a_file_without_a_root_for_the_seal_is_reported_once(production: Product
     assert problem.startswith(
         "The setting `seal.root` names no root certificate that is valid today: name the PEM file"
     )
+
+
+def test_a_client_issuer_that_chains_to_no_root_is_reported(production: Production) -> None:
+    def listing(*names: str) -> Configuration:
+        clients = Clients(tuple(production.files(each).certificate for each in names))
+        return replace(production.configuration(), clients=clients, intermediates=())
+
+    production.write("below", issued("Below", "Issuer", ca=True))
+    check_certificates(listing("below", "issuer", "root"))
+    production.write("stranger", issued("Stranger", "Another Root", ca=True))
+    for name, reason in (
+        ("stranger", "CN=Stranger, issued by CN=Another Root, does not chain to a trust anchor"),
+        ("below", "CN=Below, issued by CN=Issuer, does not chain to a trust anchor"),
+        ("register", "CN=Register is not a CA certificate and may not issue others"),
+    ):
+        [problem] = refused(listing(name))
+        file = production.files(name).certificate
+        assert problem.startswith(f"The setting `clients.issuers` names {file}, which cannot be used: The certificate")
+        assert reason in problem
+    assert "Add its root to `trust_anchors` and what is in between to `intermediates`" in refused(listing("below"))[0]
 
 
 def test_the_sandboxs_keys_are_for_sandboxes_and_no_others(production: Production, pki: SandboxPki) -> None:

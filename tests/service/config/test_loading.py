@@ -6,11 +6,12 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
+from cryptography.x509 import ObjectIdentifier
 
 from django_environment import CONFIGURATION
 from segl.service.config.loading import load
 from segl.service.config.reading import ConfigurationError
-from segl.service.configuration import Address, Sms
+from segl.service.configuration import Address, Clients, Sms
 
 ORGANIZATION = '[[organizations]]\nnumber = "123456789"\nsector = "public"\n'
 
@@ -44,6 +45,7 @@ def test_what_is_left_out_has_a_default(file: Path) -> None:
     )
     assert (configuration.api.listen, configuration.api.proxy, configuration.web.listen) == (None, None, None)
     assert configuration.intermediates == configuration.organizations == ()
+    assert configuration.clients == Clients()
 
 
 def test_the_environment_wins(file: Path) -> None:
@@ -78,6 +80,10 @@ def test_the_tables_of_a_file(file: Path) -> None:
         listen = "127.0.0.1:8443"
         certificate = "api.pem"
         private_key = "api-key.pem"
+        [clients]
+        issuers = ["issuers.pem"]
+        policies = ["2.16.578.1.26.1.3.2"]
+        number_in_common_name = true
         [worker]
         listen = "127.0.0.1:8090"
         [[organizations]]
@@ -92,7 +98,18 @@ def test_the_tables_of_a_file(file: Path) -> None:
     assert (configuration.mail.user, configuration.mail.password) == ("segl", "hush")
     assert configuration.api.tls is not None
     assert configuration.api.tls.certificate == file.parent / "api.pem"
+    policies = (ObjectIdentifier("2.16.578.1.26.1.3.2"),)
+    assert configuration.clients == Clients((file.parent / "issuers.pem",), policies, number_in_common_name=True)
     assert configuration.worker_listen == Address("127.0.0.1", 8090)
+    secrets = {
+        "master-key",
+        "mail-password",
+        "api-key.pem",
+        "seal-key.pem",
+        "signer-ca-key.pem",
+        "organization-key.pem",
+    }
+    assert {each.name for each in configuration.secret_files} == secrets
     assert [each.broker_for for each in configuration.organizations] == [("310248711",)]
 
 
@@ -111,6 +128,7 @@ def test_text_messages_leave_over_http_or_through_a_class(file: Path) -> None:
         "segl.service.notifications.sms.HttpSmsGateway", "https://sms.example.com/send?v=1", "Segl", "hush"
     )
     assert "hush" not in repr(sms)
+    assert file.parent / "sms-token" in load(file, over_http).secret_files
     assert refused(file, SEGL_SMS_URL="https://sms.example.com")[0].startswith("The setting `sms.sender` is missing")
 
 
@@ -175,6 +193,8 @@ def test_what_belongs_to_the_contact_register_is_wanted_with_it_alone(file: Path
             {"SEGL_MAIL_PASSWORD_FILE": "master-key", "SEGL_MAIL_PASSWORD": "hush"},
             "The settings `mail.password` and `mail.password_file` are both set: remove one of them.",
         ),
+        ({"SEGL_CLIENTS_POLICIES": "1.2.3, Buypass"}, "write object identifiers such as 2.16.578.1.26.1.3.2."),
+        ({"SEGL_CLIENTS_NUMBER_IN_COMMON_NAME": "1"}, "_COMMON_NAME is '1': write true or false."),
         ({"SEGL_TRUST_ANCHORS": ""}, "SEGL_TRUST_ANCHORS is '': write a list with at least 1 value."),
         (
             {"SEGL_API_PROXY_LISTEN": "h:1", "SEGL_API_PROXY_HEADER": "Client-Cert", "SEGL_API_PROXY_TRUSTED": ""},
@@ -208,6 +228,8 @@ def test_what_is_wrong_in_the_environment_is_reported(file: Path, environment: d
         ('[web]\nlisten = "h\\u0000:80"', "write a text without NUL characters."),
         ("password = 5", "The setting `mail.password` cannot be used: write a text."),
         ('[api.proxies]\nlisten = "h:1"', "The setting `api.proxies` is unknown: did you mean proxy?"),
+        ("[clients]\npolicies = [1]", "The setting `clients.policies` is [1]: write"),
+        ("[clients]\nissuer = []", "The setting `clients.issuer` is unknown: did you mean issuers?"),
         ("[web]\ntrusted = 5", "The setting `web.trusted` is 5: write a list."),
         ('[[organizations]]\nnumber = "1"\nname = "x"\nsector = "public"', "write an organization number of 9 digits"),
         ('[[organizations]]\nnumber = "123456789"\nname = "x"\nsector = "state"', "write public or private."),

@@ -26,6 +26,7 @@ from builders import (
     stored_names,
     version_of,
 )
+from full_disks import files_of_at_most
 from segl.core.errors import SeglError
 from segl.core.lifecycle import IllegalStepError
 from segl.core.protocol import (
@@ -47,6 +48,7 @@ from segl.service.jobs.errors import NoSuchJobError, NotAllowedError
 from segl.service.jobs.finding import document_of, job_of, signers_of_person
 from segl.service.jobs.signing import reject
 from segl.service.store import documents
+from segl.service.store.documents import StoreAwayError
 from segl.service.store.models import Document, DocumentKind, Job, Notification, Signer
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -206,8 +208,17 @@ def test_a_store_that_fails_leaves_nothing_behind(written: int, monkeypatch: pyt
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    with pytest.raises(OSError, match="disk is full"):
+    with pytest.raises(StoreAwayError, match="disk is full"):
         create(contents=[PDF, PDF], titles=["A", "B"])
+    assert everything() == before
+
+
+def test_a_disk_that_fills_within_a_document_leaves_nothing_behind() -> None:
+    organization()
+    before = everything()
+    more_than_the_database = 1024 * 1024
+    with files_of_at_most(more_than_the_database), pytest.raises(StoreAwayError, match="File too large"):
+        create(contents=[PDF, bytes(2 * more_than_the_database)], titles=["A", "B"])
     assert everything() == before
 
 

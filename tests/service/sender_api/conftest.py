@@ -91,5 +91,6 @@ def api(apis: dict[str, Api]) -> Api:
 
 def _forget() -> None:
     authentication.trust.cache_clear()
+    authentication.policy.cache_clear()
     authentication._organization.cache_clear()
     throttling.throttle.cache_clear()

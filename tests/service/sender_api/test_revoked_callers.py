@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from django.db import connection
 
-from api_answers import error
+from api_answers import assert_loop_survives, error
 from builders import everything, manifest
 from certificates import NOW, Authority
 from configured import configured
@@ -77,12 +77,22 @@ def test_a_revoked_client_certificate_is_not_authorized(api: Any, sender: Sender
     assert f"was revoked {REVOKED_TEXT}" in message
 
 
-def test_one_about_whom_nobody_answers_is_not_authorized_for_now(api: Any, sender: Sender) -> None:
+def test_while_nobody_answers_about_one_the_service_is_unavailable(api: Any, sender: Sender) -> None:
     for path in ("/ocsp/issuer", "/crl/issuer"):
         sender.server.answers[path] = sends(b"", status=503)
-    status, code, message = error(api.get(f"/api/{NUMBER}"))
-    assert (status, code) == (403, "NOT_AUTHORIZED")
+    answer = api.get(JOBS)
+    status, code, message = error(answer)
+    assert (status, code) == (503, "SERVICE_UNAVAILABLE")
     assert message.endswith("try again in a minute.")
+    assert answer["Retry-After"] == "60"
+    assert_loop_survives(answer)
+
+
+def test_one_that_names_nobody_to_ask_is_not_authorized(api: Any, sender: Sender) -> None:
+    """Which no waiting changes."""
+    status, code, message = error(type(api)(sender.issuer.organization(NUMBER).certificate).get(JOBS))
+    assert (status, code) == (403, "NOT_AUTHORIZED")
+    assert message.endswith("use one that does.")
 
 
 def test_nobody_is_asked_about_a_certificate_that_does_not_chain_to_us(api: Any, sender: Sender) -> None:
@@ -107,12 +117,20 @@ def test_a_package_signed_with_a_revoked_certificate_is_refused(api: Any, sender
     assert everything() == before
 
 
-def test_a_package_whose_certificate_nobody_knows_of_is_refused_for_now(api: Any, sender: Sender) -> None:
-    older = sender.issuer.organization(NUMBER)
+def test_a_package_about_whose_certificate_nobody_answers_may_be_sent_again(api: Any, sender: Sender) -> None:
+    older = sender.issuer.organization(NUMBER, extensions=asks_at(crl=sender.server.url("/crl/nowhere")))
     before = everything()
     status, code, message = error(create(api, older))
-    assert (status, code) == (403, "NOT_AUTHORIZED")
+    assert (status, code) == (503, "SERVICE_UNAVAILABLE")
     assert "try again" in message
+    assert everything() == before
+
+
+def test_a_package_whose_certificate_names_nobody_to_ask_is_refused(api: Any, sender: Sender) -> None:
+    before = everything()
+    status, code, message = error(create(api, sender.issuer.organization(NUMBER)))
+    assert (status, code) == (400, "ASICE_VALIDATION_FAILED")
+    assert message.endswith("use one that does.")
     assert everything() == before
 
 

@@ -1,10 +1,15 @@
 """What every answer says to browsers, and that no form can be forged."""
 
+from contextlib import nullcontext
+from pathlib import Path
+
 import pytest
 from django.test import Client, override_settings
 
+from away import AWAY
 from browsers import Browser, address, heading, text
 from builders import KARI, contact, create, person, sent_link
+from django_environment import use_database
 from pdfs import pdf
 from segl.service.http import request_ids
 from segl.service.store.models import Job
@@ -72,6 +77,22 @@ def test_our_own_failures_have_a_page_too(browser: Browser, monkeypatch: pytest.
     assert "0123456789abcdef" in text(page)
     assert heading(page) == "Vi kan ikke vise siden nå"
     assert "Content-Security-Policy" in page.headers
+
+
+@pytest.mark.parametrize("path", ["/", "{job}", "{job}/documents/1/original"])
+def test_an_outage_has_a_page_and_a_line_in_the_log(
+    browser: Browser, job: Job, document_folder: Path, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    browser.log_in()
+    browser.raise_request_exception = False
+    document_folder.rename(document_folder.with_name("elsewhere"))
+    with use_database(AWAY["sqlite"]) if path == "/" else nullcontext():
+        page = browser.get(path.format(job=address(job)))
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "10")
+    assert heading(page) == "Vi kan ikke vise siden nå"
+    [line] = [each.getMessage() for each in caplog.records if each.name.startswith("segl")]
+    assert line.startswith("A page cannot be shown for now: the d")
+    assert "\n" not in line
 
 
 def test_a_foreign_host_name_gets_a_page_too(browser: Browser) -> None:

@@ -9,14 +9,16 @@ from hashlib import sha256
 from pathlib import Path
 
 import boto3
+import obstore
 import pytest
 from moto.server import ThreadedMotoServer
 
 from builders import create, stored_names
 from configured import configured
+from full_disks import files_of_at_most
 from segl.service import clock
 from segl.service.store import documents
-from segl.service.store.documents import CHUNK, DocumentDamagedError, JobKey, StoredDocument
+from segl.service.store.documents import CHUNK, DocumentDamagedError, JobKey, StoreAwayError, StoredDocument
 from segl.service.store.models import Document, DocumentKind
 
 SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 1024 * 1024]
@@ -107,9 +109,64 @@ class TestBothStores:
     def test_discarding_nothing_does_nothing(self) -> None:
         documents.discard([])
 
-    def test_a_document_that_never_existed_is_damaged(self, key: JobKey) -> None:
+    def test_a_document_that_never_existed_is_damaged(self, key: JobKey, sqlite: None) -> None:
         with pytest.raises(DocumentDamagedError, match="gone from the document store"):
             documents.read_back(key, StoredDocument("0" * 32, 0, b""))
+
+
+@pytest.mark.parametrize("size", [CHUNK + 1, 10 * CHUNK])
+def test_a_disk_that_fills_within_a_write_is_noticed(document_folder: Path, key: JobKey, size: int) -> None:
+    """It takes a part, and the write that follows fails."""
+    with files_of_at_most(CHUNK), pytest.raises(StoreAwayError, match="File too large"):
+        documents.put(key, secrets.token_bytes(size))
+    assert stored_names() == set()
+
+
+def test_a_document_of_which_s3_keeps_a_part_is_noticed(
+    bucket: str, key: JobKey, sqlite: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = obstore.put
+    monkeypatch.setattr(obstore, "put", lambda store, name, body, **more: put(store, name, body[:-1], **more))
+    with pytest.raises(StoreAwayError, match="kept 22015 of 22016 bytes"):
+        documents.put_all(key, [secrets.token_bytes(22_000)])
+    assert stored_names() == set()
+
+
+def test_a_folder_that_is_away_is_no_damage(store: str, document_folder: Path, key: JobKey) -> None:
+    job = create()
+    document = Document.objects.get(job=job, kind=DocumentKind.ORIGINAL)
+    document_folder.rename(document_folder.with_name("elsewhere"))
+    for use in (lambda: documents.put(key, b"content"), documents.probe):
+        with pytest.raises(StoreAwayError, match="No such file or directory"):
+            use()
+    assert not document_folder.exists()
+    with pytest.raises(StoreAwayError, match="lacks the documents stored last"):
+        documents.read(document)
+    document_folder.with_name("elsewhere").rename(document_folder)
+    assert documents.read(document)
+
+
+def test_a_document_that_is_gone_while_others_are_there_is_damaged(store: str, document_folder: Path) -> None:
+    document = Document.objects.get(job=create(), kind=DocumentKind.ORIGINAL)
+    (document_folder / document.stored_name).unlink()
+    with pytest.raises(DocumentDamagedError, match="gone from the document store"):
+        documents.read(document)
+
+
+def test_an_object_store_that_does_not_answer_is_away(
+    bucket: str, key: JobKey, sqlite: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored = documents.put(key, b"content")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # the port of "discard", which nobody serves
+    monkeypatch.setattr(documents, "_RETRIES", {"max_retries": 0})
+    documents._store.cache_clear()
+    for use in (lambda: documents.put(key, b"content"), lambda: documents.read_back(key, stored)):
+        with pytest.raises(StoreAwayError) as away:
+            use()
+        assert "127.0.0.1:9" in str(away.value)
+        assert "\n" not in str(away.value)
+    documents.discard([stored])
+    assert "left to the next sweep" in caplog.text
 
 
 @pytest.mark.parametrize("position", [0, 15, 16, CHUNK - 1, CHUNK + 15, CHUNK + 16, -1])

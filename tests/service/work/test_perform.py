@@ -1,5 +1,6 @@
 """Pieces of work: what fails is tried again and parked in the end, and the operator sees no secrets."""
 
+import errno
 import logging
 import smtplib
 from collections.abc import Callable
@@ -8,12 +9,15 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 from django.core.mail import EmailMessage
+from django.db import OperationalError
 
 from builders import KARI, agreed, agreement, contact, create, everything, identity, person, signed, status_of
 from segl.core.errors import SeglError
-from segl.service import clock, due
+from segl.service import clock, due, outages
 from segl.service.due import LeaseLostError
 from segl.service.jobs.errors import NotOpenError
+from segl.service.notifications import UnavailableError
+from segl.service.store.documents import StoreAwayError
 from segl.service.store.models import Due, Job, Notification, Sealing, Signing
 from segl.service.work import notify as notify_room
 from segl.service.work import perform as perform_room
@@ -134,6 +138,30 @@ def test_what_never_works_is_parked_and_logged(does: Callable[..., None], caplog
     assert f"notification {row.pk} is parked after {due.MAX_ATTEMPTS} attempts: OSError" in caplog.text
     clock.move(timedelta(days=1))
     assert due.claim(Notification) == []
+
+
+OUTAGES = {
+    "store": StoreAwayError("the document store failed (No space left on device)"),
+    "database": OperationalError("the connection was lost\nDETAIL: hush"),
+    "system": OSError(errno.ENOSPC, "No space left on device"),
+    "mail": UnavailableError("ConnectionRefusedError"),
+}
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_what_meets_an_outage_is_never_parked(
+    does: Callable[..., None], caplog: pytest.LogCaptureFixture, outage: str
+) -> None:
+    does(failing(OUTAGES[outage]))
+    perform(claimed())
+    for _ in range(3 * due.MAX_ATTEMPTS):
+        clock.move(due.LONGEST_BACKOFF)
+        assert not perform(due.claim(Notification)[0])
+    row = Notification.objects.get()
+    assert row.parked_at is None
+    assert row.attempts <= due.MAX_ATTEMPTS - due.SPARE_ATTEMPTS
+    assert row.last_error == outages.reason(OUTAGES[outage])
+    assert all(each.endswith(f": {row.last_error}") for each in caplog.messages)
 
 
 def test_what_kills_its_process_each_time_is_parked_too(does: Callable[..., None]) -> None:

@@ -2,6 +2,9 @@
 
 import secrets
 from base64 import b64decode
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -20,9 +23,11 @@ from builders import (
     status_of,
     stored_names,
 )
+from certificates import certificate, private_key, subject
 from pdfs import pdf
 from segl.core import pades, xades
 from segl.core.errors import InvalidSignature
+from segl.core.keys import PrivateKey
 from segl.core.protocol import SignatureType
 from segl.core.verification import Verdict
 from segl.service import clock, due, rendering, sealing
@@ -32,7 +37,7 @@ from segl.service.jobs.finding import document_of
 from segl.service.sealing import Sealer
 from segl.service.store import documents
 from segl.service.store.documents import DocumentDamagedError
-from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signing
+from segl.service.store.models import Document, DocumentKind, Due, Job, Sealing, Signing
 from segl.service.work.perform import perform, sign_now
 from segl.service.work.verify import UnverifiedResultError, verify_results
 
@@ -159,6 +164,55 @@ class TestSignature:
         before = stored_names()
         assert not perform(late)
         assert stored_names() == before
+
+
+@pytest.mark.usefixtures("sqlite")
+class TestOutage:
+    """Signatures that people have given, and seals, wait for as long as it takes."""
+
+    def fails_for_hours(self, model: type[Due], reason: str) -> None:
+        for _ in range(2 * due.MAX_ATTEMPTS):
+            clock.move(due.LONGEST_BACKOFF)
+            assert not perform(due.claim(model)[0])
+        row = model.objects.get()  # type: ignore[attr-defined]  # any model's manager
+        assert row.parked_at is None
+        assert reason in row.last_error
+        clock.move(due.LONGEST_BACKOFF)
+
+    def test_of_the_document_store(self, document_folder: Path) -> None:
+        job = create(person(KARI), contents=[pdf("Avtale")])
+        elsewhere = document_folder.rename(document_folder.with_name("elsewhere"))
+        assert not sign(job)
+        self.fails_for_hours(Signing, "the document store failed (No such file or directory)")
+        elsewhere.rename(document_folder)
+        assert perform(due.claim(Signing)[0])
+        document_folder.rename(elsewhere)
+        self.fails_for_hours(Sealing, "the document store lacks the documents stored last")
+        elsewhere.rename(document_folder)
+        assert perform(due.claim(Sealing)[0])
+        assert status_of(job) == ("COMPLETED_SUCCESSFULLY", ["SIGNED"])
+
+    @pytest.mark.parametrize("signature_type", [None, ADVANCED])
+    def test_of_a_certificate_that_has_expired(
+        self, sealer: Sealer, monkeypatch: pytest.MonkeyPatch, signature_type: SignatureType | None
+    ) -> None:
+        job = create(person(KARI, signature_type=signature_type), contents=[pdf("Avtale")])
+        with monkeypatch.context() as expired:
+            expired.setattr(sealing.sealer, "_current", replace(sealer, seal_key=expired_key()))
+            assert not sign(job)
+            self.fails_for_hours(Signing, "nothing can be signed: The certificate CN=Old expired")
+        assert perform(due.claim(Signing)[0])
+        with monkeypatch.context() as expired:
+            expired.setattr(sealing.sealer, "_current", replace(sealer, signer_ca=expired_key()))
+            self.fails_for_hours(Sealing, "nothing can be signed: The certificate CN=Old expired")
+        assert perform(due.claim(Sealing)[0])
+        assert status_of(job) == ("COMPLETED_SUCCESSFULLY", ["SIGNED"])
+
+
+def expired_key() -> PrivateKey:
+    key, day = private_key("old", "P-256"), timedelta(days=1)
+    made = certificate(subject("Old"), key, subject("Old"), key, True, True, clock.now() - 2 * day, clock.now() - day)
+    return PrivateKey(made, (), key)
 
 
 @pytest.fixture

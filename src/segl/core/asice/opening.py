@@ -15,7 +15,8 @@ from segl.core import xmldsig
 from segl.core.asice import archive
 from segl.core.asice.archive import ArchiveLimits
 from segl.core.asice.building import ASIC, MANIFEST, SIGNATURES
-from segl.core.certificates import TrustAnchors, organization_number
+from segl.core.callers import CallerPolicy
+from segl.core.certificates import TrustAnchors
 from segl.core.errors import InvalidMessage, InvalidPackage, InvalidSignature
 from segl.core.xml import parse
 from segl.core.xmldsig import Reference, XmlSignature
@@ -48,6 +49,7 @@ def open_package(
     now: datetime,
     tolerance: timedelta,
     expected_signer: x509.Certificate | None,
+    policy: CallerPolicy = CallerPolicy(),  # noqa: B008 - frozen
     limits: ArchiveLimits = ArchiveLimits(),  # noqa: B008 - frozen
 ) -> Package:
     """The documents and the manifest, when the package holds in every respect.
@@ -55,18 +57,20 @@ def open_package(
     Args:
         now: when its first byte was received; the signing time may differ by `tolerance` in either direction.
         expected_signer: the client certificate of the connection, whose organization must have signed.
+        policy: which organization certificates count.
 
     Raises:
         InvalidPackage: broken, incomplete, changed, signed by another organization or at another time.
-        UntrustedCertificate: the signing certificate does not chain to `trust` (revocation apart).
+        UntrustedCertificate: the signing certificate does not chain to `trust` (revocation apart), or does not count.
     """
     files = archive.read(data, limits)
     _refuse(missing(files))
     signature = signature_of(files)
     _refuse(signature_faults(signature))
     _refuse(uncovered(files, signature.files))
-    chain = trust.chain(signature.certificate, extra=signature.other_certificates, at=now)
-    _refuse(wrong_signer(signature.certificate, expected_signer))
+    chain, signed_by = policy.check(signature.certificate, trust, extra=signature.other_certificates, at=now)
+    if expected_signer is not None:
+        _refuse(wrong_signer(signed_by, policy.number(expected_signer)))
     _refuse(wrong_time(signature.signing_time, now, tolerance))
     return Package(files[MANIFEST], documents_of(files), chain, signature.signing_time)
 
@@ -127,12 +131,9 @@ def _file_name(uri: str, files: Mapping[str, memoryview]) -> str | None:
     return next((name for name in (uri, unquote(uri), unquote_plus(uri)) if name in files), None)
 
 
-def wrong_signer(certificate: x509.Certificate, expected: x509.Certificate | None) -> Iterator[str]:
-    """Says that another organization signed than the one that is expected, if any is."""
-    if expected is None:
-        return
-    signed_by, sent_by = organization_number(certificate), organization_number(expected)
-    if signed_by is None or signed_by != sent_by:
+def wrong_signer(signed_by: str, sent_by: str | None) -> Iterator[str]:
+    """Says that another organization signed than the one that is expected."""
+    if signed_by != sent_by:
         yield (
             f"The package is signed by organization {signed_by}, but sent by {sent_by}; "
             "sign it with the certificate that is used for the connection."

@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 
 from segl.core.certificates import TrustAnchors, check_commitment, check_validity, load_pem
 from segl.core.errors import SeglError, UntrustedCertificate
-from segl.core.keys import PrivateKey
+from segl.core.keys import PrivateKey, others_can_read
 from segl.service.config.reading import ConfigurationError, gathered
 from segl.service.configuration import Configuration, ContactRegister, KeyFiles
 
@@ -61,10 +61,11 @@ def check_certificates(configuration: Configuration) -> None:
     _check_all(_certificate_checks(configuration))
 
 
-def _certificate_checks(configuration: Configuration) -> Sequence[Callable[[], None]]:
+def _certificate_checks(configuration: Configuration) -> Sequence[Callable[[], object]]:
     return [
         lambda: _check_anchors(configuration.trust_anchors),
         lambda: _check_intermediates(configuration.intermediates),
+        lambda: _check_client_issuers(configuration),
         lambda: _check_seal(configuration),
         lambda: _check_signer_ca(configuration),
         lambda: _check_server(configuration.api.tls),
@@ -91,6 +92,16 @@ def warn_of_expiry() -> None:
                 setting,
                 f"{each.not_valid_after_utc:%Y-%m-%d %H:%M %Z}",
             )
+
+
+def warn_of_readable_secrets(configuration: Configuration) -> None:
+    """Log which files with keys, passwords and tokens every user of this machine can read."""
+    for path in configuration.secret_files:
+        with suppress(OSError):  # the checks report it if it matters
+            if others_can_read(path):
+                logger.warning(
+                    "Every user of this machine can read %s, which is secret: run `chmod o= %s`.", path, path
+                )
 
 
 def _check_certificates_in_use() -> None:
@@ -210,7 +221,7 @@ def _check_master_key() -> None:
             ) from None
 
 
-def _check_all(checks: Sequence[Callable[[], None]]) -> None:
+def _check_all(checks: Sequence[Callable[[], object]]) -> None:
     problems = []
     for check in checks:
         try:
@@ -256,12 +267,26 @@ def _key(setting: str, files: KeyFiles) -> PrivateKey:
         return read_key(files)
 
 
-def _check_anchors(paths: Sequence[Path]) -> None:
-    _roots("trust_anchors", *paths, wanted="the PEM files of the roots that organization certificates chain to")
+def _check_anchors(paths: Sequence[Path]) -> TrustAnchors:
+    wanted = "the PEM files of the roots that organization certificates chain to"
+    return _roots("trust_anchors", *paths, wanted=wanted)
 
 
 def _check_intermediates(paths: Sequence[Path]) -> None:
     _certificates("intermediates", *paths)
+
+
+def _check_client_issuers(configuration: Configuration) -> None:
+    """Check that each listed issuer chains to a root: the certificates of another would all be refused."""
+    if not configuration.clients.issuers:
+        return
+    trust, paths = _check_anchors(configuration.trust_anchors), configuration.clients.issuers
+    known = [*_certificates("intermediates", *configuration.intermediates), *_certificates("clients.issuers", *paths)]
+    advice = "Add its root to `trust_anchors` and what is in between to `intermediates`, or remove it here."
+    for path in paths:
+        for each in _certificates("clients.issuers", path):
+            with _naming("clients.issuers", path):
+                trust.chain_of_issuer(each, extra=known, at=datetime.now(UTC), advice=advice)
 
 
 def _seal_root(configuration: Configuration) -> TrustAnchors:

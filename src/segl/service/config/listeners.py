@@ -19,7 +19,7 @@ from django.utils.http import parse_header_parameters
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from segl.core.asice import ArchiveLimits
-from segl.service import clock
+from segl.service import clock, outages
 from segl.service.configuration import Configuration, KeyFiles, ProxyListener
 from segl.service.http.asgi import Answer, Application, Scope
 from segl.service.http.bodies import BodyLimits, address_of, long_places
@@ -40,7 +40,8 @@ _THREADS = 8
 
 def direct_api(bound: socket.socket, configuration: Configuration, server: KeyFiles) -> Listener:
     """The API over mutual TLS."""
-    tls = TlsFiles(server.certificate, server.private_key, (*configuration.trust_anchors, *configuration.intermediates))
+    authorities = (*configuration.trust_anchors, *configuration.intermediates, *configuration.clients.issuers)
+    tls = TlsFiles(server.certificate, server.private_key, authorities)
     return replace(_api(bound, configuration), tls=tls)
 
 
@@ -130,8 +131,12 @@ class ListenerMiddleware:
             return _refused_host(request) or answer(request)
 
     def process_exception(self, _: HttpRequest, error: Exception) -> None:
-        """Log where a page failed, but neither the path nor the error's text, which may contain anything."""
-        if not isinstance(error, (Http404, PermissionDenied, SuspiciousOperation, BadRequest)):
+        """Log where a page failed, but neither the path nor the error's text, which may contain anything.
+
+        The page for the error logs outages.
+        """
+        expected = isinstance(error, (Http404, PermissionDenied, SuspiciousOperation, BadRequest))
+        if not expected and not outages.reason(error):
             where = "".join(traceback.format_tb(error.__traceback__))
             logger.error("A page failed: %s\n%s", type(error).__name__, where)
 

@@ -17,6 +17,7 @@ from segl.service.config.reading import REQUIRED, Table, address, flag, many, ne
 from segl.service.configuration import (
     Api,
     Bodies,
+    Clients,
     Configuration,
     ConfiguredOrganization,
     ContactRegister,
@@ -51,9 +52,10 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         web_root=table.take("web_root", _web_root(sandbox)),
         database=table.take("database", database_url, secret=True),
         documents=table.take("documents", reading.document_store),
-        master_key=table.take("master_key_file", _master_key_in(table.folder)),
+        master_key=table.take("master_key_file", _master_key_in(table)),
         trust_anchors=table.take("trust_anchors", many(file, least=1)),
         intermediates=table.take("intermediates", many(file), default=[]),
+        clients=_clients(table.table("clients")),
         seal=_key_files(seal),
         seal_root=seal.take("root", file),
         signer_ca=_key_files(table.table("signer_ca")),
@@ -72,6 +74,7 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         deletable_after=table.take("deletable_after_seconds", reading.seconds(0, _A_YEAR), default=24 * 3600),
         signing_time_tolerance=table.take("signing_time_tolerance_seconds", reading.seconds(0, 3600), default=5),
         log_format=table.take("log_format", reading.one_of(*logs.FORMATS), default="text"),
+        secret_files=tuple(dict.fromkeys(table.secret_files)),  # last: all settings must have been read
     )
     table.check()
     return configuration
@@ -111,8 +114,18 @@ def _web_root(sandbox: bool) -> reading.Parser[str]:
 
 
 def _key_files(table: Table, default: Any = REQUIRED) -> KeyFiles:
-    file = reading.path_in(table.folder)
-    return KeyFiles(table.take("certificate", file, default), table.take("private_key", file, default))
+    return KeyFiles(
+        certificate=table.take("certificate", reading.path_in(table.folder), default),
+        private_key=table.take("private_key", _secret_file_in(table), default),
+    )
+
+
+def _clients(table: Table) -> Clients:
+    return Clients(
+        issuers=table.take("issuers", many(reading.path_in(table.folder)), default=[]),
+        policies=table.take("policies", many(reading.object_identifier), default=[]),
+        number_in_common_name=table.take("number_in_common_name", flag, default=False),
+    )
 
 
 def _mail(table: Table) -> Mail:
@@ -129,7 +142,7 @@ def _mail(table: Table) -> Mail:
 
 def _mail_password(table: Table) -> str:
     password = table.take("password", text, default=None, secret=True)
-    from_file = table.optional("password_file", _password_in(table.folder))
+    from_file = table.optional("password_file", _password_in(table))
     if password and from_file:
         table.refuse("The settings `mail.password` and `mail.password_file` are both set: remove one of them.")
     return password or from_file or ""
@@ -143,7 +156,7 @@ def _sms(table: Table) -> Sms:
         gateway=gateway or (url and _HTTP_GATEWAY) or "",
         url=url or "",
         sender=table.take("sender", text, _default_with(url)) or "",
-        token=table.optional("token_file", _content_in(table.folder)) or "",
+        token=table.optional("token_file", _content_in(table)) or "",
     )
 
 
@@ -239,11 +252,22 @@ def _organization_number(sandbox: bool) -> reading.Parser[str]:
     return parse
 
 
-def _content_in(folder: Path) -> reading.Parser[str]:
-    """The content of a file, without surrounding white space."""
+def _secret_file_in(table: Table) -> reading.Parser[Path]:
+    """The path of a file that nobody else should be able to read."""
+
+    def parse(value: Any) -> Path:
+        path = reading.path_in(table.folder)(value)
+        table.secret_files.append(path)
+        return path
+
+    return parse
+
+
+def _content_in(table: Table) -> reading.Parser[str]:
+    """The content of a secret file, without surrounding white space."""
 
     def parse(value: Any) -> str:
-        path = folder / text(value)
+        path = _secret_file_in(table)(value)
         try:
             return path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
@@ -253,9 +277,9 @@ def _content_in(folder: Path) -> reading.Parser[str]:
     return parse
 
 
-def _password_in(folder: Path) -> reading.Parser[str]:
+def _password_in(table: Table) -> reading.Parser[str]:
     def parse(value: Any) -> str:
-        password = _content_in(folder)(value)
+        password = _content_in(table)(value)
         if not password:
             raise ValueError("the file is empty; write the password into it, or remove the setting")
         return password
@@ -263,9 +287,9 @@ def _password_in(folder: Path) -> reading.Parser[str]:
     return parse
 
 
-def _master_key_in(folder: Path) -> reading.Parser[bytes]:
+def _master_key_in(table: Table) -> reading.Parser[bytes]:
     def parse(value: Any) -> bytes:
-        content = _content_in(folder)(value)
+        content = _content_in(table)(value)
         if not re.fullmatch("[0-9A-Fa-f]{64}", content):
             raise ValueError("the file must contain 64 hexadecimal digits; make a key with `openssl rand -hex 32`")
         return bytes.fromhex(content)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import SplitResult, urlsplit
 
+from cryptography.x509 import ObjectIdentifier
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
@@ -60,6 +61,7 @@ class _Source:
     problems: list[str] = field(default_factory=list)
     variables: set[str] = field(default_factory=lambda: {_CONFIG_FILE})
     """The environment variables of all known settings."""
+    secret_files: list[Path] = field(default_factory=list)
 
 
 class Table:
@@ -95,6 +97,11 @@ class Table:
     def folder(self) -> Path:
         """The folder at which relative paths start."""
         return self._source.folder
+
+    @property
+    def secret_files(self) -> list[Path]:
+        """The files with keys, passwords and tokens that the settings read so far name."""
+        return self._source.secret_files
 
     def take(self, name: str, parse: Parser[T], default: Any = REQUIRED, *, secret: bool = False) -> T:
         """Return the value of a setting. If it is wrong, `check` will report it; the value must not be used then.
@@ -283,6 +290,14 @@ def many(parse: Parser[T], *, least: int = 0) -> Parser[tuple[T, ...]]:
 def path_in(folder: Path) -> Parser[Path]:
     """A path; a relative one starts at this folder."""
     return lambda value: folder / text(value)
+
+
+def object_identifier(value: Any) -> ObjectIdentifier:
+    """An object identifier, such as `2.16.578.1.26.1.3.2`."""
+    try:
+        return ObjectIdentifier(text(value))
+    except ValueError:
+        raise ValueError("write object identifiers such as 2.16.578.1.26.1.3.2") from None
 
 
 def network(value: Any) -> Network:

@@ -24,9 +24,10 @@ def start(path: Path) -> Configuration:
 
 
 def give_keys(configuration: Configuration) -> None:
-    """Give the process its keys, which must have been checked."""
+    """Give the process its keys, which must have been checked. Logs a warning of those that others can read."""
     from segl.service import sealing
 
+    checking.warn_of_readable_secrets(configuration)
     sealing.configure(
         sealing.Sealer(
             seal_key=checking.read_key(configuration.seal),

@@ -9,10 +9,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from segl.service.http.asgi import Application, ErrorAnswer, Receive, Scope, Send, plain, send_answer
+from segl.service.http.asgi import Answer, Application, ErrorAnswer, Receive, Scope, Send, plain, send_answer
+from segl.service.http.bodies import RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +68,25 @@ class WithRequestId:
             try:
                 await self._application(scope, receive, send_named)
             except Exception as error:  # whatever the application raises
-                where = "".join(traceback.format_tb(error.__traceback__))
-                logger.error("A request failed: %s\n%s", type(error).__name__, where)
+                is_outage = isinstance(error, OSError) and error.errno is not None  # such as a full disk
+                _log(error, is_outage=is_outage)
                 if started:
                     scope["segl.abort"]()
                 else:
-                    reason = f"The service failed. Try again, and quote {request_id} if you report it."
-                    await send_answer(self._error_answer(HTTPStatus.INTERNAL_SERVER_ERROR, reason), send_named)
+                    await send_answer(self._answer(is_outage=is_outage), send_named)
+
+    def _answer(self, *, is_outage: bool) -> Answer:
+        if is_outage:
+            reason = "The service cannot process the request now: send it again later."
+            answer = self._error_answer(HTTPStatus.SERVICE_UNAVAILABLE, reason)
+            return replace(answer, headers={**answer.headers, "Retry-After": str(RETRY_SECONDS)})
+        reason = f"The service failed. Send the request again, and quote {current()} if you report it."
+        return self._error_answer(HTTPStatus.INTERNAL_SERVER_ERROR, reason)
+
+
+def _log(error: Exception, *, is_outage: bool) -> None:
+    if is_outage:
+        logger.error("A request cannot be answered for now: %s", getattr(error, "strerror", None))
+        return
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("A request failed: %s\n%s", type(error).__name__, where)

@@ -1,11 +1,10 @@
 """The sender creates a job."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 
 from segl.core import lifecycle
 from segl.core.protocol import (
@@ -20,10 +19,10 @@ from segl.core.protocol import Signer as RequestedSigner
 from segl.core.sector import Sector
 from segl.core.statuses import SignerStatus
 from segl.core.terms import Terms
-from segl.service import clock, due
+from segl.service import clock, due, outages
 from segl.service.jobs import changes, rules
-from segl.service.jobs.errors import KeyReusedError
-from segl.service.store.documents import StoredDocument, discard, new_key, put_all
+from segl.service.jobs.errors import KeyReusedError, OutcomeUnknownError
+from segl.service.store.documents import StoredDocument, discard, new_key, put_all, recorded
 from segl.service.store.models import Document, DocumentKind, Job, Lookup, Organization, Signer
 from segl.service.store.transactions import write
 
@@ -63,11 +62,14 @@ def create_job(
 ) -> Job:
     """Accept a job: once this returns, the job survives a crash; if this raises, nothing of the job is left.
 
-    A retry that arrives while the first request is still being handled returns the first one's job.
+    The exception is OutcomeUnknownError. A retry that arrives while the first request is still being handled returns
+    the first one's job.
 
     Raises:
         NotAllowedError: The sender may not ask for this, or the documents are too large together.
         KeyReusedError: The key came with another request before.
+        OutcomeUnknownError: The database failed, and the job may be there or not.
+        OperationalError, StoreAwayError: The database or the document store failed.
     """
     terms = rules.permitted_terms(Sector(sender.sector), manifest)
     rules.check_size(sum(len(each.content) for each in documents))
@@ -75,32 +77,41 @@ def create_job(
     key = new_key()
     typeset = [each.typeset for each in documents if each.typeset is not None]
     stored = put_all(key, (manifest_xml, *(each.content for each in documents), *typeset))
-    with ExitStack() as undo:
-        undo.callback(discard, stored)
-        try:
-            with write():
-                job = _add_job(
-                    sender=sender,
-                    broker=broker,
-                    request=request,
-                    manifest=manifest,
-                    wrapped_key=key.wrapped,
-                    terms=terms,
-                    idempotency=idempotency,
-                )
-                signers = _add_signers(job, manifest, terms)
-                lookups = _add_lookups(job, manifest, signers)
-                _add_documents(job, documents, stored)
-                changes.notify([each for each in signers if each.activated_at], at=job.activates_at, now=job.created_at)
-                if lookups or job.activates_at <= job.created_at:
-                    due.wake_on_commit()
-        except IntegrityError:
-            first = retried_job(sender=sender, idempotency=idempotency)
-            if first is None:
-                raise
+    is_complete = False
+    try:
+        with write():
+            job = _add_job(
+                sender=sender,
+                broker=broker,
+                request=request,
+                manifest=manifest,
+                wrapped_key=key.wrapped,
+                terms=terms,
+                idempotency=idempotency,
+            )
+            _add_parts(job, manifest, terms, documents, stored)
+            is_complete = True
+        return job
+    except Exception as error:
+        if isinstance(error, OperationalError) and is_complete and (made := _made(stored[0], error)):
+            return made
+        discard(stored)
+        if isinstance(error, IntegrityError) and (first := retried_job(sender=sender, idempotency=idempotency)):
             return first
-        undo.pop_all()
-    return job
+        raise
+
+
+def _made(manifest: StoredDocument, error: OperationalError) -> Job | None:
+    """Return the job with this manifest if it was made after all: the answer to COMMIT may be what was lost.
+
+    Raises:
+        OutcomeUnknownError: The database does not say.
+    """
+    try:
+        document = recorded(manifest)
+    except OperationalError:
+        raise OutcomeUnknownError(f"whether a job was made is not known: {outages.reason(error)}") from error
+    return document.job if document else None
 
 
 def retried_job(*, sender: Organization, idempotency: Idempotency | None) -> Job | None:
@@ -151,6 +162,21 @@ def _add_job(
         idempotency_key=idempotency.key if idempotency else None,
         request_sha256=idempotency.request_sha256 if idempotency else None,
     )
+
+
+def _add_parts(
+    job: Job,
+    manifest: PortalManifest,
+    terms: Terms,
+    documents: Sequence[AcceptedDocument],
+    stored: Sequence[StoredDocument],
+) -> None:
+    signers = _add_signers(job, manifest, terms)
+    lookups = _add_lookups(job, manifest, signers)
+    _add_documents(job, documents, stored)
+    changes.notify([each for each in signers if each.activated_at], at=job.activates_at, now=job.created_at)
+    if lookups or job.activates_at <= job.created_at:
+        due.wake_on_commit()
 
 
 def _add_signers(job: Job, manifest: PortalManifest, terms: Terms) -> list[Signer]:

@@ -11,9 +11,12 @@ SeglError
     NotTheSignerError       not the person who was asked to sign
     LevelTooLowError        logged in with an eID of a lower level than the job requires
     NotOpenError            not yet activated, not this signer's turn, ended or past the deadline
+  OutageError               (segl.service.outages)
+    OutcomeUnknownError     the database does not say whether the use case was recorded
 """
 
 from segl.core.errors import SeglError
+from segl.service.outages import OutageError
 
 
 class JobError(SeglError):
@@ -66,3 +69,7 @@ class NotOpenError(JobError):
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class OutcomeUnknownError(OutageError):
+    """The database did not answer a COMMIT, nor afterwards whether it was done."""

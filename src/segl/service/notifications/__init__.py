@@ -5,13 +5,14 @@ from smtplib import SMTPDataError, SMTPRecipientsRefused
 
 from segl.core.errors import SeglError
 from segl.service.notifications import mail, sms
+from segl.service.outages import OutageError
 from segl.service.remote import RemoteError
 from segl.service.store.models import Channel
 
 _REJECTED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 
-class UnavailableError(SeglError):
+class UnavailableError(OutageError):
     """The mail server or SMS gateway accepts no messages for now, or not this one yet: retry until it does."""
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from segl.core import pades, xades
-from segl.core.certificates import TrustAnchors
+from segl.core.certificates import TrustAnchors, check_validity
 from segl.core.evidence import Evidence
 from segl.core.keys import PrivateKey, SigningKey, TimestampAuthority
 from segl.core.protocol import SignatureType
@@ -61,6 +61,16 @@ class Sealer:
     def seal(self, pdf: bytes, *, sealed_at: datetime) -> bytes:
         """The PDF with the service's certified seal, which allows no changes."""
         return pades.seal(pdf, key=self.seal_key, sealed_at=sealed_at, timestamp_authority=self.timestamp_authority)
+
+    def check_validity(self, at: datetime) -> None:
+        """Make sure that the certificates are valid at that time.
+
+        Raises:
+            UntrustedCertificate: One is not: what is signed now would not verify.
+        """
+        for key in (self.seal_key, self.signer_ca):
+            for each in (key.certificate, *key.chain):
+                check_validity(each, at)
 
     def _one_time_key(self, evidence: Evidence, now: datetime) -> PrivateKey:
         key = ec.generate_private_key(ec.SECP256R1())

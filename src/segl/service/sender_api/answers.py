@@ -1,6 +1,7 @@
 """Responses that the resources of all flows share."""
 
 from http import HTTPStatus
+from itertools import chain
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
@@ -16,6 +17,7 @@ def download(job: Job, document: Document | None, content_type: str) -> HttpResp
     Raises:
         RefusedError: The documents have been deleted.
         NoSuchJobError: The document does not exist yet.
+        StoreAwayError, DocumentDamagedError: It cannot be read; what is found later breaks the response off.
     """
     if job.documents_deleted_at:
         raise RefusedError(HTTPStatus.NOT_FOUND, "DOCUMENTS_DELETED", f"The documents of job {job.pk} were deleted.")
@@ -23,7 +25,8 @@ def download(job: Job, document: Document | None, content_type: str) -> HttpResp
         raise NoSuchJobError(
             "This is not available yet: the signer has not signed, or the signed document has not been sealed."
         )
-    response = StreamingHttpResponse(stream(document), content_type=content_type)
+    chunks = stream(document)
+    response = StreamingHttpResponse(chain([next(chunks)], chunks), content_type=content_type)
     response["Content-Length"] = str(document.size)
     return response
 

@@ -7,7 +7,8 @@ from http import HTTPStatus
 from cryptography import x509
 from django.http import HttpRequest
 
-from segl.core.certificates import TrustAnchors, load_der, organization_number
+from segl.core.callers import CallerPolicy, check_connecting_use
+from segl.core.certificates import TrustAnchors, load_der, load_pem
 from segl.core.errors import InvalidInput, UntrustedCertificate
 from segl.service import clock, configuration
 from segl.service.revocation import check_revocation
@@ -73,7 +74,16 @@ def caller(request: HttpRequest, sender_number: str) -> Caller:
 def trust() -> TrustAnchors:
     """The roots that organization certificates must chain to."""
     anchors = TrustAnchors.from_pem(*(path.read_bytes() for path in configuration.current().trust_anchors))
-    return anchors.with_intermediates(*(path.read_bytes() for path in configuration.current().intermediates))
+    known = (*configuration.current().intermediates, *configuration.current().clients.issuers)
+    return anchors.with_intermediates(*(path.read_bytes() for path in known))
+
+
+@lru_cache(maxsize=1)
+def policy() -> CallerPolicy:
+    """Which certificates below those roots may speak for an organization."""
+    clients = configuration.current().clients
+    issuers = (each for path in clients.issuers for each in load_pem(path.read_bytes()))
+    return CallerPolicy(tuple(issuers), clients.policies, clients.number_in_common_name)
 
 
 @lru_cache(maxsize=1024)
@@ -81,15 +91,10 @@ def _organization(der: bytes, period: int) -> tuple[Chain, str]:  # the period m
     """Return a certificate's chain, validated here as well as by TLS, and its organization number."""
     try:
         certificate = load_der(der)
-        chain = trust().chain(certificate, at=clock.wall())
+        check_connecting_use(certificate)
+        return policy().check(certificate, trust(), at=clock.wall())
     except (InvalidInput, UntrustedCertificate) as error:
         raise _not_authorized(f"The client certificate is not trusted: {error}") from error
-    number = organization_number(certificate)
-    if number is None:
-        raise _not_authorized(
-            "The client certificate names no organization number, or several: use an organization certificate."
-        )
-    return chain, number
 
 
 def _check_not_revoked(chain: Chain) -> None:

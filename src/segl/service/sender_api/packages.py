@@ -15,7 +15,7 @@ from segl.service.jobs import rules
 from segl.service.jobs.creating import AcceptedDocument, Idempotency
 from segl.service.jobs.errors import NotAllowedError
 from segl.service.revocation import check_revocation
-from segl.service.sender_api.authentication import Caller, trust
+from segl.service.sender_api.authentication import Caller, policy, trust
 from segl.service.sender_api.errors import RefusedError
 from segl.service.sender_api.inspection import inspect
 
@@ -46,6 +46,7 @@ def open_package(caller: Caller, content: memoryview, *, received_at: datetime) 
         now=received_at,
         tolerance=configuration.current().signing_time_tolerance,
         expected_signer=caller.certificate,
+        policy=policy(),
     )
     check_revocation(package.chain)
     return package

@@ -4,11 +4,10 @@ import logging
 import traceback
 
 from segl.core.errors import SeglError
-from segl.service import due
+from segl.service import due, outages
 from segl.service.due import LeaseLostError
 from segl.service.jobs import signing
 from segl.service.jobs.persons import Identity
-from segl.service.notifications import UnavailableError
 from segl.service.store.models import Due, Sealing
 from segl.service.store.transactions import write
 from segl.service.work.kinds import WORK
@@ -48,12 +47,14 @@ def sign_now(*, job_id: int, number: int, identity: Identity, agreement: signing
 
 
 def _give_back(row: Due, error: Exception) -> None:
+    """Give a row back: after an outage for as often as it takes, else until it has failed too often."""
+    outage = outages.reason(error)
+    explained = outage or (str(error) if isinstance(error, SeglError) else None)
     # The text of errors that are not ours may hold anything, addresses and tokens too.
-    ours = isinstance(error, SeglError)
-    description = str(error) if ours else type(error).__name__
-    where = "" if ours else "\n" + "".join(traceback.format_tb(error.__traceback__))
+    description = explained or type(error).__name__
+    where = "" if explained else "\n" + "".join(traceback.format_tb(error.__traceback__))
     logger.warning("%s %s failed (attempt %s): %s%s", row._meta.db_table, row.pk, row.attempts, description, where)
-    give_back = due.postpone if isinstance(error, UnavailableError) else due.retry
+    give_back = due.postpone if outage else due.retry
     try:
         with write():
             give_back(row, description)

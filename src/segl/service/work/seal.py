@@ -10,6 +10,7 @@ from segl.service.jobs import sealing as jobs
 from segl.service.jobs.sealing import SealTask
 from segl.service.store import documents
 from segl.service.store.models import Sealing
+from segl.service.work.keys import valid_sealer
 from segl.service.work.verify import verify_results
 
 
@@ -18,17 +19,19 @@ def seal(row: Sealing) -> None:
 
     Raises:
         LeaseLostError: Another worker has taken over; nothing was recorded.
+        OutageError: The keys or the document store cannot be used for now.
         UnverifiedResultError: What was stored does not verify; the job is not completed.
     """
     task = jobs.begin_seal(row)
-    xades = {each.name: documents.read(each) for each in task.xades}
     sealed_at = clock.now()
+    sealer = valid_sealer(sealed_at)
+    xades = {each.name: documents.read(each) for each in task.xades}
     assembled = rendering.assemble(
         documents=[documents.read(each) for each in task.shown],
         front_page=_front_page(task, sealed_at),
         attachments=[_attachment(name, content) for name, content in xades.items()],
     )
-    stored = documents.put(task.key, sealing.current().seal(assembled, sealed_at=sealed_at))
+    stored = documents.put(task.key, sealer.seal(assembled, sealed_at=sealed_at))
     try:
         verify_results(task, stored, at=clock.now())
         jobs.complete_seal(row, stored)

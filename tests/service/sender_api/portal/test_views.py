@@ -3,12 +3,16 @@
 import logging
 from datetime import datetime, timedelta
 from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pytest
 from django.db import DatabaseError
 
-from api_answers import error
+from api_answers import assert_loop_survives, error
+from away import AWAY
 from builders import (
     KARI,
     contact,
@@ -22,6 +26,7 @@ from builders import (
     signed,
     stored_names,
 )
+from django_environment import use_database
 from pdfs import encrypted, pdf
 from segl.core import asice
 from segl.core.asice import PackageFile
@@ -36,6 +41,7 @@ from segl.core.protocol import (
 from segl.service import clock
 from segl.service.http import request_ids
 from segl.service.jobs.cancelling import cancel_job
+from segl.service.jobs.errors import OutcomeUnknownError
 from segl.service.sender_api.errors import response, response_to
 from segl.service.sender_api.polling import POLL_TIME
 from segl.service.store.models import Document, DocumentKind, Job
@@ -62,6 +68,15 @@ def package(
         key=key,
         signing_time=at or clock.wall(),
     )
+
+
+def deflated(package: bytes) -> bytes:
+    """The package as clients make it whose documents are unpacked to a temporary file."""
+    made = BytesIO()
+    with ZipFile(BytesIO(package)) as given, ZipFile(made, "w") as archive:
+        for each in given.infolist():
+            archive.writestr(each, given.read(each), ZIP_STORED if each.filename == "mimetype" else ZIP_DEFLATED)
+    return made.getvalue()
 
 
 def multipart(request: bytes, package: bytes) -> bytes:
@@ -331,6 +346,56 @@ def test_requests_that_django_refuses_get_error_documents(api: Any) -> None:
     too_many = "&".join(f"a{number}=1" for number in range(1001))
     assert error(api.get(f"{JOBS}?{too_many}"))[:2] == (400, "INVALID_REQUEST")
     assert error(api.call("OPTIONS", "*"))[:2] == (404, "NOT_FOUND")
+
+
+class TestOutages:
+    """503 with Retry-After, one line in the log, and the SDK's loop goes on."""
+
+    @pytest.fixture(autouse=True)
+    def _log(self, caplog: pytest.LogCaptureFixture) -> None:
+        self.caplog = caplog
+        caplog.set_level(logging.WARNING, logger="segl")
+
+    def assert_away(self, answer: Any, reason: str) -> None:
+        status, code, message = error(answer)
+        assert (status, code, answer["Retry-After"]) == (503, "SERVICE_UNAVAILABLE", "10")
+        assert message == "Something that the service needs is away for now: send the request again later."
+        [line] = [each.getMessage() for each in self.caplog.records if each.levelno >= logging.ERROR]
+        assert line.startswith("A request cannot be answered for now: ")
+        assert reason in line
+        assert "\n" not in line
+        assert_loop_survives(answer)
+
+    @pytest.mark.parametrize("path", [f"/api/{PUBLIC}", JOBS, f"{JOBS}/1/pades"])
+    def test_the_database_is_away(self, api: Any, database_url: str, path: str) -> None:
+        with use_database(AWAY[database_url.partition(":")[0]]):
+            self.assert_away(api.get(path), "the database failed (")
+
+    def test_the_document_store_takes_nothing(self, api: Any, keys: Keys, document_folder: Path) -> None:
+        before = everything()
+        document_folder.rename(document_folder.with_name("elsewhere"))
+        self.assert_away(api.post(JOBS, body(package(keys[PUBLIC])), MULTIPART), "the document store failed (No such")
+        document_folder.with_name("elsewhere").rename(document_folder)
+        assert everything() == before
+
+    def test_the_document_store_gives_nothing(self, api: Any, document_folder: Path) -> None:
+        job = create()
+        signed(job)
+        document_folder.rename(document_folder.with_name("elsewhere"))
+        self.assert_away(api.get(f"{JOBS}/{job.pk}/xades/1"), "the document store lacks the documents stored last")
+
+    def test_there_is_no_room_for_temporary_files(
+        self, api: Any, keys: Keys, monkeypatch: pytest.MonkeyPatch, document_folder: Path
+    ) -> None:
+        sent = body(deflated(package(keys[PUBLIC], files={"0001_dokument.pdf": pdf("Avtale") + bytes(300_000)})))
+        monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+        self.assert_away(api.post(JOBS, sent, MULTIPART), "(No such file or directory)")
+
+    def test_whether_a_job_was_made_is_not_known(self) -> None:
+        answer = response_to(OutcomeUnknownError("whether a job was made is not known"))
+        status, code, message = error(answer)
+        assert (status, code, answer["Retry-After"]) == (503, "SERVICE_UNAVAILABLE", "10")
+        assert message.startswith("It is not known whether the job was created")
 
 
 class TestPace:

@@ -1,0 +1,37 @@
+"""Tells what is away for a while, such as the database, from failures that trying again does not fix.
+
+Requests that meet an outage are answered 503, and work is postponed for as long as it takes, never parked.
+"""
+
+from sqlite3 import SQLITE_ERROR
+
+from django.db import OperationalError
+
+from segl.core.errors import SeglError
+
+_LIMIT_EXCEEDED = "54"
+"""The class of PostgreSQL's codes for a value that is too large for it, which it will be the next time too."""
+
+
+class OutageError(SeglError):
+    """Something that the service needs is away for now. The message is for the log, not for callers."""
+
+
+def reason(error: BaseException) -> str | None:
+    """Return what is away, on one line and safe to log; None if the error is not an outage."""
+    match error:
+        case OutageError():
+            return str(error)
+        case OperationalError() if _is_passing(error.__cause__):
+            # What follows the first line may quote values.
+            return f"the database failed ({str(error).strip().partition(chr(10))[0]})"
+        case OSError(errno=int()):  # those of smtplib and of `remote` have no number
+            return f"the operating system failed ({error.strerror or type(error).__name__})"
+    return None
+
+
+def _is_passing(cause: BaseException | None) -> bool:
+    """Whether the driver's error is about the database's state, rather than about what was asked of it."""
+    if getattr(cause, "sqlite_errorcode", None) == SQLITE_ERROR:  # such as a table that does not exist
+        return False
+    return not str(getattr(cause, "sqlstate", "")).startswith(_LIMIT_EXCEEDED)
