@@ -7,7 +7,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test dates interop wheel newest oldest check lint docs messages locks clean
+.PHONY: help demo test dates chaos interop wheel newest oldest check lint docs messages locks clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: $(VENV)/.test ## install what the tests need and run them all: TESTS="-k n
 
 dates: $(VENV)/.test ## run the time-dependent tests on awkward dates (needs faketime): DATES="2028-02-29T12:00Z" chooses others
 	scripts/dates.sh $(TESTS)
+
+chaos: $(VENV)/.test ## break a service under load at random, and check that nothing was lost: MINUTES=10 SEED=number
+	PYTHONPATH=tests $(PYTHON) -m chaos $(if $(MINUTES),--minutes=$(MINUTES)) $(if $(SEED),--seed=$(SEED))
 
 interop: $(VENV)/.test ## drive the service with the official Java client (needs maven and default-jdk-headless)
 	$(PYTHON) -m pytest tests/interop $(TESTS)

@@ -208,7 +208,13 @@ def _ola_signs(ola: Visitor, mail: dict[str, Any]) -> None:
         ola.page.get_by_role("link", name="Download signed document").click()
     assert download.value.suggested_filename == "Avtale om båtplass – signed.pdf"
     assert download.value.path().read_bytes().startswith(b"%PDF-1.7")
-    ola.page.goto(address.replace("/signers/2", "/signers/9"))
+    ola.page.get_by_role("link", name="End the link").click()
+    ola.look("end-link")
+    ola.press("Yes, end the link")
+    ola.look("link-ended")
+    ola.page.goto(link)
+    assert ola.heading() == "The link has been ended"
+    ola.page.goto("/nowhere")
     ola.look("not-found")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from builders import agreed, create, signed
 from running_service import operator
-from segl.service import clock
+from segl.service import clock, due
 from segl.service.store.models import Due, Job, Lookup, Notification, Sealing, Signing
 
 
@@ -32,3 +32,20 @@ def test_parked_work_is_listed_and_released(store: str, tmp_path: Path) -> None:
     for row, _ in rows:
         row.refresh_from_db()
         assert (row.parked_at, row.attempts) == (None, 0)
+
+
+def test_work_that_waits_for_another_service_is_listed_with_the_reason(store: str, tmp_path: Path) -> None:
+    operating = operator(tmp_path, store)
+    create(), create(), create(), create()
+    reasons = ["The mail server is down.", "The mail server is down.", "Something\nelse."]
+    for row, reason in zip(due.claim(Notification, limit=3), reasons, strict=True):
+        due.postpone(row, reason)
+    assert operating.done("parked") == (
+        "notification: 2 will be tried again: The mail server is down.\n"
+        "notification: 1 will be tried again: Something�else.\n"
+        "Nothing is parked.\n"
+    )
+    clock.move(due.LONGEST_BACKOFF)
+    for row in due.claim(Notification, limit=4):
+        due.finish(row)
+    assert operating.done("parked") == "Nothing is parked.\n"

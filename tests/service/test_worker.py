@@ -176,7 +176,7 @@ def test_notifications_through_the_database_do_not_pile_up(running: Running, dat
 
 def test_it_does_no_more_at_once_than_its_lane_allows(running: Running) -> None:
     at_once: list[int] = []
-    together = threading.Barrier(kinds.MAIN.parallel)
+    together = threading.Barrier(kinds.MAIL.parallel)
     lock = threading.Lock()
     count = 0
 
@@ -194,7 +194,7 @@ def test_it_does_no_more_at_once_than_its_lane_allows(running: Running) -> None:
     due_rows(8)
     running.start()
     eventually(lambda: len(running.done) == 8)
-    assert max(at_once) == kinds.MAIN.parallel
+    assert max(at_once) == kinds.MAIL.parallel
 
 
 def test_a_slow_piece_of_work_does_not_hold_up_the_others(running: Running) -> None:
@@ -213,8 +213,8 @@ def test_a_slow_piece_of_work_does_not_hold_up_the_others(running: Running) -> N
     eventually(lambda: sorted(running.done) == made)
 
 
-def test_lookups_and_text_messages_that_take_long_hold_up_nothing_else(running: Running) -> None:
-    """One thread each waits for the gateway and for the register."""
+def test_messages_and_lookups_that_take_long_hold_up_nothing_else(running: Running) -> None:
+    """Each waits for a server: the mail server, the gateway, the register."""
     texts, mails = due_rows(3), [due_rows(1)[0] for _ in range(3)]
     signers = Signer.objects.filter(notifications__in=mails)
     with write():
@@ -224,17 +224,20 @@ def test_lookups_and_text_messages_that_take_long_hold_up_nothing_else(running: 
     waiting: list[str] = []
 
     def work(row: Due) -> None:
-        if isinstance(row, Lookup) or (isinstance(row, Notification) and row.channel == Channel.SMS):
-            waiting.append(row._meta.db_table)
+        if not isinstance(row, Sealing):
+            waiting.append(getattr(row, "channel", row._meta.db_table))
             assert released.wait(LONG)
         finish(row)
 
     running.work = work
     running.start()
-    eventually(lambda: sorted(running.done) == mails)
-    assert sorted(waiting) == ["lookup", "notification"]
+    eventually(lambda: sorted(waiting) == ["email", "email", "lookup", "sms"])
+    with write():
+        seals = [Sealing.objects.create(job=each.job, due_at=NOW).pk for each in signers.select_related("job")]
+        due.wake_on_commit()
+    eventually(lambda: sorted(running.done) == seals)
     released.set()
-    eventually(lambda: len(running.done) == 9)
+    eventually(lambda: len(running.done) == 12)
 
 
 def test_there_is_a_lane_for_every_kind_of_due_row() -> None:
@@ -277,7 +280,7 @@ def test_stopping_lets_running_work_end_and_starts_no_more(running: Running) -> 
     assert running.is_alive
     released.set()
     running.stop()
-    assert 1 <= len(running.done) <= kinds.MAIN.parallel
+    assert 1 <= len(running.done) <= kinds.MAIL.parallel
     assert not Notification.objects.exclude(lease_until=0).exists()
 
 

@@ -102,7 +102,7 @@ def parked(
     release: Annotated[bool, typer.Option("--release", help="Try all of it again.")] = False,
     config: Configuration = DEFAULT_CONFIGURATION,
 ) -> None:
-    """List the work that failed too often to be tried again, with its last failure."""
+    """List the work that failed too often to be tried again, with its last failure; and why other work waits."""
     with _database(config):
         from segl.service import due
         from segl.service.work.kinds import WORK
@@ -115,6 +115,8 @@ def parked(
                 job = row.job_id if hasattr(row, "job_id") else row.signer.job_id
                 since = f"{row.parked_at:%Y-%m-%d %H:%M %Z}"
                 typer.echo(f"{model._meta.db_table} {row.pk} of job {job}, since {since}: {safe(row.last_error)}")
+            for error, count in due.failing(model):
+                typer.echo(f"{model._meta.db_table}: {count} will be tried again: {safe(error)}")
             if release:
                 due.release_parked(model)
     if nothing:

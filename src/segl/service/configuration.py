@@ -161,6 +161,21 @@ class ContactRegister:
 
 
 @dataclass(frozen=True, slots=True)
+class Rendering:
+    """What the child processes of a process of the service may use.
+
+    At most `children` run at once. Each may use this many bytes of address space, the libraries' own (some 300 MiB)
+    included: `inspection_memory` for the documents of a new job, `page_memory` to show a document, `assembly_memory` to
+    put the signed PDF together.
+    """
+
+    children: int
+    inspection_memory: int
+    page_memory: int
+    assembly_memory: int
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything that is configured for the service.
 
@@ -195,6 +210,7 @@ class Configuration:
     worker_listen: Address | None
     organizations: tuple[ConfiguredOrganization, ...]
     revocation: Revocation
+    rendering: Rendering
     requeue_after: timedelta
     poll_interval: timedelta
     calls_per_second: int

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import Error, connection, transaction
-from django.db.models import F, Model, QuerySet
+from django.db.models import Count, F, Model, QuerySet
 
 from segl.core.errors import SeglError
 from segl.service import clock
@@ -187,6 +187,12 @@ def backoff(attempts: int) -> timedelta:
 def parked(model: type[Row]) -> QuerySet[Row]:
     """The rows that are parked with their work undone, the longest parked first."""
     return model._default_manager.exclude(parked_at=None).exclude(due_at=None).order_by("parked_at", "pk")
+
+
+def failing(model: type[Row]) -> list[tuple[str, int]]:
+    """The last failures of the rows that will be tried again, each with the number of its rows, the most first."""
+    rows = model._default_manager.filter(parked_at=None, attempts__gt=0).exclude(due_at=None).exclude(last_error="")
+    return list(rows.values_list("last_error").annotate(count=Count("pk")).order_by("-count", "last_error"))
 
 
 def release_parked(model: type[Due]) -> None:

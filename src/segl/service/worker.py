@@ -27,7 +27,7 @@ SWEEP_EVERY = timedelta(hours=1)
 
 
 class Bell:
-    """Wakes the loop from any thread; a file descriptor that `select` can wait on."""
+    """Wakes the loop from any thread; a file descriptor that `poll` can wait on."""
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
@@ -118,8 +118,10 @@ class Worker:
                 logger.warning("Nothing was swept: %s", _described(error))
 
     def _sleep(self) -> None:
-        files = [self._bell.fileno(), *self._listening()]
-        select.select(files, [], [], LONGEST_SLEEP.total_seconds())
+        poll = select.poll()
+        for descriptor in (self._bell.fileno(), *self._listening()):
+            poll.register(descriptor, select.POLLIN)
+        poll.poll(LONGEST_SLEEP.total_seconds() * 1000)
 
     def _listening(self) -> list[int]:
         """The database's socket, if other processes can wake us through it."""

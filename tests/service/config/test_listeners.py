@@ -1,11 +1,13 @@
 """Whose share a request takes: the sender that was admitted, the session of a signer, else an address."""
 
+from dataclasses import replace
 from socket import socket
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from configured import configured
 from segl.service import configuration
 from segl.service.config import listeners
 
@@ -46,6 +48,14 @@ def test_the_pages_know_signers_by_their_session(path: str, cookies: list[bytes]
         listener = listeners.pages(bound, configuration.current())
     assert listener.caller(scope) == "10.0.0.1"
     assert listener.long_of(scope) == long
+
+
+def test_there_are_no_more_places_than_rendering_children() -> None:
+    for children, places in ((1, 1), (4, 4), (100, 5)):
+        settings = configuration.current()
+        with configured(rendering=replace(settings.rendering, children=children)), socket() as bound:
+            assert listeners._api(bound, configuration.current()).places == places
+            assert listeners.pages(bound, configuration.current()).places == places
 
 
 def test_what_a_senders_packages_unpack_to_is_part_of_its_room() -> None:

@@ -11,7 +11,7 @@ from cryptography.x509 import ObjectIdentifier
 from django_environment import CONFIGURATION
 from segl.service.config.loading import load
 from segl.service.config.reading import ConfigurationError
-from segl.service.configuration import Address, Clients, Sms
+from segl.service.configuration import Address, Clients, Rendering, Sms
 
 ORGANIZATION = '[[organizations]]\nnumber = "123456789"\nsector = "public"\n'
 
@@ -45,6 +45,7 @@ def test_what_is_left_out_has_a_default(file: Path) -> None:
     )
     assert (configuration.api.listen, configuration.api.proxy, configuration.web.listen) == (None, None, None)
     assert configuration.intermediates == configuration.organizations == ()
+    assert configuration.rendering == Rendering(4, 768 * 2**20, 1024 * 2**20, 2048 * 2**20)
     assert configuration.clients == Clients()
 
 
@@ -233,6 +234,13 @@ def test_what_is_wrong_in_the_environment_is_reported(file: Path, environment: d
         ("[web]\ntrusted = 5", "The setting `web.trusted` is 5: write a list."),
         ('[[organizations]]\nnumber = "1"\nname = "x"\nsector = "public"', "write an organization number of 9 digits"),
         ('[[organizations]]\nnumber = "123456789"\nname = "x"\nsector = "state"', "write public or private."),
+        (
+            "[rendering]\npage_mib = 600",
+            "`rendering.page_mib` and `rendering.assembly_mib` must not decrease in this order",
+        ),
+        ("[rendering]\nchildren = 0", "The setting `rendering.children` is 0: write a number from 1 to 1000."),
+        ("[rendering]\nchildren = []", "The setting `rendering.children` is []: write a number from 1 to 1000."),
+        ('[rendering]\npage_mib = "1 GiB"', "is '1 GiB': write a number from 512 to 100000."),
         (f'{ORGANIZATION}name = "two\\nlines"', "is 'two\\nlines': write one line of 1 to 200 characters."),
         (f'{ORGANIZATION}name = "{"x" * 201}"', "write one line of 1 to 200 characters."),
         (

@@ -470,10 +470,14 @@ UPLOAD = b"POST / HTTP/1.1\r\nHost: segl\r\nTransfer-Encoding: chunked\r\n\r\n"
 def test_an_invalid_request_is_answered_after_those_before_it(service: Service, before: bytes, invalid: bytes) -> None:
     with service.silent("pages") as connection:
         connection.sendall(before + invalid)
-        received = b"".join(iter(lambda: connection.recv(1 << 20), b""))
-    assert received.count(b"HTTP/1.1 200 OK\r\n") == before.count(b"Host")
-    assert received.count(b"HTTP/1.1 400 Bad Request\r\n") == 1
-    assert b"HTTP/1.1 200 OK" not in received.rpartition(b"HTTP/1.1 400 Bad Request")[2]
+        answers, statuses = connection.makefile("rb"), []
+        while 400 not in statuses:
+            head = [*iter(answers.readline, b"\r\n")]
+            statuses.append(int(head[0].split()[1]))
+            [length] = [int(line.split()[1]) for line in head if line.startswith(b"content-length")]
+            answers.read(length)
+    assert statuses == [200] * before.count(b"Host") + [400]
+    assert b"connection: close\r\n" in head
 
 
 def test_an_invalid_rest_of_a_body_leaves_the_refusal_of_its_request_whole(service: Service) -> None:
@@ -484,7 +488,6 @@ def test_an_invalid_rest_of_a_body_leaves_the_refusal_of_its_request_whole(servi
         connection.sendall(b"zz\r\n")
         wait_until_read(connection)
         assert (answer.status, answer.read()) == (403, b"You are a stranger.")
-        assert connection.recv(1) == b""
 
 
 @contextmanager

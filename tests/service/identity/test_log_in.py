@@ -4,6 +4,7 @@ import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client, RequestFactory
 from django.urls import Resolver404, resolve
 
@@ -58,7 +59,7 @@ def test_an_answer_counts_once(browser: Client) -> None:
     assert browser.get(location).status_code == 400
 
 
-def test_an_answer_counts_in_the_session_that_asked_alone(browser: Client) -> None:
+def test_an_answer_counts_in_the_browser_that_asked_alone(browser: Client) -> None:
     location = browser.post(begin(browser), WHO).headers["Location"]
     other = Client()
     begin(other)
@@ -98,6 +99,16 @@ def test_a_code_is_good_for_a_minute(browser: Client, monkeypatch: pytest.Monkey
     assert logged_in_as(browser) is None
 
 
+def test_a_log_in_takes_half_an_hour_at_most(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    location = browser.post(begin(browser), WHO).headers["Location"]
+    late = time.time() + 30 * 60 + 1
+    monkeypatch.setattr(time, "time", lambda: late)
+    request = RequestFactory().get("/log-in/return")
+    request.COOKIES["segl_log_in"] = browser.cookies["segl_log_in"].value
+    assert log_ins.wanted(request) == ""
+    assert browser.get(location).status_code == 400
+
+
 def test_the_page_is_good_for_half_an_hour(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     page = begin(browser)
     late = time.time() + 30 * 60 + 1
@@ -106,13 +117,34 @@ def test_the_page_is_good_for_half_an_hour(browser: Client, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("state", ["", "guessed", "æøå"])
-def test_an_answer_without_the_sessions_secret_is_refused(browser: Client, state: str) -> None:
+def test_an_answer_without_the_log_ins_secret_is_refused(browser: Client, state: str) -> None:
     own = parse_qs(urlsplit(browser.post(begin(browser), WHO).headers["Location"]).query)
     assert browser.get("/log-in/return", {"state": state, "code": own["code"][0]}).status_code == 400
     assert logged_in_as(browser) is None
 
 
+def test_the_start_of_a_log_in_leaves_nothing_in_the_database(browser: Client) -> None:
+    for _ in range(3):
+        begin(browser)
+    assert "segl_session" not in browser.cookies
+    assert Session.objects.count() == 0
+    cookie = browser.cookies["segl_log_in"]
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/log-in/return")
+    browser.get(browser.post(begin(browser), WHO).headers["Location"])
+    assert browser.cookies["segl_log_in"].value == ""
+    assert Session.objects.count() == 1
+
+
+@pytest.mark.parametrize("changed", ["", "x", "{}", "{}:x:y"])
+def test_the_start_of_a_log_in_cannot_be_forged(browser: Client, changed: str) -> None:
+    location = browser.post(begin(browser), WHO).headers["Location"]
+    browser.cookies["segl_log_in"] = changed
+    assert browser.get(location).status_code == 400
+    assert logged_in_as(browser) is None
+
+
 def test_the_session_gets_a_new_key_at_log_in(browser: Client) -> None:
+    browser.get(browser.post(begin(browser), WHO).headers["Location"])
     location = browser.post(begin(browser), WHO).headers["Location"]
     before = browser.cookies["segl_session"].value
     browser.get(location)
@@ -142,12 +174,13 @@ def test_outside_a_sandbox_there_is_no_test_eid(browser: Client, no_sandbox: Non
     assert "Her kan ingen logge inn" in page.content.decode()
     with pytest.raises(Resolver404):
         resolve("/test-eid", "segl.service.config.web_urls")
-    request = RequestFactory().get("/")
     with pytest.raises(NoProviderError):
-        log_ins.begin(request, level=4, return_url="/", then="/")
+        log_ins.begin(level=4, return_url="/", then="/")
 
 
-@pytest.mark.parametrize("then", ["https://evil.example/", "//evil.example", "/log-out", "", "/jobs/7/signers/1", "x"])
+@pytest.mark.parametrize(
+    "then", ["https://evil.example/", "//evil.example", "/log-out", "", "/jobs/7/signers/1/sign", "x"]
+)
 def test_a_log_in_leads_to_pages_of_signers_alone(browser: Client, then: str) -> None:
     url = browser.post("/log-in", {"then": then}).headers["Location"]
     location = browser.post(url, WHO).headers["Location"]

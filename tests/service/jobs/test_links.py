@@ -23,7 +23,13 @@ from segl.service.jobs import changes
 from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.errors import NoSuchLinkError, NotOpenError, WrongCodeError
 from segl.service.jobs.links import NewLink, new_link, signer_of_link
-from segl.service.jobs.security_codes import MOST_CODES_PER_HOUR, MOST_WRONG_CODES, enter_code, send_new_code
+from segl.service.jobs.security_codes import (
+    MOST_CODES_PER_HOUR,
+    MOST_WRONG_CODES,
+    end_links,
+    enter_code,
+    send_new_code,
+)
 from segl.service.store.models import Job, Link, Notification, Signer
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -187,6 +193,33 @@ def test_one_signers_link_opens_nothing_of_another(store: str) -> None:
     block(link)
     assert status_of(job) == ("FAILED", ["NOT_APPLICABLE", "BLOCKED"])
     assert Signer.objects.get(pk=first.pk).wrong_codes == 0
+
+
+class TestEnd:
+    def test_an_ended_link_opens_nothing(self, job: Job, signer: Signer, link: NewLink) -> None:
+        other = new_link(signer)
+        signed(job)
+        end_links(job_id=job.pk, number=1)
+        for each in (link, other):
+            for code in (each.code, wrong(each)):
+                with pytest.raises(NotOpenError) as refused:
+                    enter_code(token=each.token, code=code)
+                assert refused.value.reason == "link_ended"
+        assert status_of(job) == ("IN_PROGRESS", ["SIGNED"])
+
+    def test_ending_it_again_changes_nothing(self, job: Job, link: NewLink) -> None:
+        signed(job)
+        end_links(job_id=job.pk, number=1)
+        before = everything()
+        clock.move(timedelta(hours=1))
+        before["Clock"] = everything()["Clock"]
+        end_links(job_id=job.pk, number=1)
+        assert everything() == before
+
+    def test_a_signer_who_can_still_sign_keeps_the_link(self, job: Job, link: NewLink, signer: Signer) -> None:
+        with pytest.raises(NotOpenError):
+            end_links(job_id=job.pk, number=1)
+        assert enter_code(token=link.token, code=link.code) == signer
 
 
 class TestNewCode:

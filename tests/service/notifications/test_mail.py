@@ -1,5 +1,7 @@
 """The first message to a signer, through a real mail server."""
 
+import errno
+import logging
 import smtplib
 import socket
 import ssl
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from django.conf import settings
 from django.core.mail import EmailMessage as DjangoMessage
 from django.test import override_settings
 
@@ -182,20 +185,59 @@ def fail_long() -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "reason"),
     [
-        smtplib.SMTPAuthenticationError(535, b"Wrong password of kari@example.com"),
-        smtplib.SMTPSenderRefused(550, b"Not from you to kari@example.com", "segl@example.com"),
-        smtplib.SMTPServerDisconnected("kari@example.com"),
-        TimeoutError("kari@example.com"),
+        (
+            smtplib.SMTPAuthenticationError(535, b"5.7.8 Wrong password of kari@example.com"),
+            "refuses the log-in with `mail.user` (535 5.7.8)",
+        ),
+        (
+            smtplib.SMTPSenderRefused(550, b"Not from you to kari@example.com", "segl@example.com"),
+            "refuses the sender in `mail.sender` (550)",
+        ),
+        (smtplib.SMTPConnectError(554, b"kari@example.com"), "does not accept the conversation (554)"),
+        (
+            smtplib.SMTPNotSupportedError("STARTTLS extension not supported by server."),
+            "does not offer the encryption or the log-in that the settings ask for",
+        ),
+        (
+            smtplib.SMTPServerDisconnected("kari@example.com"),
+            "ended the connection or took too long to reply",
+        ),
+        (TimeoutError("kari@example.com"), "ended the connection or took too long to reply"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "cannot be reached (Connection refused)"),
+        (socket.gaierror(-2, "Name or service not known"), "cannot be reached (Name or service not known)"),
+        (OSError("kari@example.com"), "cannot be reached (OSError)"),
     ],
 )
-def test_errors_that_the_message_did_not_cause_may_pass(error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_that_the_message_did_not_cause_may_pass(
+    error: OSError, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(_: object) -> None:
         raise error
 
     monkeypatch.setattr(mail.EmailMessage, "send", fail)
-    with pytest.raises(UnavailableError, match=f"^{type(error).__name__}$"):
+    with pytest.raises(UnavailableError) as unavailable:
+        send()
+    assert str(unavailable.value) == f"The mail server localhost:25 {reason}."
+
+
+@pytest.mark.parametrize(
+    ("encrypted", "reason"),
+    [
+        (True, r"has a certificate that is not trusted \(.*issuer certificate\)\.$"),
+        (False, r"cannot be reached with TLS \([A-Z_]+\)\.$"),
+    ],
+)
+def test_a_mail_server_with_which_tls_fails_is_reported(
+    encrypted: bool, reason: str, server_tls: ssl.SSLContext
+) -> None:
+    smtp = "segl.service.notifications.smtp.EmailBackend"
+    with (
+        dripping_server(drips(b"220 Hello\r\n"), tls=server_tls if encrypted else None) as server,
+        override_settings(EMAIL_BACKEND=smtp, EMAIL_HOST="127.0.0.1", EMAIL_PORT=server.port, EMAIL_USE_SSL=True),
+        pytest.raises(UnavailableError, match=reason),
+    ):
         send()
 
 
@@ -260,32 +302,39 @@ class TestFromJobToInbox:
         assert "sykdom" not in whole
         assert "Et brev" in text_of(inbox.messages[0])
 
-    def test_a_rejected_recipient_is_tried_again(self, inbox: Inbox) -> None:
-        inbox.to_recipient = "550 No such user"
+    def test_a_refused_recipient_is_tried_again_and_nothing_shows_the_address(
+        self, inbox: Inbox, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        inbox.to_recipient = "550 5.1.1 No such user"
         create(contact("ukjent@example.com"))
-        assert not perform(due.claim(Notification)[0])
+        with caplog.at_level(logging.DEBUG):
+            assert not perform(due.claim(Notification)[0])
+        logged = " ".join(each.getMessage() for each in caplog.records if each.name.startswith("segl"))
         row = Notification.objects.get()
-        assert (row.last_error, row.sent_at) == ("SMTPRecipientsRefused", None)
+        server = f"The mail server 127.0.0.1:{settings.EMAIL_PORT}"
+        assert (row.last_error, row.sent_at) == (f"{server} refuses the recipient (550 5.1.1).", None)
         assert row.due_at is not None
+        assert row.last_error in logged
+        assert "ukjent" not in logged
 
     @pytest.mark.parametrize(
         ("to_recipient", "to_message", "error", "parked"),
         [
-            ("550 No such user", "", "SMTPRecipientsRefused", True),
-            ("450 Greylisted", "", "SMTPRecipientsRefused", False),
-            ("421 Shutting down", "", "SMTPRecipientsRefused", False),
-            ("", "554 Looks like spam", "SMTPDataError", True),
-            ("", "452 Disk full", "SMTPDataError", False),
+            ("550 No such user", "", "refuses the recipient (550)", True),
+            ("450 4.2.0 Greylisted", "", "refuses the recipient (450 4.2.0)", False),
+            ("421 Shutting down", "", "refuses the recipient (421)", False),
+            ("", "554 5.7.1 Looks like spam", "refuses the message (554 5.7.1)", True),
+            ("", "452 Disk full", "refuses the message (452)", False),
         ],
     )
-    def test_only_what_is_rejected_for_good_is_given_up(
+    def test_only_what_is_refused_for_good_is_given_up(
         self, inbox: Inbox, to_recipient: str, to_message: str, error: str, parked: bool
     ) -> None:
         inbox.to_recipient, inbox.to_message = to_recipient, to_message
         create(contact("kari@example.com"))
         fail_long()
         row = Notification.objects.get()
-        assert (row.last_error, row.parked_at is not None) == (error, parked)
+        assert (row.last_error.endswith(f" {error}."), row.parked_at is not None) == (True, parked)
         inbox.to_recipient = inbox.to_message = ""
         assert [perform(each) for each in due.claim(Notification)] == [True] * (not parked)
         assert len(inbox.messages) == (not parked)
@@ -316,7 +365,8 @@ class TestFromJobToInbox:
             create(contact())
             fail_long()
         row = Notification.objects.get()
-        assert (row.last_error, row.parked_at) == ("ConnectionRefusedError", None)
+        reason = "The mail server 127.0.0.1:1 cannot be reached (Connection refused)."
+        assert (row.last_error, row.parked_at) == (reason, None)
 
     def test_two_signers_get_a_message_each(self, inbox: Inbox) -> None:
         create(contact("a@example.com"), contact("b@example.com"), sender=organization())

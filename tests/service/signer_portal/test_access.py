@@ -1,9 +1,13 @@
 """Who gets in where: by identity number and level, by link and code, and nobody else."""
 
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from browsers import Browser, address, heading, text
 from builders import KARI, OLA, contact, create, person, sent_link
@@ -41,13 +45,66 @@ def test_a_person_without_documents_sees_so(browser: Browser, job: Job) -> None:
     assert "Ingen dokumenter venter på deg." in text(browser.log_in(OLA))
 
 
+# Kari's, Ola's, those of a signer of the job who does not exist, and those of a job that does not exist.
+SIGNERS = ["/jobs/1/signers/1", "/jobs/1/signers/2", "/jobs/1/signers/9", "/jobs/7/signers/1"]
+BELOW = [
+    *("", "/reject", "/receipt", "/signed.pdf", "/xades", "/sign", "/end-link"),
+    *("/documents/1/original", "/documents/1/pages/1.jpg?w=480"),
+]
+
+
+def answers(browser: Browser, method: str, below: str) -> list[Any]:
+    """What a browser gets at this address of each signer, as far as it does not repeat the address."""
+    found = []
+    for signer in SIGNERS:
+        answer = browser.generic(method, signer + below)
+        location = answer.headers.get("Location", "").replace(quote(signer, safe=""), "…")
+        page = re.sub(r'name="(csrfmiddlewaretoken|next)" value="[^"]*"', "", text(answer))
+        found.append((answer.status_code, {**answer.headers, "Location": location}, page))
+    return found
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "OPTIONS"])
+def test_strangers_do_not_learn_which_jobs_exist(browser: Browser, job: Job, method: str) -> None:
+    assert [job.pk, *job.signers.values_list("number", flat=True)] == [1, KARI_SIGNS, OLA_SIGNS]
+    for below in BELOW:
+        first, *others = answers(browser, method, below)
+        assert others == [first] * 3
+        assert (first[0], first[1]["Location"]) in {(302, "/log-in?then=…"), (405, "")}
+
+
+def test_persons_do_not_learn_which_jobs_of_others_exist(browser: Browser, job: Job) -> None:
+    browser.log_in("01017012345", "Per Hansen")
+    for below in BELOW:
+        for method in ("GET", "HEAD", "POST"):
+            first, *others = answers(browser, method, below)
+            assert others == [first] * 3
+            assert first[0] in {403, 405}
+
+
+@pytest.mark.parametrize("then", SIGNERS)
+def test_the_log_in_page_does_not_show_which_jobs_exist(browser: Browser, job: Job, then: str) -> None:
+    assert f'name="then" value="{then}"' in text(browser.get("/log-in", {"then": then}))
+    url = browser.post("/log-in", {"then": then}).headers["Location"]
+    assert "Tjenesten ber om nivå 3 eller høyere." in text(browser.get(url))
+
+
+def test_strangers_are_answered_without_the_database(browser: Browser, job: Job) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        browser.get(address(job))
+    assert len(queries) == 0
+
+
 def test_who_is_not_logged_in_is_asked_to_and_comes_back(browser: Browser, job: Job) -> None:
-    for url in pages_of(job, KARI_SIGNS):
-        answer = browser.get(url)
-        assert answer.status_code == 302
-        assert answer.headers["Location"] == f"/log-in?then=%2Fjobs%2F{job.pk}%2Fsigners%2F1"
-    assert tells_nothing(browser.get(answer.headers["Location"]))
+    for url in (*pages_of(job, KARI_SIGNS), *pages_of(job, OLA_SIGNS)):
+        assert_asked_to_log_in(browser.get(url), job)
+    assert tells_nothing(browser.get(f"/log-in?then={address(job)}"))
     assert heading(browser.log_in(then=address(job))) == "Avtale om båtplass"
+
+
+def assert_asked_to_log_in(answer: Any, job: Job) -> None:
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith(f"/log-in?then=%2Fjobs%2F{job.pk}%2Fsigners%2F")
 
 
 def test_somebody_else_is_turned_away_everywhere(browser: Browser, job: Job) -> None:
@@ -81,9 +138,8 @@ def test_a_link_alone_opens_nothing(browser: Browser, job: Job) -> None:
     assert tells_nothing(page)
     for url in pages_of(job, OLA_SIGNS):
         answer = browser.get(url)
-        assert answer.status_code == 403
-        assert "Åpne lenken i meldingen du fikk" in text(answer)
-        assert tells_nothing(answer)
+        assert_asked_to_log_in(answer, job)
+        assert "Åpne lenken i meldingen i stedet" in text(browser.get(answer.headers["Location"]))
 
 
 def test_link_and_code_open_one_signers_pages_under_a_clean_address(browser: Browser, job: Job) -> None:
@@ -101,7 +157,7 @@ def test_a_link_and_code_open_nothing_of_another_signer(browser: Browser, store:
     browser.enter(sent_link(job.signers.get(number=1)))
     assert browser.get(address(job, 1)).status_code == 200
     for url in pages_of(job, 2):
-        assert browser.get(url).status_code == 403
+        assert_asked_to_log_in(browser.get(url), job)
 
 
 def test_forms_get_a_new_token_with_the_right_code(browser: Browser, job: Job) -> None:
@@ -152,10 +208,16 @@ def test_too_low_a_level_shows_the_nonsensitive_title_alone(browser: Browser, jo
 
 
 def test_the_level_that_a_job_needs_is_asked_for(browser: Browser, job: Job) -> None:
-    url = browser.post("/log-in", {"then": address(job)}).headers["Location"]
-    assert "Tjenesten ber om nivå 4 eller høyere." in text(browser.get(url))
-    url = browser.post("/log-in", {"then": "/"}).headers["Location"]
-    assert "Tjenesten ber om nivå 3 eller høyere." in text(browser.get(url))
+    def asked_for(then: str) -> str:
+        url = browser.post("/log-in", {"then": then}).headers["Location"]
+        return text(browser.get(url)).split("Tjenesten ber om nivå ")[1][0]
+
+    browser.log_in(level=3)
+    assert asked_for(address(job)) == "4"
+    assert asked_for("/") == "3"
+    browser.enter(sent_link(job.signers.get(number=OLA_SIGNS)))
+    assert asked_for(address(job, OLA_SIGNS)) == "4"
+    assert asked_for(address(job, KARI_SIGNS)) == "3"
 
 
 def test_level_three_is_enough_where_the_sender_says_so(browser: Browser, store: str) -> None:
@@ -165,7 +227,7 @@ def test_level_three_is_enough_where_the_sender_says_so(browser: Browser, store:
 
 @pytest.mark.parametrize(
     "path",
-    ["/jobs/99/signers/1", "/jobs/1/signers/9", "/jobs/99999999999999999999/signers/1", "/s/unknown", "/nowhere"],
+    ["/jobs/99999999999999999999/signers/1", "/s/unknown", "/nowhere"],
 )
 def test_what_does_not_exist_is_not_found(browser: Browser, job: Job, path: str) -> None:
     answer = browser.get(path)
@@ -189,7 +251,7 @@ def test_results_are_not_there_before_they_are_made(browser: Browser, job: Job) 
 def test_after_logging_out_everything_is_closed(browser: Browser, job: Job) -> None:
     browser.enter(sent_link(job.signers.get(number=OLA_SIGNS)))
     browser.post("/log-out")
-    assert browser.get(address(job, OLA_SIGNS)).status_code == 403
+    assert_asked_to_log_in(browser.get(address(job, OLA_SIGNS)), job)
 
 
 def test_two_browsers_do_not_share_what_they_may_see(new_browser: Callable[[], Browser], job: Job) -> None:

@@ -1,6 +1,7 @@
 """Reading, signing, rejecting, and what comes after."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from io import BytesIO
 
@@ -11,8 +12,10 @@ from browsers import Browser, address, heading, text
 from builders import KARI, OLA, contact, create, person, sent_link, status_of
 from pdfs import pdf
 from segl.core.protocol import IdentifierInSignedDocuments, OnBehalfOf
-from segl.service import clock
+from segl.service import clock, configuration
 from segl.service.jobs.finding import document_of
+from segl.service.jobs.links import NewLink, new_link
+from segl.service.rendering import children
 from segl.service.sealing import Sealer
 from segl.service.store import documents
 from segl.service.store.models import DocumentKind, Job, Signing
@@ -276,3 +279,68 @@ def test_the_identity_in_the_document_is_as_the_sender_chose(browser: Browser, s
     page = text(browser.get(address(named)))
     assert "<strong>Kari Nordmann</strong>" in page
     assert KARI not in page
+
+
+def test_a_signer_ends_the_link_for_every_browser(ola: Browser, new_browser: Callable[[], Browser], job: Job) -> None:
+    link, another = sent_again(job), new_browser()
+    another.enter(link)
+    ola.log_in(OLA, "Ola Hansen", then=address(job, OLA_SIGNS))
+    ola.press_sign(job, OLA_SIGNS)
+    receipt = text(ola.get(f"{address(job, OLA_SIGNS)}/receipt"))
+    assert f'href="{address(job, OLA_SIGNS)}/end-link"' in receipt
+    assert heading(ola.get(f"{address(job, OLA_SIGNS)}/end-link")) == "Vil du avslutte lenken?"
+    assert another.get(f"{address(job, OLA_SIGNS)}/receipt").status_code == 200
+
+    ended = ola.post(f"{address(job, OLA_SIGNS)}/end-link")
+    assert "segl_session" not in {name: each for name, each in ola.cookies.items() if each.value}
+    for page in (
+        ended,
+        another.get(f"/s/{link.token}"),
+        another.enter(link),
+        another.post(f"/s/{link.token}/new-code"),
+    ):
+        assert (page.status_code, heading(page)) == (410, "Lenken er avsluttet")
+        assert "må du be Nordvik kommune om det" in text(page)
+        assert "båtplass" not in text(page)
+    for below in ("", "/receipt", "/signed.pdf", "/xades"):
+        for each in (ola, another):
+            assert each.get(f"{address(job, OLA_SIGNS)}{below}").headers["Location"].startswith("/log-in?")
+    assert status_of(job) == ("IN_PROGRESS", ["WAITING", "SIGNED"])
+
+
+def sent_again(job: Job) -> NewLink:
+    """One more link of Ola's."""
+    return new_link(job.signers.get(number=OLA_SIGNS))
+
+
+def test_a_signer_who_rejected_ends_the_link_too(ola: Browser, job: Job) -> None:
+    ola.reject(job, OLA_SIGNS)
+    assert "Avslutt lenken" in text(ola.get(f"{address(job, OLA_SIGNS)}/receipt"))
+    assert heading(ola.post(f"{address(job, OLA_SIGNS)}/end-link")) == "Lenken er avsluttet"
+
+
+def test_a_link_that_is_needed_cannot_be_ended(ola: Browser, job: Job) -> None:
+    for act in (ola.get, ola.post):
+        assert act(f"{address(job, OLA_SIGNS)}/end-link").headers["Location"] == address(job, OLA_SIGNS)
+    assert heading(ola.get(address(job, OLA_SIGNS))) == "Avtale om båtplass"
+
+
+def test_who_logs_in_has_no_link_to_end(kari: Browser, job: Job) -> None:
+    kari.press_sign(job)
+    assert "Avslutt lenken" not in text(kari.get(f"{address(job)}/receipt"))
+    assert kari.post(f"{address(job)}/end-link").status_code == 404
+
+
+def test_pages_that_cannot_be_drawn_at_present_can_be_asked_for_again(
+    kari: Browser, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "LONGEST_WAIT_SECONDS", 0)
+    kari.raise_request_exception = False
+    with ExitStack() as turns:
+        for _ in range(configuration.current().rendering.children):
+            turns.enter_context(children.turn())
+        for path in (address(job), f"{address(job)}/documents/1/pages/1.jpg?w=480"):
+            page = kari.get(path)
+            assert (page.status_code, page["Retry-After"]) == (503, "10")
+            assert heading(page) == "Vi kan ikke vise siden nå"
+    assert heading(kari.get(address(job))) == "Avtale om båtplass"

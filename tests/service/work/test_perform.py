@@ -17,6 +17,7 @@ from segl.service import clock, due, outages
 from segl.service.due import LeaseLostError
 from segl.service.jobs.errors import NotOpenError
 from segl.service.notifications import UnavailableError
+from segl.service.rendering import RenderingUnavailableError
 from segl.service.store.documents import StoreAwayError
 from segl.service.store.models import Due, Job, Notification, Sealing, Signing
 from segl.service.work import notify as notify_room
@@ -144,7 +145,8 @@ OUTAGES = {
     "store": StoreAwayError("the document store failed (No space left on device)"),
     "database": OperationalError("the connection was lost\nDETAIL: hush"),
     "system": OSError(errno.ENOSPC, "No space left on device"),
-    "mail": UnavailableError("ConnectionRefusedError"),
+    "mail": UnavailableError("The mail server cannot be reached."),
+    "rendering": RenderingUnavailableError("no rendering process was free"),
 }
 
 

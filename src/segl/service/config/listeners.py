@@ -22,7 +22,7 @@ from segl.core.asice import ArchiveLimits
 from segl.service import clock, outages
 from segl.service.configuration import Configuration, KeyFiles, ProxyListener
 from segl.service.http.asgi import Answer, Application, Scope
-from segl.service.http.bodies import BodyLimits, address_of, long_places
+from segl.service.http.bodies import BodyLimits, address_of
 from segl.service.http.health import Readiness, WithHealth
 from segl.service.http.proxies import BehindProxy
 from segl.service.http.servers import Listener, TlsFiles
@@ -36,6 +36,7 @@ _MOST_API_BYTES = 16 * 1024 * 1024
 _MOST_PAGES_BYTES = 1024 * 1024
 _MOST_PAGES_BYTES_OF_AN_ADDRESS = 2 * 1024 * 1024  # 32 small bodies that are still arriving
 _THREADS = 8
+_MOST_PLACES = 5  # for requests that may take seconds; the other threads answer short ones
 
 
 def direct_api(bound: socket.socket, configuration: Configuration, server: KeyFiles) -> Listener:
@@ -61,12 +62,13 @@ def proxied_api(
 
 def _api(bound: socket.socket, configuration: Configuration) -> Listener:
     """What both kinds of the API's listeners have in common."""
-    unpacked = share_of(long_places(_THREADS)) * ArchiveLimits().total_bytes  # in temporary files too
+    unpacked = share_of(_MOST_PLACES) * ArchiveLimits().total_bytes  # in temporary files too
     return Listener(
         "api",
         bound,
         _Handler(),
         threads=_THREADS,
+        places=_places(configuration),
         limits=_limits(configuration, _MOST_API_BYTES, configuration.bodies.of_a_sender - unpacked),
         error_answer=_api_error_answer,
         admission=_admission,
@@ -88,10 +90,16 @@ def pages(bound: socket.socket, configuration: Configuration, readiness: Readine
         bound,
         _Handler(),
         threads=_THREADS,
+        places=_places(configuration),
         limits=_limits(configuration, _MOST_PAGES_BYTES, _MOST_PAGES_BYTES_OF_AN_ADDRESS),
         long_of=_session_of_a_job,
         around=around,
     )
+
+
+def _places(configuration: Configuration) -> int:
+    """No more than rendering children, for which threads would wait in the order of arrival."""
+    return min(_MOST_PLACES, configuration.rendering.children)
 
 
 def _limits(configuration: Configuration, size: int, of_a_caller: int) -> BodyLimits:

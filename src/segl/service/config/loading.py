@@ -24,6 +24,7 @@ from segl.service.configuration import (
     KeyFiles,
     Mail,
     ProxyListener,
+    Rendering,
     Revocation,
     Sms,
     Web,
@@ -68,6 +69,7 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         worker_listen=table.table("worker").optional("listen", address),
         organizations=_organizations(table, sandbox),
         revocation=_revocation(table.table("revocation")),
+        rendering=_rendering(table.table("rendering")),
         requeue_after=table.take("requeue_after_seconds", reading.seconds(1, _A_YEAR), default=600),
         poll_interval=table.take("poll_interval_seconds", reading.seconds(0, _A_YEAR), default=600),
         calls_per_second=table.take("calls_per_second", reading.whole(0, 1000), default=10),
@@ -214,6 +216,27 @@ def _revocation(table: Table) -> Revocation:
         max_age=table.take("max_age_seconds", reading.seconds(1, _A_YEAR), default=3600),
         timeout=table.take("timeout_seconds", reading.seconds(0.1, 60), default=3),
     )
+
+
+def _rendering(table: Table) -> Rendering:
+    rendering = Rendering(
+        children=table.take("children", reading.whole(1, 1000), default=4),
+        inspection_memory=table.take("inspection_mib", _mebibytes, default=768),
+        page_memory=table.take("page_mib", _mebibytes, default=1024),
+        assembly_memory=table.take("assembly_mib", _mebibytes, default=2048),
+    )
+    memory = [rendering.inspection_memory, rendering.page_memory, rendering.assembly_memory]
+    if None not in memory and memory != sorted(memory):
+        table.refuse(
+            "The settings `rendering.inspection_mib`, `rendering.page_mib` and `rendering.assembly_mib` must not "
+            "decrease in this order: a document that was accepted must be shown, and then put together, with no less."
+        )
+    return rendering
+
+
+def _mebibytes(value: Any) -> int:
+    """Bytes, written as MiB. With less than 512 the libraries themselves might not fit."""
+    return reading.whole(512, 100_000)(value) * 1024 * 1024
 
 
 def _organizations(table: Table, sandbox: bool) -> tuple[ConfiguredOrganization, ...]:

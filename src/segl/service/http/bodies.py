@@ -35,9 +35,6 @@ RETRY_SECONDS = 10
 
 LONGEST_CONTENT_TYPE = 1000
 
-SPARE_THREADS = 3
-"""How many of a listener's threads long requests never occupy, so that short ones are always answered."""
-
 
 class BodyLimits(NamedTuple):
     """The limits of request bodies, in bytes and seconds.
@@ -80,8 +77,9 @@ class WholeBodies:
     yet. `error_answer` makes the response, from a status and a sentence, when a body is too large (413), too slow
     (408), or the service is shutting down or has no room for the request (503).
 
-    `caller` says whose room a body takes. `long_of` says who takes a place if the request may take seconds; it returns
-    None for all others. Long requests wait for a place without a thread, and never occupy all threads.
+    `caller` says whose room a body takes. `long_of` says who takes one of the `places` if the request may take seconds;
+    it returns None for all others. Long requests wait for a place without a thread; with fewer places than threads,
+    short ones are always answered.
     """
 
     def __init__(
@@ -90,6 +88,7 @@ class WholeBodies:
         *,
         name: str,
         threads: int,
+        places: int,
         limits: BodyLimits = LIMITS,
         error_answer: ErrorAnswer = plain,
         admission: Admission | None = None,
@@ -104,7 +103,7 @@ class WholeBodies:
         self._caller = caller
         self._long_of = long_of
         self._room = Room(limits.of_a_caller)
-        self._places = Places(long_places(threads))
+        self._places = Places(places)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["segl.listener"] = self._name
@@ -237,11 +236,6 @@ class WholeBodies:
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"The request body is larger than the limit of {self._limits.size} bytes: send less at once.",
             )
-
-
-def long_places(threads: int) -> int:
-    """How many of a listener's threads long requests may occupy."""
-    return max(1, threads - SPARE_THREADS)
 
 
 def _whole(scope: Scope, body: IO[bytes]) -> Scope:

@@ -56,6 +56,7 @@ class Listener:
     application: Callable[..., Iterable[bytes]]
     tls: TlsFiles | None = None
     threads: int = 8
+    places: int = 5
     limits: BodyLimits = LIMITS
     error_answer: ErrorAnswer = plain
     caller: Caller = address_of
@@ -103,6 +104,7 @@ class _Server(uvicorn.Server):
             listener.application,
             name=listener.name,
             threads=listener.threads,
+            places=listener.places,
             limits=listener.limits,
             error_answer=listener.error_answer,
             admission=listener.admission,

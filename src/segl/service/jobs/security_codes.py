@@ -1,4 +1,5 @@
-"""Signers who are addressed by contact information enter the code that came with their link, or ask for a new one.
+"""Signers who are addressed by contact information enter the code that came with their link, ask for a new one, or end
+their links.
 
 Too many wrong codes block the signer and end the job.
 """
@@ -11,6 +12,7 @@ from segl.core.statuses import SignerStatus
 from segl.service import clock, due
 from segl.service.jobs import changes
 from segl.service.jobs.errors import NotOpenError, WrongCodeError
+from segl.service.jobs.finding import signer_of
 from segl.service.jobs.links import code_digest, link_of
 from segl.service.store.models import Notification, Signer
 from segl.service.store.transactions import write
@@ -25,7 +27,7 @@ def enter_code(*, token: str, code: str) -> Signer:
     Raises:
         NoSuchLinkError: The link was never sent.
         WrongCodeError: The code is wrong; the try is counted.
-        NotOpenError: The signer is blocked, by this try or an earlier one.
+        NotOpenError: The signer is blocked, by this try or an earlier one, or has ended the link.
     """
     link = link_of(token)
     right = hmac.compare_digest(bytes(link.code_digest), code_digest(token, code.strip()))
@@ -35,6 +37,8 @@ def enter_code(*, token: str, code: str) -> Signer:
         # Counted whatever the signer's status is: a signed document is as secret as one that is to be signed.
         if signer.wrong_codes >= MOST_WRONG_CODES:
             raise _blocked()
+        if signer.links_ended_at:
+            raise NotOpenError("The signer has ended the link.", "link_ended")
         signer.wrong_codes = 0 if right else signer.wrong_codes + 1
         signer.save(update_fields=["wrong_codes"])
         tries_left = MOST_WRONG_CODES - signer.wrong_codes
@@ -68,6 +72,22 @@ def send_new_code(*, token: str) -> None:
             raise NotOpenError("The signer has signed or ended: no more codes are sent.", "ended")
         changes.notify([signer], at=now, now=now)
         due.wake_on_commit()
+
+
+def end_links(*, job_id: int, number: int) -> None:
+    """End the links of a signer who has signed or rejected: they and their codes open nothing any more, in no browser.
+
+    Raises:
+        NoSuchJobError: There is no such signer.
+        NotOpenError: The signer still needs the link, to sign or to reject.
+    """
+    with write():
+        changes.lock(job_id)
+        signer = signer_of(job_id=job_id, number=number)
+        if signer.status not in {SignerStatus.SIGNED, SignerStatus.REJECTED}:
+            raise NotOpenError("A link can be ended once its signer has signed or rejected.", "not_acted")
+        signer.links_ended_at = signer.links_ended_at or clock.now()
+        signer.save(update_fields=["links_ended_at"])
 
 
 def _blocked() -> NotOpenError:

@@ -18,6 +18,7 @@ Hei!
 og skriv inn sikkerhetskoden: {code}
 
 Lenken og koden er bare til deg. Ikke send dem videre.
+De virker også etter at du har signert, til du avslutter lenken på kvitteringen.
 Kjenner du ikke avsenderen, kan du se bort fra denne meldingen.
 
 
@@ -27,6 +28,7 @@ English
 
 Open the link above and enter the security code {code}.
 The link and the code are for you alone. Do not pass them on.
+They still work after you have signed, until you end the link on the receipt.
 If you do not know the sender, you can ignore this message.
 """
 

@@ -3,7 +3,9 @@
 It also reaches addresses whose local part is not ASCII (RFC 6531).
 """
 
+import re
 import smtplib
+import ssl
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from functools import partial
@@ -13,6 +15,7 @@ from socket import socket
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends import smtp
 
@@ -23,6 +26,22 @@ if TYPE_CHECKING:
 
 SECONDS = 60.0
 """For all replies of the mail server together, from its greeting to its acceptance of the message."""
+_PERMANENT = 500
+_ENHANCED_CODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}\b")
+# The first class that matches counts.
+_FAULTS: tuple[tuple[type[OSError], str], ...] = (
+    (smtplib.SMTPRecipientsRefused, "refuses the recipient"),
+    (smtplib.SMTPSenderRefused, "refuses the sender in `mail.sender`"),
+    (smtplib.SMTPDataError, "refuses the message"),
+    (smtplib.SMTPAuthenticationError, "refuses the log-in with `mail.user`"),
+    (smtplib.SMTPNotSupportedError, "does not offer the encryption or the log-in that the settings ask for"),
+    (smtplib.SMTPServerDisconnected, "ended the connection or took too long to reply"),
+    (TimeoutError, "ended the connection or took too long to reply"),
+    (smtplib.SMTPException, "does not accept the conversation"),
+    (ssl.SSLCertVerificationError, "has a certificate that is not trusted"),
+    (ssl.SSLError, "cannot be reached with TLS"),
+    (OSError, "cannot be reached"),
+)
 _SHORTEST = 0.001  # 0 would make the socket non-blocking
 
 
@@ -58,6 +77,45 @@ class EmailBackend(smtp.EmailBackend):
                 "part before the @ is not ASCII: use a mail server that offers it."
             ) from error
         return True
+
+
+def is_refusal(error: OSError) -> bool:
+    """Whether the mail server refused this very message for good."""
+    match error:
+        case smtplib.SMTPRecipientsRefused():
+            return any(code >= _PERMANENT for code, _ in error.recipients.values())
+        case smtplib.SMTPDataError():
+            return error.smtp_code >= _PERMANENT
+    return False
+
+
+def described(error: OSError) -> str:
+    """What went wrong with the mail server, for the operator.
+
+    Of its reply only the codes are shown (RFC 5321, 4.2; RFC 3463): its text may repeat addresses, links or user names.
+    """
+    what = next(words for kind, words in _FAULTS if isinstance(error, kind))
+    detail = _detail(error)
+    return f"The mail server {settings.EMAIL_HOST}:{settings.EMAIL_PORT} {what}{f' ({detail})' if detail else ''}."
+
+
+def _detail(error: OSError) -> str:
+    match error:
+        case smtplib.SMTPRecipientsRefused():
+            return _codes(*next(iter(error.recipients.values())))
+        case smtplib.SMTPResponseException():
+            return _codes(error.smtp_code, error.smtp_error)
+        case smtplib.SMTPException() | TimeoutError():
+            return ""
+        case ssl.SSLCertVerificationError():
+            return error.verify_message
+    return (error.reason if isinstance(error, ssl.SSLError) else error.strerror) or type(error).__name__
+
+
+def _codes(code: int, text: bytes | str) -> str:
+    reply = text.decode(errors="replace") if isinstance(text, bytes) else text
+    enhanced = _ENHANCED_CODE.match(reply)
+    return f"{code} {enhanced[0]}" if enhanced else str(code)
 
 
 class _Timed(smtplib.SMTP):

@@ -1,7 +1,8 @@
 """PDF checks, pages as pictures and text, and the assembly of the signed PDF, each in its own child process.
 
 A hostile PDF is read by a process with bounded time and memory, an empty environment and no keys, which can open
-neither a file nor a socket. If it dies, the caller gets an `InvalidDocument`.
+neither a file nor a socket. If it dies of the document, the caller gets an `InvalidDocument`; if it cannot run, or is
+killed from outside twice, a `RenderingUnavailableError`.
 """
 
 import json
@@ -10,17 +11,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from time import monotonic
+from typing import Any
 
 from segl.core.errors import InvalidDocument
 from segl.core.pades import Attachment, FrontPage
-from segl.service.rendering.children import run, warm_up
+from segl.service import configuration
+from segl.service.rendering.children import RenderingUnavailableError, run, turn, warm_up
 from segl.service.rendering.limits import MEBIBYTE, Limits
 
-INSPECTION = Limits(cpu_seconds=20, wall_seconds=40, memory=768 * MEBIBYTE)
+# The memory of each is configured.
+INSPECTION = Limits(cpu_seconds=20, wall_seconds=40)
 """For all documents of a job together. Tighter than later tasks, so that accepted documents can be shown and sealed."""
-ASSEMBLY = Limits(cpu_seconds=120, wall_seconds=180, memory=2048 * MEBIBYTE, result=128 * MEBIBYTE)
+PAGES = Limits(cpu_seconds=20, wall_seconds=30)
+ASSEMBLY = Limits(cpu_seconds=120, wall_seconds=180, result=128 * MEBIBYTE)
 
-__all__ = ["PageContent", "PdfFacts", "assemble", "inspect", "page_image", "read_pages", "typeset_texts", "warm_up"]
+__all__ = [
+    "PageContent",
+    "PdfFacts",
+    "RenderingUnavailableError",
+    "assemble",
+    "inspect",
+    "page_image",
+    "read_pages",
+    "typeset_texts",
+    "warm_up",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +63,7 @@ def inspect(pdfs: Mapping[str, bytes | memoryview]) -> list[PdfFacts]:
     or absurdly large ones, of a version outside 1.1–1.7, or a dynamic form.
     """
     mapped = {name: pickle.PickleBuffer(pdf) for name, pdf in pdfs.items()}
-    return [PdfFacts(**each) for each in json.loads(run("inspect", INSPECTION, pdfs=mapped))]
+    return [PdfFacts(**each) for each in json.loads(_run("inspect", _inspection(), pdfs=mapped))]
 
 
 def typeset_texts(texts: Mapping[str, bytes | memoryview]) -> dict[str, bytes]:
@@ -58,35 +73,50 @@ def typeset_texts(texts: Mapping[str, bytes | memoryview]) -> dict[str, bytes]:
     `TooManyPages` is one.
     """
     made = {}
-    until = monotonic() + INSPECTION.wall_seconds
-    for name, content in texts.items():
-        seconds = ceil(until - monotonic())
-        try:
-            if seconds <= 0:
-                raise InvalidDocument("The plain texts take too long to typeset together: send fewer, or PDFs.")
-            limits = replace(INSPECTION, cpu_seconds=min(seconds, INSPECTION.cpu_seconds), wall_seconds=seconds)
-            made[name] = run("typeset_text", limits, content=bytes(content))
-        except InvalidDocument as error:
-            raise type(error)(f"{name}: {error}") from error
+    limits = _inspection()
+    with turn():
+        until = monotonic() + limits.wall_seconds
+        for name, content in texts.items():
+            seconds = ceil(until - monotonic())
+            try:
+                if seconds <= 0:
+                    raise InvalidDocument("The plain texts take too long to typeset together: send fewer, or PDFs.")
+                left = replace(limits, cpu_seconds=min(seconds, limits.cpu_seconds), wall_seconds=seconds)
+                made[name] = run("typeset_text", left, content=bytes(content))
+            except InvalidDocument as error:
+                raise type(error)(f"{name}: {error}") from error
     return made
 
 
 def page_image(pdf: bytes, *, page: int, width: int) -> bytes:
     """A page (from 1) as JPEG of that width in pixels, annotations and form fields as in the signed PDF."""
-    return run("page_image", pdf=pickle.PickleBuffer(pdf), page=page, width=width)
+    return _run("page_image", _pages(), pdf=pickle.PickleBuffer(pdf), page=page, width=width)
 
 
 def read_pages(pdf: bytes) -> tuple[PageContent, ...]:
     """The size and text of each page."""
-    return tuple(PageContent(**each) for each in json.loads(run("read_pages", pdf=pickle.PickleBuffer(pdf))))
+    return tuple(PageContent(**each) for each in json.loads(_run("read_pages", _pages(), pdf=pickle.PickleBuffer(pdf))))
 
 
 def assemble(*, documents: Sequence[bytes], front_page: FrontPage, attachments: Sequence[Attachment]) -> bytes:
     """`segl.core.pades.assemble` in a child."""
-    return run(
+    return _run(
         "assemble",
-        ASSEMBLY,
+        replace(ASSEMBLY, memory=configuration.current().rendering.assembly_memory),
         documents=tuple(map(pickle.PickleBuffer, documents)),
         front_page=front_page,
         attachments=tuple(attachments),
     )
+
+
+def _run(name: str, limits: Limits, **arguments: Any) -> bytes:
+    with turn():
+        return run(name, limits, **arguments)
+
+
+def _inspection() -> Limits:
+    return replace(INSPECTION, memory=configuration.current().rendering.inspection_memory)
+
+
+def _pages() -> Limits:
+    return replace(PAGES, memory=configuration.current().rendering.page_memory)

@@ -10,7 +10,6 @@ from segl.service.rendering.limits import limit_resources, lock_down
 
 def work(client: socket.socket) -> None:
     """Do the task that `client` sends and answer it."""
-    client.sendall(wire.STARTED)
     client.sendall(_answer(wire.receive(client)))
 
 

@@ -7,12 +7,15 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segl.core.errors import InvalidDocument, TooManyPages
+from segl.service import configuration
+from segl.service.outages import OutageError
 from segl.service.rendering import wire
 from segl.service.rendering.limits import Limits
 
@@ -21,11 +24,20 @@ logger = logging.getLogger(__name__)
 LIMITS = Limits()
 START_SECONDS = 30
 """How long the zygote may take to load its libraries."""
+LONGEST_WAIT_SECONDS = 30
+"""How long a task waits while as many children run as are allowed."""
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:-1]; from segl.service.rendering.zygote import main; main()"
 
 
-class _ZygoteGoneError(Exception):
-    """The zygote died before it forked a child for the task."""
+class RenderingUnavailableError(OutageError):
+    """No child could do the task, for a reason that is not the document's: the same task may succeed later."""
+
+
+@contextmanager
+def _pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
 
 
 @dataclass(slots=True)
@@ -49,33 +61,40 @@ class _Zygote:
             )
         return cls(process, ours)
 
-    def fork(self, limits: Limits) -> socket.socket:
-        """Have a child forked; return a stream to it."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                socket.send_fds(self.control, [str(limits.wall_seconds).encode()], [theirs.fileno()])
-            except OSError as error:
-                ours.close()
-                raise _ZygoteGoneError from error
-        return ours
+    @contextmanager
+    def child(self, limits: Limits) -> Iterator[tuple[socket.socket, socket.socket]]:
+        """Have a child forked; give a stream to it, and its lifeline. At the end of the block the child is killed."""
+        with _pair() as (stream, its_stream), _pair() as (lifeline, its_lifeline):
+            stream.settimeout(START_SECONDS + limits.wall_seconds)
+            lifeline.settimeout(START_SECONDS)
+            with suppress(OSError):  # Without a zygote no end will be reported.
+                descriptors = [its_stream.fileno(), its_lifeline.fileno()]
+                socket.send_fds(self.control, [str(limits.wall_seconds).encode()], descriptors)
+            its_stream.close()
+            its_lifeline.close()
+            yield stream, lifeline
 
     def stop(self) -> None:
         self.control.close()
         self.process.wait()
 
     def await_exit(self) -> None:
-        """Wait a moment, so that `poll` sees that the process has died."""
+        """If the process is dying, wait a moment, so that `poll` sees it."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(1)
 
 
 class _Keeper:
-    """Starts the zygote when it is first needed, and again when it has died."""
+    """Starts the zygote when it is first needed, and again when it has died; has the turns of its children."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.zygote: _Zygote | None = None
+        self._turns: dict[int, threading.BoundedSemaphore] = {}
+
+    def turns(self, children: int) -> threading.BoundedSemaphore:
+        with self.lock:
+            return self._turns.setdefault(children, threading.BoundedSemaphore(children))
 
     def running(self) -> _Zygote:
         with self.lock:
@@ -93,6 +112,7 @@ class _Keeper:
     def forget(self) -> None:
         """In a forked process: the zygote is the parent's."""
         self.lock = threading.Lock()
+        self._turns = {}
         if self.zygote:
             self.zygote.control.close()
             self.zygote.process.returncode = 0
@@ -109,39 +129,64 @@ def warm_up() -> None:
     _keeper.running()
 
 
+@contextmanager
+def turn() -> Iterator[None]:
+    """Wait until one child more may run in this process; in the block it may.
+
+    Raises:
+        RenderingUnavailableError: That took too long.
+    """
+    turns = _keeper.turns(configuration.current().rendering.children)
+    if not turns.acquire(timeout=LONGEST_WAIT_SECONDS):
+        raise RenderingUnavailableError(f"no rendering process was free within {LONGEST_WAIT_SECONDS} s")
+    try:
+        yield
+    finally:
+        turns.release()
+
+
 def run(name: str, limits: Limits = LIMITS, **arguments: Any) -> bytes:
-    """Do the task in its own child. Raises `InvalidDocument` if the child rejects a document or dies."""
+    """Do the task, whose turn it must be, in its own child; if that is killed from outside, once more in another one.
+
+    Raises:
+        InvalidDocument: The child rejects a document, or died of it.
+        RenderingUnavailableError: No child could do the task.
+    """
     task = wire.Task(name, arguments, limits)
-    for _ in range(2):
-        zygote = _keeper.running()
-        try:
-            answer = _exchange(zygote, task)
-        except _ZygoteGoneError:
-            zygote.await_exit()
-        else:
-            return _result(name, answer)
-    raise RuntimeError("The rendering process does not start; its error is on standard error.")
+    try:
+        for _ in range(2):
+            answer = _attempt(_keeper.running(), task)
+            if answer is not None:
+                return _result(name, answer)
+    except OSError as error:  # as when the machine is short of memory or descriptors
+        reason = error.strerror or type(error).__name__
+        raise RenderingUnavailableError(f"no rendering process can be used ({reason})") from error
+    raise RenderingUnavailableError("a rendering process was killed twice from outside, or does not start")
 
 
-def _exchange(zygote: _Zygote, task: wire.Task) -> bytes:
-    """Send the task to a new child; return the answer, empty if the child died."""
-    with zygote.fork(task.limits) as stream:
-        stream.settimeout(START_SECONDS + task.limits.wall_seconds)
-        if not stream.recv(1):
-            raise _ZygoteGoneError
-        try:
+def _attempt(zygote: _Zygote, task: wire.Task) -> bytes | None:
+    """Do the task in a new child; return its answer, incomplete if the child died of it, None if of something else."""
+    most = task.limits.result + wire.ANSWER_MARGIN
+    with zygote.child(task.limits) as (stream, lifeline):
+        answer = b""
+        with suppress(ConnectionError):  # The child has died.
             task.send(stream)
-            return _read_all(stream, task.limits.result + wire.ANSWER_MARGIN)
-        except OSError:
-            return b""
-
-
-def _read_all(stream: socket.socket, most: int) -> bytes:
-    answer = bytearray()
-    while part := stream.recv(1 << 20):
-        answer += part
+            answer = _read(stream, most)
         if len(answer) > most:
             return b""
+        end = wire.read_end(lifeline)
+        if wire.is_complete(answer) or end in wire.ENDS_BY_TASK:
+            return answer
+    if end is None:
+        zygote.await_exit()
+    return None
+
+
+def _read(stream: socket.socket, most: int) -> bytes:
+    """Read all that comes, or a little more than `most`."""
+    answer = bytearray()
+    while len(answer) <= most and (part := stream.recv(1 << 20)):
+        answer += part
     return bytes(answer)
 
 

@@ -26,7 +26,7 @@ class Limits:
 def limit_resources(limits: Limits) -> None:
     """Bound processor time, memory and duration of this process, for good; exceeding ends it."""
     _set(resource.RLIMIT_CORE, 0)
-    _set(resource.RLIMIT_CPU, limits.cpu_seconds)
+    _set(resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1)  # SIGXCPU; SIGKILL if that is ignored
     _set(resource.RLIMIT_AS, limits.memory)
     _set(resource.RLIMIT_FSIZE, 0)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -42,5 +42,5 @@ def lock_down() -> None:
     _set(resource.RLIMIT_NPROC, 0)
 
 
-def _set(kind: int, most: int) -> None:
-    resource.setrlimit(kind, (most, most))
+def _set(kind: int, most: int, ceiling: int | None = None) -> None:
+    resource.setrlimit(kind, (most, most if ceiling is None else ceiling))

@@ -1,17 +1,19 @@
 """How the service, its zygote and the rendering children talk: packets to the zygote, a stream to each child.
 
 Service to child: the length (8 bytes, big-endian) and the pickled `Task`; with the length come the descriptors of
-anonymous files, one for each document, which the child maps instead of copying it. Child to service: STARTED, then
-DONE, REFUSED, TOO_MANY_PAGES or FAILED, the length and the result, the sentence or the traceback; never a pickle, since
-a PDF may have taken the child over. If an answer is shorter than its length says, the child has died.
+anonymous files, one for each document, which the child maps instead of copying it. Child to service: DONE, REFUSED,
+TOO_MANY_PAGES or FAILED, the length and the result, the sentence or the traceback; never a pickle, since a PDF may have
+taken the child over. If an answer is shorter than its length says, the child has died; of what, the zygote says on the
+lifeline, where no child can write: the exit status, or the number of the signal below zero.
 """
 
 import mmap
 import os
 import pickle
+import signal
 import socket
 import struct
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from io import BufferedIOBase
 from typing import Any
@@ -21,11 +23,19 @@ from segl.service.rendering.limits import Limits
 PACKET_SIZE = 16
 MOST_FILES = 253
 """The most descriptors that Linux passes at once."""
-STARTED = b"s"
 ANSWER_MARGIN = 64 * 1024
 """How much longer an answer may be than the largest result: for its head, or for a traceback."""
 DONE, REFUSED, TOO_MANY_PAGES, FAILED = b"d", b"r", b"p", b"f"
 _LENGTH = struct.Struct(">Q")
+_HEAD = 1 + _LENGTH.size
+_LIMITS = (signal.SIGXCPU, signal.SIGALRM, signal.SIGXFSZ)
+_CRASHES = (
+    *(signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS),  # also for lack of the memory that the limits allow
+    *(signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS),
+)
+ENDS_BY_TASK = frozenset({0, *(-each for each in (*_LIMITS, *_CRASHES))})
+"""How a child ends by its task. Other ends come from outside and say nothing of the document: the kernel is short of
+memory, an operator kills it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +64,26 @@ def answer(kind: bytes, payload: bytes) -> bytes:
     return kind + _LENGTH.pack(len(payload)) + payload
 
 
+def is_complete(received: bytes) -> bool:
+    """Whether the child sent all of its answer."""
+    return len(received) >= _HEAD and _LENGTH.unpack(received[1:_HEAD])[0] == len(received) - _HEAD
+
+
 def read_answer(received: bytes) -> tuple[bytes, bytes]:
     """Its kind and payload; FAILED when the child died before it had sent all."""
-    head = 1 + _LENGTH.size
-    if len(received) < head or _LENGTH.unpack(received[1:head])[0] != len(received) - head:
-        return FAILED, b"the child died"
-    return received[:1], received[head:]
+    return (received[:1], received[_HEAD:]) if is_complete(received) else (FAILED, b"the child died")
+
+
+def report_end(lifeline: socket.socket, status: int) -> None:
+    """Say with which status a child ended, as `os.waitstatus_to_exitcode` gives it; if the client is gone, nothing."""
+    with suppress(OSError):
+        lifeline.send(str(status).encode(), socket.MSG_DONTWAIT)
+
+
+def read_end(lifeline: socket.socket) -> int | None:
+    """Wait until the child has ended; return how, or None if the zygote died or could not fork."""
+    reported = lifeline.recv(PACKET_SIZE)
+    return int(reported) if reported else None
 
 
 def receive(stream: socket.socket) -> Task:

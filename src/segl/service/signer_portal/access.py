@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Concatenate, ParamSpec
 from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -25,7 +25,6 @@ class Door(Enum):
     """Whether a session has access to a signer's pages, and what would give it access."""
 
     OPEN = auto()
-    LOG_IN = auto()
     HIGHER_LEVEL = auto()
     CLOSED = auto()
 
@@ -41,8 +40,8 @@ def let_in(request: HttpRequest, signer: Signer) -> None:
 
 
 def is_let_in(request: HttpRequest, signer: Signer) -> bool:
-    """Whether the right code for this signer was entered in this session."""
-    return bool(request.session.get(_CODE_WAS_RIGHT) == signer.pk)
+    """Whether the right code for this signer was entered in this session, and the signer's links have not ended."""
+    return bool(request.session.get(_CODE_WAS_RIGHT) == signer.pk) and signer.links_ended_at is None
 
 
 def is_known(request: HttpRequest) -> bool:
@@ -68,9 +67,7 @@ def door(request: HttpRequest, signer: Signer) -> Door:
     if signer.is_addressed_by_contact_information:
         return Door.OPEN if is_let_in(request, signer) else Door.CLOSED
     person = log_ins.identity_of(request)
-    if person is None:
-        return Door.LOG_IN
-    if person.personal_identification_number != signer.personal_identification_number:
+    if person is None or person.personal_identification_number != signer.personal_identification_number:
         return Door.CLOSED
     return Door.OPEN if person.level >= signer.job.required_authentication else Door.HIGHER_LEVEL
 
@@ -78,41 +75,40 @@ def door(request: HttpRequest, signer: Signer) -> Door:
 def for_the_signer(
     view: Callable[Concatenate[HttpRequest, Signer, Parameters], HttpResponse],
 ) -> Callable[..., HttpResponse]:
-    """Pass the signer to a view of the signer's pages; sessions without access get a page that says why."""
+    """Pass the signer to a view of the signer's pages; sessions without access get a page that says why.
+
+    Job numbers count from 1: sessions without access must get the same whether the job exists or not.
+    """
 
     @wraps(view)
     def guarded(
         request: HttpRequest, job_id: int, number: int, *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> HttpResponse:
-        try:
-            signer = signer_of(job_id=job_id, number=number)
-        except NoSuchJobError as error:
-            raise Http404(str(error)) from error
-        match door(request, signer):
-            case Door.OPEN:
-                return view(request, signer, *args, **kwargs)
-            case Door.LOG_IN:
-                return redirect(log_in_url(signer))
-            case Door.HIGHER_LEVEL:
-                context = {"signer": signer, "then": signer_url("signer", signer)}
-                return render(request, "signer_portal/higher_level.html", context, status=HTTPStatus.FORBIDDEN)
-            case Door.CLOSED:
-                return closed(request)
+        signer = _signer(job_id, number) if is_known(request) else None
+        if signer is None or door(request, signer) is Door.CLOSED:
+            return _closed(request, then=reverse("signer", args=[job_id, number]))
+        if door(request, signer) is Door.HIGHER_LEVEL:
+            context = {"signer": signer, "then": signer_url("signer", signer)}
+            return render(request, "signer_portal/higher_level.html", context, status=HTTPStatus.FORBIDDEN)
+        return view(request, signer, *args, **kwargs)
 
     return guarded
 
 
-def closed(request: HttpRequest) -> HttpResponse:
-    """Return the page for sessions without access."""
-    context = {"person": log_ins.identity_of(request)}
-    return render(request, "signer_portal/closed.html", context, status=HTTPStatus.FORBIDDEN)
+def _signer(job_id: int, number: int) -> Signer | None:
+    try:
+        return signer_of(job_id=job_id, number=number)
+    except NoSuchJobError:
+        return None
+
+
+def _closed(request: HttpRequest, then: str) -> HttpResponse:
+    person = log_ins.identity_of(request)
+    if person is None:
+        return redirect(f"{reverse('log-in')}?{urlencode({'then': then})}")
+    return render(request, "signer_portal/closed.html", {"person": person}, status=HTTPStatus.FORBIDDEN)
 
 
 def signer_url(name: str, signer: Signer) -> str:
     """Return the path of one of a signer's pages."""
     return reverse(name, args=[signer.job_id, signer.number])
-
-
-def log_in_url(signer: Signer) -> str:
-    """Return the address of the page that asks to log in and leads back to the signer's page."""
-    return f"{reverse('log-in')}?{urlencode({'then': signer_url('signer', signer)})}"

@@ -35,6 +35,16 @@ def not_open(request: HttpRequest, signer: Signer, situation: Situation) -> Http
     return page(request, _end(signer, situation), status)
 
 
+def link_ended(request: HttpRequest, signer: Signer) -> HttpResponse:
+    """Return the page for anyone with a link that its signer has ended."""
+    sender = {"sender": signer.job.sender.name}
+    end = End(
+        _("Lenken er avsluttet"),
+        _("Ingen kan åpne dokumentet med den lenger. Trenger du det, må du be %(sender)s om det.") % sender,
+    )
+    return page(request, end, HTTPStatus.GONE)
+
+
 def acted_already(request: HttpRequest, signer: Signer, situation: Situation) -> HttpResponse:
     """Return the page for a signer who has already signed or rejected."""
     rejected = situation is Situation.REJECTED

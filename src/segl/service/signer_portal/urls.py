@@ -14,6 +14,7 @@ _of_a_signer = [
     path("/receipt", receipt.receipt, name="receipt"),
     path("/signed.pdf", receipt.signed_pdf, name="signed-pdf"),
     path("/xades", receipt.xades, name="xades"),
+    path("/end-link", receipt.end_link, name="end-link"),
 ]
 
 urlpatterns = [

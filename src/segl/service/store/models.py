@@ -121,6 +121,7 @@ class Signer(models.Model):
     status = models.CharField(max_length=40, default="WAITING")
     status_since = models.DateTimeField()
     wrong_codes = models.PositiveSmallIntegerField(default=0)
+    links_ended_at = models.DateTimeField(null=True)  # From then on the signer's links open nothing.
     name = models.TextField(default="")  # As the eID gave it when the signer signed.
 
     class Meta:

@@ -28,12 +28,12 @@ class Kind:
     only: Mapping[str, Any] = field(default_factory=dict)
 
 
-MAIN, TEXT_MESSAGES, LOOKUPS = Lane(2), Lane(1), Lane(1)
+MAIN, MAIL, TEXT_MESSAGES, LOOKUPS = Lane(2), Lane(2), Lane(1), Lane(1)
 
 KINDS = (
     Kind(Signing, sign, MAIN),
     Kind(Sealing, seal, MAIN),
-    Kind(Notification, notify, MAIN, {"channel": Channel.EMAIL}),
+    Kind(Notification, notify, MAIL, {"channel": Channel.EMAIL}),
     Kind(Notification, notify, TEXT_MESSAGES, {"channel": Channel.SMS}),
     Kind(Lookup, look_up, LOOKUPS),
 )

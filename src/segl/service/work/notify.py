@@ -13,7 +13,7 @@ def notify(row: Notification) -> None:
     Raises:
         LeaseLostError: Another worker has taken over.
         UnavailableError: The mail server or SMS gateway did not take the message, but may do so later.
-        OSError, smtplib.SMTPException, NotDeliverableError: This very message was rejected.
+        RefusedError, NotDeliverableError: This very message was refused.
     """
     message = jobs.begin_notification(row)
     if message is None:

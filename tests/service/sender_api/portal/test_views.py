@@ -1,6 +1,7 @@
 """The resources of the portal flow: from request to answer, refusals in the wire's words."""
 
 import logging
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
@@ -38,10 +39,11 @@ from segl.core.protocol import (
     PortalStatusChange,
     SignatureStatus,
 )
-from segl.service import clock
+from segl.service import clock, configuration
 from segl.service.http import request_ids
 from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.errors import OutcomeUnknownError
+from segl.service.rendering import children
 from segl.service.sender_api.errors import response, response_to
 from segl.service.sender_api.polling import POLL_TIME
 from segl.service.store.models import Document, DocumentKind, Job
@@ -337,6 +339,18 @@ class TestErrors:
         assert KARI not in message
         assert KARI not in caplog.text
         assert "quote 0123456789abcdef if you report it" in message
+
+    def test_documents_that_cannot_be_processed_at_present_may_be_sent_again(
+        self, api: Any, keys: Keys, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(children, "LONGEST_WAIT_SECONDS", 0)
+        with ExitStack() as turns:
+            for _ in range(configuration.current().rendering.children):
+                turns.enter_context(children.turn())
+            sent = body(package(keys[PUBLIC]))
+            assert refused(api, sent)[:2] == (503, "SERVICE_UNAVAILABLE")
+            assert api.post(JOBS, sent, MULTIPART)["Retry-After"] == "10"
+        assert api.post(JOBS, sent, MULTIPART).status_code == 200
 
     def test_a_message_with_what_xml_cannot_carry_is_sent_all_the_same(self) -> None:
         assert error(response(400, "CODE", "a\0b\x1fc\ud800")) == (400, "CODE", "a\ufffdb\ufffdc\ufffd")

@@ -21,6 +21,8 @@ def code_page(request: HttpRequest, token: str) -> HttpResponse:
     signer = _signer(token)
     if signer.wrong_codes >= security_codes.MOST_WRONG_CODES:
         return ends.not_open(request, signer, Situation.BLOCKED)
+    if signer.links_ended_at:
+        return ends.link_ended(request, signer)
     if request.method != "POST":
         if access.is_let_in(request, signer):
             return redirect(access.signer_url("signer", signer))
@@ -37,7 +39,9 @@ def _entered(request: HttpRequest, signer: Signer, token: str) -> HttpResponse:
     except WrongCodeError as error:
         signer.wrong_codes = security_codes.MOST_WRONG_CODES - error.tries_left
         return _page(request, signer, token, error=_("Koden er feil."))
-    except NotOpenError:
+    except NotOpenError as error:
+        if error.reason == "link_ended":
+            return ends.link_ended(request, signer)
         return ends.not_open(request, signer, Situation.BLOCKED)
     return redirect(access.signer_url("signer", signer))
 
@@ -46,6 +50,8 @@ def _entered(request: HttpRequest, signer: Signer, token: str) -> HttpResponse:
 def new_code(request: HttpRequest, token: str) -> HttpResponse:
     """Send a new link and code to the address that the sender gave."""
     signer = _signer(token)
+    if signer.links_ended_at:
+        return ends.link_ended(request, signer)
     try:
         security_codes.send_new_code(token=token)
     except NotOpenError as error:

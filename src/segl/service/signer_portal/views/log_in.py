@@ -16,7 +16,7 @@ from segl.service.jobs.errors import NoSuchJobError
 from segl.service.jobs.finding import signer_of, signers_of_person
 from segl.service.jobs.persons import Identity
 from segl.service.signer_portal import ends
-from segl.service.signer_portal.access import signer_url, stay
+from segl.service.signer_portal.access import Door, door, is_known, signer_url, stay
 from segl.service.signer_portal.situation import Situation, situation_of
 from segl.service.store.models import Signer
 
@@ -58,12 +58,11 @@ def log_in(request: HttpRequest) -> HttpResponse:
     then = _safe(request.POST.get("then", ""))
     return_url = configuration.current().web_root + reverse("log-in-return")
     try:
-        url = log_ins.begin(request, level=_level_for(then), return_url=return_url, then=then)
+        return log_ins.begin(level=_level_for(request, then), return_url=return_url, then=then)
     except NoProviderError:
         sentence = _("Tjenesten mangler oppsett for eID. Si fra til den som driver den.")
         end = ends.End(_("Her kan ingen logge inn"), sentence)
         return ends.page(request, end, HTTPStatus.SERVICE_UNAVAILABLE)
-    return redirect(url)
 
 
 @require_safe
@@ -71,12 +70,13 @@ def come_back(request: HttpRequest) -> HttpResponse:
     """Complete the log-in: the eID sends the browser back to here."""
     wanted = log_ins.wanted(request) or reverse("start")
     try:
-        return redirect(log_ins.finish(request, request.GET.dict()))
+        return log_ins.end(request, redirect(log_ins.finish(request, request.GET.dict())))
     except LogInAbortedError:
         context = {"heading": _("Du avbrøt innloggingen"), "then": wanted}
     except LogInFailedError:
         context = {"heading": _("Innloggingen lyktes ikke"), "then": wanted}
-    return render(request, "signer_portal/log_in_ended.html", context, status=HTTPStatus.BAD_REQUEST)
+    page = render(request, "signer_portal/log_in_ended.html", context, status=HTTPStatus.BAD_REQUEST)
+    return log_ins.end(request, page)
 
 
 @require_POST
@@ -93,18 +93,26 @@ def _row(signer: Signer, person: Identity) -> _Row:
 
 
 def _safe(then: str) -> str:
-    """Return the path if a log-in may lead to it, else the front page."""
-    return then if _wanted_signer(then) else reverse("start")
+    """Return the path if it is one of a signer's page, to which a log-in may lead, else the front page."""
+    return then if _signer_in(then) else reverse("start")
 
 
-def _level_for(then: str) -> int:
-    signer = _wanted_signer(then)
-    return signer.job.required_authentication if signer else _LOWEST_LEVEL
-
-
-def _wanted_signer(then: str) -> Signer | None:
+def _level_for(request: HttpRequest, then: str) -> int:
+    """The level that the wanted page requires, as far as the session may know: strangers could count jobs by it."""
+    wanted = _signer_in(then)
+    if not wanted or not is_known(request):
+        return _LOWEST_LEVEL
     try:
-        match = resolve(then)
-        return signer_of(**match.kwargs) if match.url_name == "signer" else None
-    except (Resolver404, NoSuchJobError):
-        return None
+        signer = signer_of(**wanted)
+    except NoSuchJobError:
+        return _LOWEST_LEVEL
+    return _LOWEST_LEVEL if door(request, signer) is Door.CLOSED else signer.job.required_authentication
+
+
+def _signer_in(path: str) -> dict[str, int]:
+    """Job and number of the signer whose page has this path, whether they exist or not; empty for other paths."""
+    try:
+        match = resolve(path)
+    except Resolver404:
+        return {}
+    return match.kwargs if match.url_name == "signer" else {}

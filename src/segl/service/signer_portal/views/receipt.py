@@ -1,14 +1,17 @@
-"""The receipt: what was signed, when, by whom, what happens next, and the results to download."""
+"""The receipt: what was signed, when, by whom, what happens next, the results to download, and the end of the link."""
 
 from dataclasses import dataclass
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from segl.core.statuses import JobStatus, SignerStatus
+from segl.service.identity import log_ins
+from segl.service.jobs import security_codes
 from segl.service.jobs.finding import document_of, originals
+from segl.service.signer_portal import ends
 from segl.service.signer_portal.access import for_the_signer, signer_url, stay
 from segl.service.signer_portal.situation import Situation, situation_of
 from segl.service.signer_portal.views.reading import download
@@ -73,6 +76,21 @@ def signed_pdf(request: HttpRequest, signer: Signer) -> HttpResponse:
 def xades(request: HttpRequest, signer: Signer) -> HttpResponse:
     """Download the signer's own signature."""
     return _result(signer, DocumentKind.XADES, signer.number, "")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_the_signer
+def end_link(request: HttpRequest, signer: Signer) -> HttpResponse:
+    """Ask for confirmation; then end the signer's links and log out."""
+    if not signer.is_addressed_by_contact_information:
+        raise Http404("This signer has no link.")
+    if situation_of(signer) not in {Situation.SIGNED, Situation.REJECTED}:
+        return redirect(signer_url("signer", signer))
+    if request.method != "POST":
+        return render(request, "signer_portal/end_link.html", {"signer": signer})
+    security_codes.end_links(job_id=signer.job_id, number=signer.number)
+    log_ins.log_out(request)
+    return ends.link_ended(request, signer)
 
 
 def _result(signer: Signer, kind: DocumentKind, number: int, name: str) -> HttpResponse:

@@ -1,0 +1,161 @@
+"""What goes wrong: each fault is begun, lasts for a while, and is ended."""
+
+import os
+import random
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+
+import psycopg
+
+from chaos.service import Service
+from segl.sandbox.faults.pending import Fault, Faults
+
+SHORT_BYTES = 4096
+
+Begun = Callable[[Service, random.Random], AbstractContextManager[str]]
+"""Begins a fault and ends it when the block does; gives what it is called in the log."""
+
+
+@contextmanager
+def kill(service: Service, chosen: random.Random) -> Iterator[str]:
+    """A process and all below it die; the supervisor starts it again."""
+    process = chosen.choice(service.processes)
+    process.kill()
+    yield f"kill -9 {process.name}"
+
+
+@contextmanager
+def kill_everything(service: Service, chosen: random.Random) -> Iterator[str]:
+    """As a power cut, of the machine with the service."""
+    for process in service.processes:
+        process.kill()
+    yield "kill -9 all"
+
+
+@contextmanager
+def terminate(service: Service, chosen: random.Random) -> Iterator[str]:
+    """A process is stopped as for an upgrade, and started again."""
+    process = chosen.choice(service.processes)
+    _signal(process.pid, signal.SIGTERM)
+    yield f"terminate {process.name}"
+
+
+@contextmanager
+def pause(service: Service, chosen: random.Random) -> Iterator[str]:
+    """A process stands still, as on a machine that swaps, perhaps for longer than its leases last."""
+    process = chosen.choice(service.processes)
+    stopped = process.pid
+    _signal(stopped, signal.SIGSTOP)
+    try:
+        yield f"pause {process.name}"
+    finally:
+        _signal(stopped, signal.SIGCONT)
+
+
+@contextmanager
+def kill_rendering(service: Service, chosen: random.Random) -> Iterator[str]:
+    """One of the processes that render dies, as by the kernel's want of memory."""
+    below = [(process.name, child) for process in service.processes for child in process.children()]
+    name, child = chosen.choice(below) if below else ("nobody", 0)
+    if child:
+        _signal(child, signal.SIGKILL)
+    yield f"kill -9 a child of {name}"
+
+
+@contextmanager
+def fill_disk(service: Service, chosen: random.Random) -> Iterator[str]:
+    """The disk with documents, temporary files and SQLite's database is full."""
+    filler = service.disk.seen / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(64 * 1024)):
+            pass
+    try:
+        yield "disk full"
+    finally:
+        filler.unlink()
+
+
+@contextmanager
+def short_writes(service: Service, chosen: random.Random) -> Iterator[str]:
+    """A process can write no file beyond 4,096 bytes: the last write that fits in part is cut short."""
+    process = chosen.choice(service.processes)
+    pid = process.pid
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    _limit(pid, (SHORT_BYTES, resource.RLIM_INFINITY))
+    try:
+        yield f"short writes of {process.name}"
+    finally:
+        _limit(pid, unlimited)
+
+
+@contextmanager
+def no_database(service: Service, chosen: random.Random) -> Iterator[str]:
+    """PostgreSQL ends all connections and accepts no new ones; SQLite's database is locked."""
+    if service.database.startswith("sqlite:///"):
+        with service.connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield "SQLite locked"
+            connection.execute("ROLLBACK")
+        return
+    name = psycopg.conninfo.conninfo_to_dict(service.database)["dbname"]
+    maintenance = service.database.replace(f"/{name}?", "/postgres?")
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        try:
+            _end_connections(connection, name)
+            yield "PostgreSQL down"
+        finally:
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+@contextmanager
+def lost_connections(service: Service, chosen: random.Random) -> Iterator[str]:
+    """PostgreSQL ends all connections, amid whatever they do, and accepts new ones."""
+    if not service.database.startswith("sqlite:///"):
+        name = psycopg.conninfo.conninfo_to_dict(service.database)["dbname"]
+        maintenance = service.database.replace(f"/{name}?", "/postgres?")
+        with psycopg.connect(maintenance, autocommit=True) as connection:
+            _end_connections(connection, name)
+    yield "connections lost"
+
+
+def _end_connections(connection: "psycopg.Connection[tuple[object, ...]]", name: object) -> None:
+    connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+
+@contextmanager
+def no_mail(service: Service, chosen: random.Random) -> Iterator[str]:
+    """The mail server accepts nothing."""
+    faults = Faults(service.operator.folder)
+    faults.add(Fault(fault="mail-down"))
+    try:
+        yield "mail down"
+    finally:
+        faults.take_back()
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _limit(pid: int, limits: tuple[int, int]) -> None:
+    with suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+
+
+ALL: tuple[tuple[Begun, int], ...] = (
+    (kill, 6),
+    (kill_everything, 1),
+    (terminate, 3),
+    (pause, 3),
+    (kill_rendering, 2),
+    (fill_disk, 2),
+    (short_writes, 2),
+    (no_database, 2),
+    (lost_connections, 2),
+    (no_mail, 1),
+)
+"""Each with how often it comes, compared with the others."""
