@@ -58,6 +58,13 @@ def test_there_are_no_more_places_than_rendering_children() -> None:
             assert listeners.pages(bound, configuration.current()).places == places
 
 
+@pytest.mark.parametrize(
+    ("places", "processors", "share"), [(5, 8, 2), (5, 3, 2), (5, 2, 1), (4, 8, 2), (3, 8, 1), (1, 1, 1)]
+)
+def test_a_sender_leaves_places_and_a_processor_to_others(places: int, processors: int, share: int) -> None:
+    assert listeners._share_of_a_sender(places, processors) == share
+
+
 def test_what_a_senders_packages_unpack_to_is_part_of_its_room() -> None:
     with socket() as bound:
         listener = listeners._api(bound, configuration.current())

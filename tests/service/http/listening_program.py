@@ -90,6 +90,7 @@ def main() -> None:
             tls if name == "api" else None,
             threads=4,
             places=1,
+            share=1,
             limits=BodyLimits(size=BODY_LIMIT),
             long_of=lambda scope: scope["path"] if scope["path"] == "/long" else None,
             admission=admission,

@@ -60,7 +60,7 @@ def test_a_body_that_finds_no_room_may_be_sent_again(
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    application = WholeBodies(lambda *_: [], name="api", threads=4, places=1)
+    application = WholeBodies(lambda *_: [], name="api", threads=4, places=1, share=1)
     asyncio.run(application({"type": "http", "headers": []}, receive, send))
     start, *rest = sent
     assert (start["status"], dict(start["headers"])[b"retry-after"]) == (503, b"10")
@@ -97,7 +97,7 @@ def test_a_whole_body_has_a_time_limit_by_its_length(piece: int, seconds: int, p
         return {"type": "http.request", "body": bytes(piece), "more_body": left > 0}
 
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        application = WholeBodies(done, name="pages", threads=4, places=1)
+        application = WholeBodies(done, name="pages", threads=4, places=1, share=1)
         found, headers, content = runner.run(answered(application, receive, headers=CHUNKED))
     assert found == status
     if status == 408:
@@ -126,7 +126,7 @@ class Client:
 def test_an_address_has_room_for_few_bodies_that_are_arriving() -> None:
     async def run() -> None:
         limits = BodyLimits(of_a_caller=3 * bodies.MEMORY_BYTES)
-        application = WholeBodies(done, name="pages", threads=4, places=1, limits=limits)
+        application = WholeBodies(done, name="pages", threads=4, places=1, share=1, limits=limits)
         clients = [Client(b"a") for _ in range(3)]
         arriving = [asyncio.create_task(answered(application, each.receive, **chunked_from("a"))) for each in clients]
         await settled()
@@ -157,7 +157,9 @@ def test_stored_bodies_take_room_until_they_are_answered() -> None:
         return done(_, start_response)
 
     async def run() -> None:
-        application = WholeBodies(waiting, name="api", threads=4, places=1, limits=BodyLimits(of_a_caller=1_000_000))
+        application = WholeBodies(
+            waiting, name="api", threads=4, places=1, share=1, limits=BodyLimits(of_a_caller=1_000_000)
+        )
         sending = Client()
         sending.send(bytes(600_000), more=False)
         working = asyncio.create_task(answered(application, sending.receive, **chunked_from("a")))
@@ -182,7 +184,7 @@ class Working:
         self.begun: list[str] = []
         self.ended = threading.Event()
         self.listener = WholeBodies(
-            self._work, name="api", threads=8, places=5, long_of=lambda scope: scope["path"][:2]
+            self._work, name="api", threads=8, places=5, share=2, long_of=lambda scope: scope["path"][:2]
         )
 
     def _work(self, environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -227,7 +229,7 @@ def test_a_long_request_is_admitted_before_it_takes_a_place() -> None:
     async def run() -> None:
         client = Client()
         client.send(b"all", more=False)
-        application = WholeBodies(done, name="api", threads=4, places=1, admission=admission, long_of=long_of)
+        application = WholeBodies(done, name="api", threads=4, places=1, share=1, admission=admission, long_of=long_of)
         assert (await answered(application, client.receive))[0] == 200
 
     asyncio.run(run())

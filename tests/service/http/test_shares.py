@@ -25,8 +25,8 @@ async def farewell() -> dict[str, Any]:
 class Requests:
     """Requests that keep their places until they are told to end."""
 
-    def __init__(self, places: int) -> None:
-        self.places = Places(places)
+    def __init__(self, places: int, share: int = 1) -> None:
+        self.places = Places(places, share)
         self.begun: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.ends: dict[str, asyncio.Event] = {}
@@ -76,8 +76,8 @@ def several(caller: str, number: int) -> list[str]:
 
 
 @in_loop
-async def test_one_caller_takes_half_of_the_places_and_never_more() -> None:
-    requests = Requests(5)
+async def test_one_caller_takes_its_share_of_the_places_and_never_more() -> None:
+    requests = Requests(5, share=2)
     await requests.come(*several(HEAVY, 25))
     assert requests.begun == several(HEAVY, 2)
     await requests.come(*several(OTHER, 2), f"{THIRD}-0")
@@ -98,7 +98,7 @@ async def test_those_who_wait_get_turns_in_rotation() -> None:
 
 @in_loop
 async def test_of_the_large_ones_a_caller_has_one_at_a_time() -> None:
-    requests = Requests(5)
+    requests = Requests(5, share=2)
     await requests.come(*several(HEAVY, 3), is_large=True)
     await requests.come(f"{OTHER}-0", f"{THIRD}-0", is_large=True)
     await requests.come(f"{OTHER}-1")

@@ -1,6 +1,7 @@
 """The listeners and what each serves: the API for senders, directly or behind a proxy, and the pages for signers."""
 
 import logging
+import os
 import socket
 import traceback
 from collections.abc import Callable
@@ -26,7 +27,6 @@ from segl.service.http.bodies import BodyLimits, address_of
 from segl.service.http.health import Readiness, WithHealth
 from segl.service.http.proxies import BehindProxy
 from segl.service.http.servers import Listener, TlsFiles
-from segl.service.http.shares import share_of
 from segl.service.http.wsgi import environ
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ _MOST_PAGES_BYTES = 1024 * 1024
 _MOST_PAGES_BYTES_OF_AN_ADDRESS = 2 * 1024 * 1024  # 32 small bodies that are still arriving
 _THREADS = 8
 _MOST_PLACES = 5  # for requests that may take seconds; the other threads answer short ones
+_MOST_OF_A_SENDER = 2
+_SHARE_OF_A_SIGNER = 1  # a sandbox's listeners share their rendering children
 
 
 def direct_api(bound: socket.socket, configuration: Configuration, server: KeyFiles) -> Listener:
@@ -62,13 +64,15 @@ def proxied_api(
 
 def _api(bound: socket.socket, configuration: Configuration) -> Listener:
     """What both kinds of the API's listeners have in common."""
-    unpacked = share_of(_MOST_PLACES) * ArchiveLimits().total_bytes  # in temporary files too
+    places = _places(configuration)
+    unpacked = _MOST_OF_A_SENDER * ArchiveLimits().total_bytes  # in temporary files too
     return Listener(
         "api",
         bound,
         _Handler(),
         threads=_THREADS,
-        places=_places(configuration),
+        places=places,
+        share=_share_of_a_sender(places, len(os.sched_getaffinity(0))),
         limits=_limits(configuration, _MOST_API_BYTES, configuration.bodies.of_a_sender - unpacked),
         error_answer=_api_error_answer,
         admission=_admission,
@@ -91,6 +95,7 @@ def pages(bound: socket.socket, configuration: Configuration, readiness: Readine
         _Handler(),
         threads=_THREADS,
         places=_places(configuration),
+        share=_SHARE_OF_A_SIGNER,
         limits=_limits(configuration, _MOST_PAGES_BYTES, _MOST_PAGES_BYTES_OF_AN_ADDRESS),
         long_of=_session_of_a_job,
         around=around,
@@ -100,6 +105,11 @@ def pages(bound: socket.socket, configuration: Configuration, readiness: Readine
 def _places(configuration: Configuration) -> int:
     """No more than rendering children, for which threads would wait in the order of arrival."""
     return min(_MOST_PLACES, configuration.rendering.children)
+
+
+def _share_of_a_sender(places: int, processors: int) -> int:
+    """At most half of the places, and fewer than there are processors: others need one."""
+    return max(1, min(_MOST_OF_A_SENDER, places // 2, processors - 1))
 
 
 def _limits(configuration: Configuration, size: int, of_a_caller: int) -> BodyLimits:

@@ -77,9 +77,9 @@ class WholeBodies:
     yet. `error_answer` makes the response, from a status and a sentence, when a body is too large (413), too slow
     (408), or the service is shutting down or has no room for the request (503).
 
-    `caller` says whose room a body takes. `long_of` says who takes one of the `places` if the request may take seconds;
-    it returns None for all others. Long requests wait for a place without a thread; with fewer places than threads,
-    short ones are always answered.
+    `caller` says whose room a body takes. `long_of` says who takes one of the `places` if the request may take seconds,
+    of which each has a `share`; it returns None for all others. Long requests wait for a place without a thread; with
+    fewer places than threads, short ones are always answered.
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class WholeBodies:
         name: str,
         threads: int,
         places: int,
+        share: int,
         limits: BodyLimits = LIMITS,
         error_answer: ErrorAnswer = plain,
         admission: Admission | None = None,
@@ -103,7 +104,7 @@ class WholeBodies:
         self._caller = caller
         self._long_of = long_of
         self._room = Room(limits.of_a_caller)
-        self._places = Places(places)
+        self._places = Places(places, share)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["segl.listener"] = self._name

@@ -57,6 +57,7 @@ class Listener:
     tls: TlsFiles | None = None
     threads: int = 8
     places: int = 5
+    share: int = 2
     limits: BodyLimits = LIMITS
     error_answer: ErrorAnswer = plain
     caller: Caller = address_of
@@ -105,6 +106,7 @@ class _Server(uvicorn.Server):
             name=listener.name,
             threads=listener.threads,
             places=listener.places,
+            share=listener.share,
             limits=listener.limits,
             error_answer=listener.error_answer,
             admission=listener.admission,

@@ -12,18 +12,13 @@ from typing import Any
 
 from segl.service.http.asgi import Receive
 
-LARGE_AT_ONCE = 2
+LARGE_AT_ONCE, LARGE_OF_A_CALLER = 2, 1
 """How many requests with large bodies are processed at once; others wait on disk and take no memory."""
 
 WAITING_OF_A_CALLER = 32
 WAITING = 256
 LONGEST_WAIT_SECONDS = 20
 """How long a request waits for a place: shorter than clients wait for an answer (the SDK: 30 s)."""
-
-
-def share_of(places: int) -> int:
-    """How many of so many places one caller may have at once."""
-    return max(1, places // 2)
 
 
 class NoRoomError(Exception):
@@ -79,13 +74,14 @@ class _Turn:
 
 @dataclass(slots=True)
 class _Used:
-    """How many of `most` are in use; one caller has at most half of them."""
+    """How many of `most` are in use; one caller has at most `share` of them."""
 
     most: int
+    share: int
     by: Counter[str] = field(default_factory=Counter)
 
     def has_one_for(self, caller: str) -> bool:
-        return self.by.total() < self.most and self.by[caller] < share_of(self.most)
+        return self.by.total() < self.most and self.by[caller] < self.share
 
     def change(self, caller: str, by: int) -> None:
         self.by[caller] += by
@@ -96,12 +92,12 @@ class _Used:
 class Places:
     """Places for requests that may take seconds, which wait for one without a thread.
 
-    A caller has at most half of them, and those who wait get turns in rotation, one request of each at a time. Requests
-    with large bodies are limited likewise to half of `LARGE_AT_ONCE`.
+    A caller has at most `share` of them, and those who wait get turns in rotation, one request of each at a time. Of
+    requests with large bodies there are also at most `LARGE_AT_ONCE`, and `LARGE_OF_A_CALLER`.
     """
 
-    def __init__(self, places: int) -> None:
-        self._places, self._large = _Used(places), _Used(LARGE_AT_ONCE)
+    def __init__(self, places: int, share: int) -> None:
+        self._places, self._large = _Used(places, share), _Used(LARGE_AT_ONCE, LARGE_OF_A_CALLER)
         self._waiting: dict[str, deque[_Turn]] = {}  # in the order of the rotation
 
     @asynccontextmanager
