@@ -19,8 +19,8 @@ from chaos.load import Load
 from chaos.service import Service, running
 
 SECONDS_TO_SETTLE = 120
-DURATIONS = [0.1, 0.1, 0.5, 0.5, 2, 2, 6, 35]
-"""In seconds; the longest is longer than a lease."""
+QUEUE_SECONDS = 11 * 60
+"""By which the business clock moves after each fault, so that a change that was not confirmed comes back."""
 STEP_SECONDS = 61 * 60
 """By which the business clock moves while all settles: more than the longest backoff, and the queue's ten minutes."""
 
@@ -79,14 +79,15 @@ def _postgresql() -> Iterator[str]:
 
 
 def _let_things_fail(service: Service, chosen: random.Random, end: float) -> None:
-    weights = [weight for _, weight in faults.ALL]
+    weights = [each.weight for each in faults.ALL]
     began = time.monotonic()
     while (left := end - time.monotonic()) > 0:
-        [(begin, _)] = chosen.choices(faults.ALL, weights)
-        lasts = min(chosen.choice(DURATIONS), left)
-        with begin(service, chosen) as name:
-            print(f"  {time.monotonic() - began:6.1f} s {name} for {lasts:.1f} s", flush=True)
+        [fault] = chosen.choices(faults.ALL, weights)
+        lasts = min(chosen.choice(fault.durations), left)
+        with fault.begin(service, chosen) as name:
+            print(f"  {time.monotonic() - began:6.1f} s {name}{f' for {lasts:.1f} s' if lasts else ''}", flush=True)
             time.sleep(lasts)
+        service.move_clock(QUEUE_SECONDS)
         time.sleep(min(chosen.uniform(0, 3), max(0, end - time.monotonic())))
 
 

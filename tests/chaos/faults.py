@@ -4,17 +4,19 @@ import os
 import random
 import resource
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 
 import psycopg
 
 from chaos.service import Service
-from segl.sandbox.faults.pending import Fault, Faults
+from segl.sandbox.faults.pending import Fault as SandboxFault
+from segl.sandbox.faults.pending import Faults
 
 SHORT_BYTES = 4096
 
-Begun = Callable[[Service, random.Random], AbstractContextManager[str]]
+Begin = Callable[[Service, random.Random], AbstractContextManager[str]]
 """Begins a fault and ends it when the block does; gives what it is called in the log."""
 
 
@@ -129,7 +131,7 @@ def _end_connections(connection: "psycopg.Connection[tuple[object, ...]]", name:
 def no_mail(service: Service, chosen: random.Random) -> Iterator[str]:
     """The mail server accepts nothing."""
     faults = Faults(service.operator.folder)
-    faults.add(Fault(fault="mail-down"))
+    faults.add(SandboxFault(fault="mail-down"))
     try:
         yield "mail down"
     finally:
@@ -146,16 +148,27 @@ def _limit(pid: int, limits: tuple[int, int]) -> None:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
-ALL: tuple[tuple[Begun, int], ...] = (
-    (kill, 6),
-    (kill_everything, 1),
-    (terminate, 3),
-    (pause, 3),
-    (kill_rendering, 2),
-    (fill_disk, 2),
-    (short_writes, 2),
-    (no_database, 2),
-    (lost_connections, 2),
-    (no_mail, 1),
+SHORT = (0.1, 0.5, 2.0, 6.0)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What can go wrong: how it is begun, how often it comes compared with the others, and how long it may last (s)."""
+
+    begin: Begin
+    weight: int
+    durations: Sequence[float] = SHORT
+
+
+ALL = (
+    Fault(kill, 6, [0]),
+    Fault(kill_everything, 1, [0]),
+    Fault(terminate, 3, [0]),
+    Fault(pause, 3, [*SHORT, 35]),  # at last longer than a lease
+    Fault(kill_rendering, 3, [0]),
+    Fault(fill_disk, 2),
+    Fault(short_writes, 2),
+    Fault(no_database, 2),
+    Fault(lost_connections, 2, [0]),
+    Fault(no_mail, 1),
 )
-"""Each with how often it comes, compared with the others."""

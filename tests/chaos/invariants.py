@@ -44,7 +44,7 @@ def violations(service: Service, load: Load) -> Iterator[str]:
 
 
 def _jobs(service: Service, load: Load) -> Iterator[str]:
-    rows = service.rows("SELECT reference, id, status FROM job WHERE reference IS NOT NULL")
+    rows = service.rows("SELECT reference, id, status FROM job WHERE reference LIKE '%-%'")
     counted = Counter(reference for reference, _, _ in rows)
     yield from (f"the job {reference} exists {count} times" for reference, count in counted.items() if count > 1)
     states = {reference: (key, status) for reference, key, status in rows}
@@ -98,8 +98,8 @@ def _left_behind(service: Service) -> Iterator[str]:
 def _logs(service: Service) -> Iterator[str]:
     for process in service.processes:
         text = "\n".join(process.log)
-        for found in re.findall(r"Traceback \(most recent call last\):\n(?:.*\n){0,60}?(?=\S)(.*)", text)[:3]:
-            yield f"{process.name} logged a traceback: {found}"
+        for found in re.findall(r"Traceback \(most recent call last\)|(?:request|page) failed: .*", text)[:3]:
+            yield f"{process.name} has in its log: {found}"
         for number in re.findall(rf"(?<!\d)(?:{'|'.join(BORN)})\d{{5}}(?!\d)", text)[:1]:
             yield f"{process.name} logged the identity number {number}"
 

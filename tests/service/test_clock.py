@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from builders import in_threads
+from clocks import machine
 from segl.service import clock
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -102,3 +103,38 @@ def test_the_next_request_sees_what_another_process_moved() -> None:
         assert distance() == timedelta()
     with clock.read_once():
         assert distance() == timedelta(days=1)
+
+
+HOURS, TOLERANCE = timedelta(hours=2), timedelta(seconds=1)
+POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+@POSTGRESQL
+@pytest.mark.parametrize("ahead", [-HOURS, -4 * SECOND, 4 * SECOND, HOURS])
+def test_a_machine_whose_clock_is_wrong_goes_by_the_databases(ahead: timedelta) -> None:
+    """As soon as the clock is wrong, and as soon as it is right again."""
+    for wrong in (timedelta(), ahead, timedelta()):
+        with machine(wrong):
+            before = datetime.now(UTC)
+            times = clock.shared(), clock.now()
+            assert all(before - TOLERANCE < each < datetime.now(UTC) + TOLERANCE for each in times)
+            assert abs(clock.wall() - datetime.now(UTC) - wrong) < TOLERANCE
+
+
+@POSTGRESQL
+def test_clocks_that_may_be_the_same_are_taken_for_the_same() -> None:
+    clock.now()
+    assert distance() == timedelta()
+
+
+@POSTGRESQL
+def test_the_databases_clock_is_not_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock.now()
+    monkeypatch.setattr(clock, "_measured", lambda: 1 / 0)
+    clock.now()
+    with pytest.raises(ZeroDivisionError), machine(SECOND):
+        clock.now()
+    at = clock.monotonic() + clock._COMPARED_EVERY_SECONDS
+    monkeypatch.setattr(clock, "monotonic", lambda: at)
+    with pytest.raises(ZeroDivisionError):
+        clock.now()

@@ -255,9 +255,9 @@ def test_a_failed_row_is_due_again_after_a_backoff_and_says_why() -> None:
     assert claim(Notification)[0].attempts == 2
 
 
-def test_a_long_error_is_cut() -> None:
+def test_a_long_error_is_cut_and_what_no_database_stores_is_left_out() -> None:
     made = due_rows(1)[0]
-    retry(claim(Notification)[0], "x" * 1000)
+    retry(claim(Notification)[0], "\0" + "x" * 1000)
     assert row(made).last_error == "x" * 500
 
 

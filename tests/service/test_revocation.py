@@ -286,6 +286,15 @@ class TestKept:
                 check_revocation(sender.chain)
             assert sender.asked() == asked
 
+    def test_what_was_found_while_the_clock_was_ahead_is_not_kept(
+        self, sender: Sender, at: Callable[[datetime], None]
+    ) -> None:
+        at(NOW + timedelta(days=1000))
+        with pytest.raises(RevocationUnknownError):
+            check_revocation(sender.chain)
+        at(NOW)
+        check_revocation(sender.chain)
+
     def test_an_address_that_did_not_answer_is_asked_again_after_a_minute(
         self, sender: Sender, at: Callable[[datetime], None]
     ) -> None:

@@ -99,6 +99,15 @@ def test_only_that_sender_is_blocked(counting: Throttle, time: Time) -> None:
     assert calls(counting, 1, OTHER) == [False]
 
 
+def test_a_clock_that_was_ahead_blocks_nobody_once_it_is_right(counting: Throttle, time: Time) -> None:
+    time.pass_by(hours=2)
+    assert calls(counting, 11)[-1]
+    calls(counting, 10, OTHER)
+    time.pass_by(hours=-2)
+    for sender in (SENDER, OTHER):
+        assert calls(counting, 11, sender) == [False] * 10 + [True]
+
+
 def test_a_sweep_ends_no_block(counting: Throttle, time: Time) -> None:
     calls(counting, 11)
     throttling.sweep()

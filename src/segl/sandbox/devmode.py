@@ -65,8 +65,8 @@ def _job(request: HttpRequest, job_id: int) -> Job:
 
 def _signer(job: Job, number: str) -> Signer:
     """Return the signer with this number; of several, the first who can sign now."""
-    # Signers who are not addressed by number have an empty one.
-    signers = list(job.signers.filter(personal_identification_number=number).order_by("number")) if number else []
+    # Signers who are not addressed by number have an empty one, which is not asked for.
+    signers = [each for each in job.signers.order_by("number") if number == each.personal_identification_number != ""]
     if not signers:
         raise RefusedError(
             HTTPStatus.NOT_FOUND,

@@ -16,17 +16,17 @@ Due times are business time; leases are on the database's clock, which all worke
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import Error, connection, transaction
-from django.db.models import Count, F, Model, QuerySet
+from django.db.models import Count, F, Field, Model, QuerySet, TextField
 
 from segl.core.errors import SeglError
 from segl.service import clock
-from segl.service.store.models import Due
+from segl.service.store.models import INDEXED_CHARACTERS, Due
 from segl.service.store.transactions import write
 
 LEASE = timedelta(seconds=30)
@@ -59,14 +59,15 @@ def claim(
         hide_for: Instead of a lease: the business time after which the rows fall due again by themselves.
         only: Columns and the values they must have.
     """
+    conditions = list(_conditions(model, only))
     columns = [str(field.column) for field in model._meta.concrete_fields]
     key = model._meta.pk.column
-    condition = "".join(f" AND {_column(model, name)} = %s" for name in only)
     hold = f"lease_until = {_database_milliseconds()} + %s" if hide_for is None else "due_at = %s"
     skip = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
     due = (
         f"SELECT {key} AS claimed_key FROM {model._meta.db_table} "  # noqa: S608 - names of our own models
-        f"WHERE due_at <= %s AND parked_at IS NULL AND lease_until <= {_database_milliseconds()}{condition} "
+        f"WHERE due_at <= %s AND parked_at IS NULL AND lease_until <= {_database_milliseconds()}"
+        f"{''.join(f' AND {condition}' for condition, _ in conditions)} "
         f"ORDER BY due_at, {key} LIMIT %s {skip}"
     )
     statement = (
@@ -76,7 +77,7 @@ def claim(
     )
     now = clock.now()
     held = _milliseconds(lease) if hide_for is None else _adapted(now + hide_for)
-    wanted = [_adapted(now), *only.values(), limit]
+    wanted = [_adapted(now), *(value for _, value in conditions), limit]
     if connection.vendor == "sqlite" and not _is_any(due, wanted):
         return []  # If nothing is due, do not wait for other writers.
     with write():
@@ -175,7 +176,8 @@ def postpone(row: Due, error: str) -> None:
 
 def _give_back(row: Due, error: str, **values: Any) -> None:
     due_at = clock.now() + backoff(row.attempts)
-    _record(row, {"due_at": due_at, "lease_until": 0, "last_error": error[:500], **values})
+    last_error = error.replace("\0", "")[:500]  # PostgreSQL stores no NUL.
+    _record(row, {"due_at": due_at, "lease_until": 0, "last_error": last_error, **values})
 
 
 def backoff(attempts: int) -> timedelta:
@@ -186,7 +188,8 @@ def backoff(attempts: int) -> timedelta:
 
 def parked(model: type[Row]) -> QuerySet[Row]:
     """The rows that are parked with their work undone, the longest parked first."""
-    return model._default_manager.exclude(parked_at=None).exclude(due_at=None).order_by("parked_at", "pk")
+    parked = model._default_manager.filter(parked_at__isnull=False, due_at__isnull=False)
+    return parked.order_by("parked_at", "pk")
 
 
 def failing(model: type[Row]) -> list[tuple[str, int]]:
@@ -244,8 +247,17 @@ def _check_kept(row: Due, updated: int) -> None:
         )
 
 
-def _column(model: type[Model], name: str) -> str:
-    return str(model._meta.get_field(name).column)  # type: ignore[union-attr]  # only columns are named
+def _conditions(model: type[Model], only: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The SQL that each column has its value; of a long text also that its start has, which is what an index holds."""
+    for name, value in only.items():
+        field: Field[Any, Any] = model._meta.get_field(name)  # type: ignore[assignment]  # only columns are named
+        if isinstance(field, TextField):
+            start = "SUBSTR({}, 1, {})" if connection.vendor == "sqlite" else "LEFT({}, {})"
+            yield f"{start.format(field.column, INDEXED_CHARACTERS)} = %s", value[:INDEXED_CHARACTERS]
+            # Of a plain column, SQLite would put the value into the SUBSTR above, and not find the index.
+            yield f"{field.column} || '' = %s", value
+        else:
+            yield f"{field.column} = %s", value
 
 
 def _adapted(value: datetime) -> Any:

@@ -87,13 +87,15 @@ class _Question:
         self._issuer = issuer
         self._lock = Lock()
         self._status: Status = NoAnswer("nobody was asked")
-        self._ask_again_at = datetime.min.replace(tzinfo=UTC)
+        self._answered_at = self._ask_again_at = datetime.min.replace(tzinfo=UTC)
 
     def status(self) -> Status:
         with self._lock:
-            if clock.wall() >= self._ask_again_at:
+            # An answer from the future is one from before the clock was set back.
+            if not self._answered_at <= clock.wall() < self._ask_again_at:
                 self._status = _ask(self._certificate, self._issuer)
-                self._ask_again_at = clock.wall() + _kept(self._status)
+                self._answered_at = clock.wall()
+                self._ask_again_at = self._answered_at + _kept(self._status)
             return self._status
 
 

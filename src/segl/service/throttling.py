@@ -1,7 +1,8 @@
 """How often a sender may call: calls per second, and no poll of an empty queue before the time it was given.
 
 Both count over all processes of the service: in the database when they share one, in memory when the service is
-embedded and so alone. They use the wall clock (ARCHITECTURE.md, rule 5), and need not survive a crash.
+embedded and so alone. They use the real time (ARCHITECTURE.md, rule 5), and need not survive a crash. A time further
+ahead than any that is recorded comes from a clock that was wrong, and does not count.
 """
 
 import hashlib
@@ -36,9 +37,9 @@ class Pace:
 
     def after_call(self, now: int, step: int) -> "Pace":
         """The pace after one more call; `step` is the interval between calls at the permitted rate."""
-        if self.blocked_until > now:
+        if now < self.blocked_until <= now + BLOCKED // _MICROSECOND:
             return self
-        even = max(self.even, now) + step
+        even = (self.even if now < self.even <= now + _SECOND else now) + step
         return Pace(even, now + BLOCKED // _MICROSECOND if even > now + _SECOND else 0)
 
 
@@ -110,25 +111,28 @@ class ThrottleInDatabase:
         return found.permitted_at if found else _LONG_AGO
 
     def found_empty(self, sender: str, queue: str, *, until: datetime) -> None:
+        row = PollTime(queue_digest=_digest(sender, queue), permitted_at=until)
         with write():
-            PollTime.objects.update_or_create(pk=_digest(sender, queue), defaults={"permitted_at": until})
+            PollTime.objects.bulk_create(
+                [row], update_conflicts=True, unique_fields=["queue_digest"], update_fields=["permitted_at"]
+            )
 
 
 # `Pace.after_call` in one statement.
-_COUNT_CALL = """
+_NOW = "(SELECT now FROM clock)"
+_IS_BLOCKED = f"pace.blocked_until > {_NOW} AND pace.blocked_until <= {_NOW} + %(block)s"
+_EVEN = f"CASE WHEN pace.even > {_NOW} AND pace.even <= {_NOW} + %(second)s THEN pace.even ELSE {_NOW} END + %(step)s"
+_COUNT_CALL = f"""
     WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now)
     INSERT INTO call_pace AS pace (sender, even, blocked_until) SELECT %(sender)s, now + %(step)s, 0 FROM clock
     ON CONFLICT (sender) DO UPDATE SET
-        even = CASE
-            WHEN pace.blocked_until > (SELECT now FROM clock) THEN pace.even
-            ELSE greatest(pace.even, (SELECT now FROM clock)) + %(step)s END,
+        even = CASE WHEN {_IS_BLOCKED} THEN pace.even ELSE {_EVEN} END,
         blocked_until = CASE
-            WHEN pace.blocked_until > (SELECT now FROM clock) THEN pace.blocked_until
-            WHEN greatest(pace.even - (SELECT now FROM clock), 0) + %(step)s > %(second)s
-                THEN (SELECT now FROM clock) + %(block)s
+            WHEN {_IS_BLOCKED} THEN pace.blocked_until
+            WHEN {_EVEN} > {_NOW} + %(second)s THEN {_NOW} + %(block)s
             ELSE 0 END
-    RETURNING blocked_until > (SELECT now FROM clock)
-"""
+    RETURNING blocked_until > {_NOW}
+"""  # noqa: S608 - of the constants above
 
 
 @cache
@@ -139,7 +143,7 @@ def throttle() -> Throttle:
 
 def sweep() -> None:
     """Delete the rows that have had no effect for a long time."""
-    before = clock.wall() - _KEPT
+    before = clock.shared() - _KEPT
     with write():
         PollTime.objects.filter(permitted_at__lt=before).delete()
         CallPace.objects.filter(even__lt=_microseconds(before)).delete()

@@ -11,10 +11,11 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError, close_old_connections, connection
 
 from segl.service import clock, due, outages, throttling
+from segl.service.http.health import watched
 from segl.service.store import documents
 from segl.service.store.models import Due
 from segl.service.work.kinds import KINDS, LANES, Lane
@@ -85,6 +86,7 @@ class Worker:
                     self._sweep()
                     self._sleep()
 
+    @watched()
     def _claimed(self, running: Counter[Lane]) -> Sequence[tuple[Due, Lane]]:
         claimed: list[tuple[Due, Lane]] = []
         free = {lane: lane.parallel - running[lane] for lane in LANES}
@@ -113,7 +115,7 @@ class Worker:
             try:
                 documents.sweep()
                 throttling.sweep()
-                SessionStore.clear_expired()
+                Session.objects.filter(expire_date__lt=clock.shared()).delete()
             except Exception as error:  # the document store or the database is down: the next hour will do
                 logger.warning("Nothing was swept: %s", _described(error))
 
@@ -123,6 +125,7 @@ class Worker:
             poll.register(descriptor, select.POLLIN)
         poll.poll(LONGEST_SLEEP.total_seconds() * 1000)
 
+    @watched()
     def _listening(self) -> list[int]:
         """The database's socket, if other processes can wake us through it."""
         if connection.vendor != "postgresql":

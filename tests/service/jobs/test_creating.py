@@ -18,6 +18,7 @@ from builders import (
     everything,
     identity,
     in_threads,
+    manifest,
     organization,
     person,
     sealed,
@@ -36,6 +37,7 @@ from segl.core.protocol import (
     NotificationsUsingLookup,
     OnBehalfOf,
     PersonalIdentificationNumber,
+    PortalJobRequest,
     SignatureType,
 )
 from segl.core.protocol import Signer as RequestedSigner
@@ -43,10 +45,11 @@ from segl.core.sector import Sector
 from segl.service import clock
 from segl.service.jobs import changes
 from segl.service.jobs.cancelling import cancel_job
-from segl.service.jobs.creating import AcceptedDocument
+from segl.service.jobs.creating import AcceptedDocument, Idempotency, create_job
 from segl.service.jobs.errors import NoSuchJobError, NotAllowedError
-from segl.service.jobs.finding import document_of, job_of, signers_of_person
+from segl.service.jobs.finding import document_of, job_of, originals, signers_of_person
 from segl.service.jobs.signing import reject
+from segl.service.jobs.status_queue import next_status_change
 from segl.service.store import documents
 from segl.service.store.documents import StoreAwayError
 from segl.service.store.models import Document, DocumentKind, Job, Notification, Signer
@@ -82,6 +85,23 @@ def test_a_job_keeps_what_its_sender_gave() -> None:
     assert (job.title, job.nonsensitive_title, job.description) == ("T" * 80, "N", "D")
     assert (job.required_authentication, job.available_seconds, job.status) == (3, 3600, "IN_PROGRESS")
     assert (job.sender_id, job.broker_id) == ("123456789", "123456789")
+
+
+def test_each_text_may_be_as_long_as_the_api_permits() -> None:
+    document = AcceptedDocument("D" * 80, "ø" * 96 + ".txt", "text/plain", b"text", pages=1, typeset=PDF)
+    sender, wanted = organization(), manifest(title="T" * 80, nonsensitive_title="N" * 80, description="D" * 220)
+    job = create_job(
+        sender=sender,
+        broker=sender,
+        request=PortalJobRequest("R" * 50, "q" * 10_000),
+        manifest=wanted,
+        manifest_xml=wanted.to_xml(),
+        documents=[document],
+        idempotency=Idempotency("k" * 255, b"digest"),
+    )
+    assert [each.name for each in originals(job=job)] == [document.name]
+    cancel_job(sender=sender, job_id=job.pk)
+    assert next_status_change(sender=sender, polling_queue="q" * 10_000) is not None
 
 
 @pytest.mark.parametrize("reference", [None, ""])

@@ -22,6 +22,7 @@ from builders import (
     stored_names,
     version_of,
 )
+from clocks import machine
 from segl.core.protocol import AuthenticationLevel, Availability, SignatureType
 from segl.service import clock, due
 from segl.service.due import LeaseLostError
@@ -61,11 +62,11 @@ class TestFind:
         first, second = create(person(KARI)), create(person(KARI, order=0), person(OLA, order=1))
         create(person(KARI), availability=Availability(clock.now() + DAY))
         assert [each.job for each in signers_of_person(personal_identification_number=KARI)] == [second, first]
-        assert signers_of_person(personal_identification_number=OLA) == []
+        assert list(signers_of_person(personal_identification_number=OLA)) == []
 
     def test_an_empty_number_finds_nothing(self) -> None:
         create(contact())
-        assert signers_of_person(personal_identification_number="") == []
+        assert list(signers_of_person(personal_identification_number="")) == []
 
     def test_each_text_is_shown_as_the_pdf_it_was_typeset_as(self) -> None:
         jobs = create_texts(b"A1", b"B1"), create_texts(b"A2", b"B2")
@@ -77,6 +78,17 @@ class TestFind:
         job = create()
         with pytest.raises(NoSuchJobError):
             signer_of(job_id=job.pk if job_id is None else job_id, number=number)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("created", "opened"), [(4, 0), (0, -4), (-4, 4), (7200, 0)])
+def test_a_job_is_active_at_once_on_each_machine(created: int, opened: int) -> None:
+    with machine(timedelta(seconds=created)):
+        job = create()
+        assert len(due.claim(Notification)) == 1
+    with machine(timedelta(seconds=opened)):
+        check_open(signer_of(job_id=job.pk, number=1))
+        assert [each.job for each in signers_of_person(personal_identification_number=KARI)] == [job]
 
 
 class TestAgree:

@@ -119,7 +119,7 @@ def test_the_answer_waits_for_no_seal_that_takes_long(
     assert len(claimed) == 1
 
 
-@pytest.mark.parametrize("signer", ["", OLA, "x"])
+@pytest.mark.parametrize("signer", ["", OLA, "x", "%00", f"{KARI}%00", "%7F", "1" * 5000])
 def test_one_who_was_not_asked_is_not_found(api: Any, signer: str) -> None:
     status, code, message = error(api.call("POST", url(create(person(KARI), contact()), signer)))
     assert (status, code) == (404, "SIGNER_NOT_FOUND")

@@ -24,7 +24,7 @@ from segl.service import clock, outages
 from segl.service.configuration import Configuration, KeyFiles, ProxyListener
 from segl.service.http.asgi import Answer, Application, Scope
 from segl.service.http.bodies import BodyLimits, address_of
-from segl.service.http.health import Readiness, WithHealth
+from segl.service.http.health import Readiness, WithHealth, watched
 from segl.service.http.proxies import BehindProxy
 from segl.service.http.servers import Listener, TlsFiles
 from segl.service.http.wsgi import environ
@@ -143,7 +143,7 @@ class ListenerMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         from segl.service.sender_api.dispatch import answer  # which loads the models
 
-        with clock.read_once():
+        with clock.read_once(), watched():
             if request.META.get("asgi.scope", {}).get("segl.listener") != "api":
                 return self._get_response(request)
             return _refused_host(request) or answer(request)
@@ -159,6 +159,7 @@ class ListenerMiddleware:
             logger.error("A page failed: %s\n%s", type(error).__name__, where)
 
 
+@watched()
 def _admission(scope: Scope) -> Answer | None:
     """Return the API's response by a request's head alone, before its body is received, or None to receive it."""
     from segl.service.sender_api.dispatch import admit

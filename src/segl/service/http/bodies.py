@@ -186,8 +186,8 @@ class WholeBodies:
 
     def _busy(self, refused: NoRoomError | NoPlaceError) -> Answer:
         reason = (
-            f"More than {self._limits.of_a_caller} bytes of your requests are here at once: send fewer at a time, and "
-            "this one again later."
+            f"Your requests would take more than {self._limits.of_a_caller} bytes of room together: send fewer at a "
+            "time, and this one again later."
             if isinstance(refused, NoRoomError)
             else "Too many requests wait before this one, which did nothing: send it again later."
         )

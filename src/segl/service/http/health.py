@@ -1,4 +1,4 @@
-"""Health checks for operators: `/healthz` says that the process answers, `/readyz` that it can do its work.
+"""Health checks for operators: `/healthz` says that nothing hangs in the process, `/readyz` that it can do its work.
 
 Neither says more than that; the log says why a process is not ready.
 """
@@ -6,7 +6,8 @@ Neither says more than that; the log says why a process is not ready.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
@@ -18,6 +19,30 @@ logger = logging.getLogger(__name__)
 CHECK_EVERY_SECONDS = 5.0
 _STALE_SECONDS = 15.0
 _PROBE_SECONDS = 5.0
+HANGING_SECONDS = 300
+"""A thread that works on one request for longer hangs; the documented proxies have given up on the answer then."""
+
+_watched: dict[object, float] = {}
+"""When the blocks that are `watched` began."""
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """The block ends before long; if it does not, as when a database neither answers nor fails, `/healthz` says so."""
+    block = object()
+    _watched[block] = time.monotonic()
+    try:
+        yield
+    finally:
+        del _watched[block]
+
+
+def is_hanging() -> bool:
+    """Whether a thread of this process hangs in a block that is `watched`."""
+    longest = time.monotonic() - min(list(_watched.values()), default=float("inf"))
+    if longest > HANGING_SECONDS:
+        logger.warning("Not healthy: a thread has been working on one request for %d seconds", longest)
+    return longest > HANGING_SECONDS
 
 
 class Readiness:
@@ -89,8 +114,12 @@ def serve_health(listener: socket, readiness: Readiness) -> None:
 
 
 def _answer(path: str, readiness: Readiness) -> Answer | None:
-    if path == "/healthz" or (path == "/readyz" and readiness.is_ready()):
-        return plain(HTTPStatus.OK, "ok\n")
+    if path == "/healthz":
+        return _ok() if not is_hanging() else plain(HTTPStatus.SERVICE_UNAVAILABLE, "hanging\n")
     if path == "/readyz":
-        return plain(HTTPStatus.SERVICE_UNAVAILABLE, "not ready\n")
+        return _ok() if readiness.is_ready() else plain(HTTPStatus.SERVICE_UNAVAILABLE, "not ready\n")
     return None
+
+
+def _ok() -> Answer:
+    return plain(HTTPStatus.OK, "ok\n")

@@ -1,6 +1,6 @@
 """What every change of a job has in common: lock the job, advance its signers, publish to the sender's queue."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from segl.core import lifecycle
@@ -27,7 +27,16 @@ def lock(job_id: int) -> Job:
 
 def state(job: Job) -> JobState:
     """The job's signers as the life cycle sees them."""
-    return lifecycle.job_state(job.signers.order_by("number").values_list("number", "order", "status"))
+    return states([job.pk])[job.pk]
+
+
+def states(jobs: Collection[int]) -> dict[int, JobState]:
+    """The signers of these jobs as the life cycle sees them, by the job's id; one statement for all."""
+    rows = Signer.objects.filter(job__in=jobs).order_by("number").values_list("job_id", "number", "order", "status")
+    signers: dict[int, list[tuple[int, int, str]]] = {each: [] for each in jobs}
+    for job_id, number, order, status in rows:
+        signers[job_id].append((number, order, status))
+    return {job_id: lifecycle.job_state(each) for job_id, each in signers.items()}
 
 
 def step(job: Job, before: JobState, after: JobState) -> None:

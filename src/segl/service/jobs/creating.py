@@ -242,7 +242,7 @@ def _add_documents(job: Job, documents: Sequence[AcceptedDocument], stored: Sequ
             kind=DocumentKind.TYPESET,
             number=number,
             title=document.title,
-            name=f"{document.name}.pdf",
+            name=f"typeset-{number}.pdf",
             media_type="application/pdf",
             pages=document.pages,
             **_columns(next(typeset)),

@@ -1,8 +1,17 @@
 """Finds jobs, their signers and documents; changes nothing."""
 
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+
+from segl.core.statuses import JobStatus, SignerStatus
 from segl.service import clock
 from segl.service.jobs.errors import NoSuchJobError
 from segl.service.store.models import Document, DocumentKind, Job, Organization, Signer
+
+SIGNERS_ON_A_PAGE = 50
 
 
 def job_of(*, sender: Organization, job_id: int) -> Job:
@@ -22,15 +31,35 @@ def document_of(*, job: Job, kind: DocumentKind, number: int = 1) -> Document | 
     return Document.objects.select_related("job").filter(job=job, kind=kind, number=number).first()
 
 
-def signers_of_person(*, personal_identification_number: str) -> list[Signer]:
-    """Every signer addressed by this national identity number whose turn has come, the newest job first."""
+def signers_of_person(*, personal_identification_number: str, page: str = "") -> Page[Signer]:
+    """A page of the signers addressed by this national identity number whose turn has come.
+
+    Those who can sign come first, then the newest job. `page` is as in a URL: for what is not a number it is the first
+    page, for a number too high the last.
+    """
+    now = clock.now()
+    rows = Signer.objects.filter(
+        personal_identification_number=personal_identification_number, activated_at__lte=now
+    ).order_by("-job_id", "number")
     if not personal_identification_number:
-        return []  # An empty number is that of signers addressed by contact information.
-    return list(
-        Signer.objects.select_related("job__sender")
-        .filter(personal_identification_number=personal_identification_number, activated_at__lte=clock.now())
-        .order_by("-job_id", "number")
-    )
+        rows = rows.none()  # An empty number is that of signers addressed by contact information.
+    states: Iterable[Any] = rows.values_list("pk", *_STATE)
+    open_first = [row[0] for row in sorted(states, key=lambda row: not _can_sign(*row[1:], now=now))]
+    found: Page[Any] = Paginator(open_first, SIGNERS_ON_A_PAGE).get_page(page)
+    signers = Signer.objects.select_related("job__sender").in_bulk(found.object_list)
+    found.object_list = [signers[key] for key in found.object_list]
+    return found
+
+
+_STATE = ("status", "job__status", "signing", "activated_at", "job__available_seconds")
+
+
+def _can_sign(
+    status: str, job_status: str, signing: int | None, activated_at: datetime, seconds: int, *, now: datetime
+) -> bool:
+    """As `segl.service.jobs.signing.check_open`, of a signer whose turn has come."""
+    awaited = (status, job_status, signing) == (SignerStatus.WAITING, JobStatus.IN_PROGRESS, None)
+    return awaited and activated_at + timedelta(seconds=seconds) > now
 
 
 def signer_of(*, job_id: int, number: int) -> Signer:

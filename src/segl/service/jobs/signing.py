@@ -1,11 +1,12 @@
 """A signer agrees or rejects; the signature that was agreed to is made and recorded."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from segl.core import lifecycle
 from segl.core.evidence import Evidence
-from segl.core.lifecycle import IllegalStepError
+from segl.core.lifecycle import IllegalStepError, JobState
 from segl.core.protocol import SignatureType
 from segl.core.statuses import SignerStatus
 from segl.core.xades import SignedDocument
@@ -44,17 +45,32 @@ def check_open(signer: Signer) -> None:
     Raises:
         NotOpenError: Signed or ended already, agreed already, not yet this signer's turn, or past the deadline.
     """
-    try:
-        lifecycle.check_turn(changes.state(signer.job), signer.number)
-    except IllegalStepError as error:
-        raise NotOpenError(str(error), error.status.lower()) from error
-    if Signing.objects.filter(signer=signer).exists():
-        raise NotOpenError("The signer has agreed already; the signature is being made.", "signing")
+    [error] = why_not_open([signer])
+    if error:
+        raise error
+
+
+def why_not_open(signers: Collection[Signer]) -> list[NotOpenError | None]:
+    """Why each of these signers cannot sign or reject now, or None; at most two statements for all of them."""
+    states = changes.states({each.job_id for each in signers})
+    waiting = [each for each in signers if each.number in states[each.job_id].turn]
+    agreed = set(Signing.objects.filter(signer__in=waiting).values_list("signer_id", flat=True))
     now = clock.now()
+    return [_why_not_open(each, states[each.job_id], has_agreed=each.pk in agreed, now=now) for each in signers]
+
+
+def _why_not_open(signer: Signer, job: JobState, *, has_agreed: bool, now: datetime) -> NotOpenError | None:
+    try:
+        lifecycle.check_turn(job, signer.number)
+    except IllegalStepError as error:
+        return NotOpenError(str(error), error.status.lower())
+    if has_agreed:
+        return NotOpenError("The signer has agreed already; the signature is being made.", "signing")
     if signer.activated_at is None or signer.activated_at > now:
-        raise NotOpenError("The job is not active yet.", "not_active")
+        return NotOpenError("The job is not active yet.", "not_active")
     if signer.is_late(now):
-        raise NotOpenError("The deadline has passed.", "expired")
+        return NotOpenError("The deadline has passed.", "expired")
+    return None
 
 
 def check_person(signer: Signer, identity: Identity) -> None:

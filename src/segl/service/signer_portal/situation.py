@@ -1,9 +1,9 @@
 """A signer's situation, as far as the pages distinguish it."""
 
+from collections.abc import Collection
 from enum import StrEnum
 
-from segl.service.jobs.errors import NotOpenError
-from segl.service.jobs.signing import check_open
+from segl.service.jobs.signing import why_not_open
 from segl.service.store.models import Signer
 
 
@@ -36,11 +36,13 @@ class Situation(StrEnum):
 
 def situation_of(signer: Signer) -> Situation:
     """Return the signer's current situation."""
-    try:
-        check_open(signer)
-    except NotOpenError as error:
-        return named(error.reason)
-    return Situation.OPEN
+    [situation] = situations_of([signer])
+    return situation
+
+
+def situations_of(signers: Collection[Signer]) -> list[Situation]:
+    """Return the current situation of each signer."""
+    return [named(error.reason) if error else Situation.OPEN for error in why_not_open(signers)]
 
 
 def named(reason: str) -> Situation:

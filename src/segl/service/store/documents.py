@@ -277,7 +277,7 @@ def _exists(name: str) -> bool:
 
 def sweep(grace: timedelta = timedelta(days=1)) -> int:
     """Remove documents older than `grace` that no row refers to, as a crash leaves them; return how many."""
-    before = clock.wall() - grace
+    before = clock.shared() - grace  # The store's own clock is not this machine's either.
     removed = 0
     for listed in obstore.list(_store(), chunk_size=1000):
         orphans = _without_row({each["path"] for each in listed if each["last_modified"] < before})

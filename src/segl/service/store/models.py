@@ -6,11 +6,14 @@
 from datetime import datetime, timedelta
 
 from django.db import models
+from django.db.models.functions import Left
 
 from segl.core.sector import Sector
 
 IDENTITY_NUMBER_LENGTH = 11
 ORGANIZATION_NUMBER_LENGTH = 9
+INDEXED_CHARACTERS = 100
+"""Of a text of any length: no database indexes all of it."""
 
 
 class Clock(models.Model):
@@ -47,7 +50,7 @@ class CallPace(models.Model):
 
 
 class PollTime(models.Model):
-    """From when (wall clock) a sender that found a queue empty may poll it again.
+    """From when (real time) a sender that found a queue empty may poll it again.
 
     The key is a digest of sender and queue: a queue's name may be too long for an index.
     """
@@ -75,6 +78,11 @@ class Due(models.Model):
 
     class Meta:
         abstract = True
+
+
+def _parked(table: str, key: str) -> models.Index:
+    """The few rows that are parked, in the order in which an operator sees them."""
+    return models.Index(fields=["parked_at", key], name=f"{table}_parked", condition=models.Q(parked_at__isnull=False))
 
 
 class Job(models.Model):
@@ -195,12 +203,25 @@ class StatusChange(Due):
     """A job's place on its sender's polling queue; `version` grows with each change of the job or of a signer."""
 
     job = models.OneToOneField(Job, models.CASCADE, related_name="status_change", primary_key=True)
-    sender = models.ForeignKey(Organization, models.PROTECT)
+    sender = models.ForeignKey(Organization, models.PROTECT, db_index=False)  # Polls use the index below.
     polling_queue = models.TextField(default="")
+    due_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=0)
 
     class Meta:
         db_table = "status_change"
+        # A poll takes the first row of its queue, whatever the sender had before and whatever others have not polled.
+        # Without the job's id, PostgreSQL would sort.
+        indexes = [
+            models.Index(
+                "sender",
+                Left("polling_queue", INDEXED_CHARACTERS),
+                "due_at",
+                "job",
+                name="status_change_next",
+                condition=models.Q(due_at__isnull=False, parked_at__isnull=True),
+            )
+        ]
 
 
 class Channel(models.TextChoices):
@@ -220,6 +241,7 @@ class Notification(Due):
 
     class Meta:
         db_table = "notification"
+        indexes = [_parked("notification", "id")]
 
 
 class Lookup(Due):
@@ -230,6 +252,7 @@ class Lookup(Due):
 
     class Meta:
         db_table = "lookup"
+        indexes = [_parked("lookup", "signer")]
 
 
 class Signing(Due):
@@ -241,6 +264,7 @@ class Signing(Due):
 
     class Meta:
         db_table = "signing"
+        indexes = [_parked("signing", "id")]
 
 
 class Sealing(Due):
@@ -250,3 +274,4 @@ class Sealing(Due):
 
     class Meta:
         db_table = "sealing"
+        indexes = [_parked("sealing", "id")]

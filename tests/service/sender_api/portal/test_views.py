@@ -47,6 +47,7 @@ from segl.service.rendering import children
 from segl.service.sender_api.errors import response, response_to
 from segl.service.sender_api.polling import POLL_TIME
 from segl.service.store.models import Document, DocumentKind, Job
+from segl.service.throttling import throttle
 
 PUBLIC, PRIVATE, BROKER = "123456789", "310248711", "318602352"
 JOBS = f"/api/{PUBLIC}/portal/signature-jobs"
@@ -421,6 +422,12 @@ class TestPace:
         assert again[POLL_TIME] == empty[POLL_TIME]
         assert "DoSFilter" not in again.headers
         assert datetime.fromisoformat(again[POLL_TIME]) > clock.wall()
+
+    def test_a_time_further_ahead_than_the_interval_blocks_no_poll(self, api: Any) -> None:
+        later = clock.shared() + configuration.current().poll_interval + timedelta(hours=2)
+        throttle().found_empty(PUBLIC, "", until=later)
+        assert api.get(JOBS).status_code == 204
+        assert error(api.get(JOBS))[:2] == (429, "TOO_EAGER_POLLING")
 
     def test_each_queue_has_a_time_of_its_own(self, api: Any) -> None:
         create(polling_queue="mine")

@@ -17,7 +17,7 @@ from segl.service.jobs.finding import signer_of, signers_of_person
 from segl.service.jobs.persons import Identity
 from segl.service.signer_portal import ends
 from segl.service.signer_portal.access import Door, door, is_known, signer_url, stay
-from segl.service.signer_portal.situation import Situation, situation_of
+from segl.service.signer_portal.situation import Situation, situations_of
 from segl.service.store.models import Signer
 
 _LOWEST_LEVEL = 3
@@ -39,10 +39,13 @@ def start(request: HttpRequest) -> HttpResponse:
     person = log_ins.identity_of(request)
     if person is None:
         return render(request, "signer_portal/log_in.html", {"then": reverse("start")})
-    signers = signers_of_person(personal_identification_number=person.personal_identification_number)
-    rows = [_row(signer, person) for signer in signers]
+    number, wanted = person.personal_identification_number, request.GET.get("page", "")
+    page = signers_of_person(personal_identification_number=number, page=wanted)
+    signers = list(page)
+    rows = [_row(*each, person) for each in zip(signers, situations_of(signers), strict=True)]
     context = {
         "person": person,
+        "page": page,
         "waiting": [each for each in rows if each.situation is Situation.OPEN],
         "others": [each for each in rows if each.situation is not Situation.OPEN],
     }
@@ -86,10 +89,10 @@ def log_out(request: HttpRequest) -> HttpResponse:
     return render(request, "signer_portal/logged_out.html")
 
 
-def _row(signer: Signer, person: Identity) -> _Row:
+def _row(signer: Signer, situation: Situation, person: Identity) -> _Row:
     may_see = person.level >= signer.job.required_authentication
     title = signer.job.title if may_see else signer.job.nonsensitive_title or _("Et dokument til signering")
-    return _Row(signer, title, situation_of(signer), signer_url("signer", signer))
+    return _Row(signer, title, situation, signer_url("signer", signer))
 
 
 def _safe(then: str) -> str:
