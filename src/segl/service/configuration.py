@@ -91,6 +91,20 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Bodies:
+    """`[bodies]`: how long request bodies may take to arrive, and how much of them is stored in temporary files.
+
+    A body of n bytes may take `time` (`seconds`, 60) and n / `bytes_per_second` (50,000) more. `of_a_sender`
+    (`mebibytes_of_a_sender`, 64, in bytes) is for the bodies of one sender on one listener of the API, and for what
+    their packages unpack to.
+    """
+
+    time: timedelta
+    bytes_per_second: int
+    of_a_sender: int
+
+
+@dataclass(frozen=True, slots=True)
 class Clients:
     """`[clients]`: which certificates of senders count, of those that chain to the `trust_anchors`.
 
@@ -192,6 +206,7 @@ class Configuration:
     contact_register: ContactRegister | None
     api: Api
     web: Web
+    bodies: Bodies
     worker_listen: Address | None
     organizations: tuple[ConfiguredOrganization, ...]
     revocation: Revocation

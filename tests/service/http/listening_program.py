@@ -19,7 +19,8 @@ from typing import Any
 from segl.sandbox.pki import ensure_pki
 from segl.service.config import logs
 from segl.service.http import bodies, protocol, request_ids
-from segl.service.http.bodies import Answer, Scope, plain
+from segl.service.http.asgi import Answer, Scope, plain
+from segl.service.http.bodies import BodyLimits
 from segl.service.http.servers import Listener, TlsFiles, serve
 
 BODY_LIMIT = 3 * 1024 * 1024
@@ -34,7 +35,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     if environ["PATH_INFO"] == "/failing":
         raise ValueError(environ["QUERY_STRING"])
     if environ["PATH_INFO"] == "/breaking":
-        start_response("200 OK", [("Content-Length", "9")])
+        start_response("200 OK", [("Content-Length", "100001")])
         return broken()
     if environ["PATH_INFO"] in {"/slow", "/long"}:
         print("slow", flush=True)
@@ -59,7 +60,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
 
 def broken() -> Iterator[bytes]:
     """An answer that fails when some of it was sent."""
-    yield b"some"
+    yield bytes(100_000)
     raise ValueError
 
 
@@ -88,8 +89,10 @@ def main() -> None:
             application,
             tls if name == "api" else None,
             threads=4,
-            body_limit=BODY_LIMIT,
-            is_long=lambda scope: bool(scope["path"] == "/long"),
+            places=1,
+            share=1,
+            limits=BodyLimits(size=BODY_LIMIT),
+            long_of=lambda scope: scope["path"] if scope["path"] == "/long" else None,
             admission=admission,
             error_answer=partial(refusal, name),
         )

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certificates import Authority
-from segl.service.http.bodies import Answer, Receive, Scope, Send
+from segl.service.http.asgi import Answer, Receive, Scope, Send
 from segl.service.http.proxies import BehindProxy
 
 CERTIFICATE = Authority.root().organization("123456789").certificate

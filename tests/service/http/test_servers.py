@@ -440,6 +440,56 @@ def test_an_invalid_request_gets_its_listeners_error_answer(
         assert answer.headers["Connection"] == "close"
 
 
+@pytest.mark.parametrize("hosts", [b"", b"Host: segl\r\nHost: segl\r\n", b"Host: segl\r\nhost: other\r\n"])
+@pytest.mark.parametrize("listener", ["api", "pages"])
+def test_a_request_names_its_host_once(service: Service, listener: str, hosts: bytes) -> None:
+    with answer_to(service, listener, b"GET / HTTP/1.1\r\n" + hosts + b"\r\n") as answer:
+        assert (answer.status, answer.headers["X-Refused"], answer.headers["Connection"]) == (400, listener, "close")
+        assert answer.read() == b"The Host header must be sent once."
+
+
+def test_a_client_of_http_1_0_names_none(service: Service) -> None:
+    with answer_to(service, "pages", b"GET / HTTP/1.0\r\n\r\n") as answer:
+        assert answer.status == 200
+
+
+SLOW = b"GET /slow HTTP/1.1\r\nHost: segl\r\n\r\n"
+LARGE = b"GET /large HTTP/1.1\r\nHost: segl\r\n\r\n"
+UPLOAD = b"POST / HTTP/1.1\r\nHost: segl\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "invalid"),
+    [
+        (SLOW, b"nonsense\r\n\r\n"),
+        (SLOW + SLOW, b"GET / HTTP/1.1\r\n\r\n"),
+        (SLOW, UPLOAD + b"zz\r\n"),
+        (LARGE, b"nonsense\r\n\r\n"),
+    ],
+)
+def test_an_invalid_request_is_answered_after_those_before_it(service: Service, before: bytes, invalid: bytes) -> None:
+    with service.silent("pages") as connection:
+        connection.sendall(before + invalid)
+        answers, statuses = connection.makefile("rb"), []
+        while 400 not in statuses:
+            head = [*iter(answers.readline, b"\r\n")]
+            statuses.append(int(head[0].split()[1]))
+            [length] = [int(line.split()[1]) for line in head if line.startswith(b"content-length")]
+            answers.read(length)
+    assert statuses == [200] * before.count(b"Host") + [400]
+    assert b"connection: close\r\n" in head
+
+
+def test_an_invalid_rest_of_a_body_leaves_the_refusal_of_its_request_whole(service: Service) -> None:
+    with service.silent("pages") as connection:
+        connection.sendall(UPLOAD.replace(b"/ ", b"/strangers ", 1))
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        connection.sendall(b"zz\r\n")
+        wait_until_read(connection)
+        assert (answer.status, answer.read()) == (403, b"You are a stranger.")
+
+
 @contextmanager
 def answer_to(service: Service, listener: str, sent: bytes) -> Iterator[http.client.HTTPResponse]:
     """The answer to these bytes, read once all of them were sent."""

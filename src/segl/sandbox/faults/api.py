@@ -13,7 +13,8 @@ from segl.core.organizations import NUMBER
 from segl.sandbox.faults.pending import Call, Fault, Faults
 from segl.service import clock, configuration
 from segl.service.config.listeners import answer_of
-from segl.service.http.bodies import RETRY_SECONDS, Application, Receive, Scope, Send, send_answer
+from segl.service.http.asgi import Application, Receive, Scope, Send, send_answer
+from segl.service.http.bodies import RETRY_SECONDS
 from segl.service.sender_api.errors import BlockedError, response, response_to
 from segl.service.sender_api.polling import too_eager
 

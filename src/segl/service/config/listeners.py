@@ -1,53 +1,56 @@
 """The listeners and what each serves: the API for senders, directly or behind a proxy, and the pages for signers."""
 
 import logging
+import os
 import socket
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from io import BytesIO
-from typing import Any, cast
+from typing import Any
 
-from a2wsgi.wsgi import build_environ
+from django.conf import settings
 from django.core.exceptions import BadRequest, DisallowedHost, PermissionDenied, SuspiciousOperation
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import close_old_connections
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, parse_cookie
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from segl.core.asice import ArchiveLimits
 from segl.service import clock, outages
 from segl.service.configuration import Configuration, KeyFiles, ProxyListener
-from segl.service.http.bodies import Answer, Application, Scope
+from segl.service.http.asgi import Answer, Application, Scope
+from segl.service.http.bodies import BodyLimits, address_of
 from segl.service.http.health import Readiness, WithHealth, watched
 from segl.service.http.proxies import BehindProxy
 from segl.service.http.servers import Listener, TlsFiles
+from segl.service.http.wsgi import environ
 
 logger = logging.getLogger(__name__)
 
 # The documents of a job hold at most 10 MiB; the package, its signature and the manifest add little.
 _MOST_API_BYTES = 16 * 1024 * 1024
 _MOST_PAGES_BYTES = 1024 * 1024
+_MOST_PAGES_BYTES_OF_AN_ADDRESS = 2 * 1024 * 1024  # 32 small bodies that are still arriving
+_THREADS = 8
+_MOST_PLACES = 5  # for requests that may take seconds; the other threads answer short ones
+_MOST_OF_A_SENDER = 2
+_SHARE_OF_A_SIGNER = 1  # a sandbox's listeners share their rendering children
 
 
 def direct_api(bound: socket.socket, configuration: Configuration, server: KeyFiles) -> Listener:
     """The API over mutual TLS."""
     authorities = (*configuration.trust_anchors, *configuration.intermediates, *configuration.clients.issuers)
     tls = TlsFiles(server.certificate, server.private_key, authorities)
-    return Listener(
-        "api",
-        bound,
-        _Handler(),
-        tls,
-        body_limit=_MOST_API_BYTES,
-        error_answer=_api_error_answer,
-        admission=_admission,
-        is_long=_is_new_job,
-    )
+    return replace(_api(bound, configuration), tls=tls)
 
 
-def proxied_api(bound: socket.socket, proxy: ProxyListener, readiness: Readiness) -> Listener:
+def proxied_api(
+    bound: socket.socket, configuration: Configuration, proxy: ProxyListener, readiness: Readiness
+) -> Listener:
     """The API over plain HTTP, behind a proxy that terminates the clients' TLS."""
 
     def around(application: Application) -> Application:
@@ -56,15 +59,25 @@ def proxied_api(bound: socket.socket, proxy: ProxyListener, readiness: Readiness
             readiness,
         )
 
+    return replace(_api(bound, configuration), around=around)
+
+
+def _api(bound: socket.socket, configuration: Configuration) -> Listener:
+    """What both kinds of the API's listeners have in common."""
+    places = _places(configuration)
+    unpacked = _MOST_OF_A_SENDER * ArchiveLimits().total_bytes  # in temporary files too
     return Listener(
         "api",
         bound,
         _Handler(),
-        body_limit=_MOST_API_BYTES,
+        threads=_THREADS,
+        places=places,
+        share=_share_of_a_sender(places, len(os.sched_getaffinity(0))),
+        limits=_limits(configuration, _MOST_API_BYTES, configuration.bodies.of_a_sender - unpacked),
         error_answer=_api_error_answer,
         admission=_admission,
-        is_long=_is_new_job,
-        around=around,
+        caller=_sender,
+        long_of=_sender_of_a_new_job,
     )
 
 
@@ -80,10 +93,28 @@ def pages(bound: socket.socket, configuration: Configuration, readiness: Readine
         "pages",
         bound,
         _Handler(),
-        body_limit=_MOST_PAGES_BYTES,
-        is_long=_is_of_a_job,
+        threads=_THREADS,
+        places=_places(configuration),
+        share=_SHARE_OF_A_SIGNER,
+        limits=_limits(configuration, _MOST_PAGES_BYTES, _MOST_PAGES_BYTES_OF_AN_ADDRESS),
+        long_of=_session_of_a_job,
         around=around,
     )
+
+
+def _places(configuration: Configuration) -> int:
+    """No more than rendering children, for which threads would wait in the order of arrival."""
+    return min(_MOST_PLACES, configuration.rendering.children)
+
+
+def _share_of_a_sender(places: int, processors: int) -> int:
+    """At most half of the places, and fewer than there are processors: others need one."""
+    return max(1, min(_MOST_OF_A_SENDER, places // 2, processors - 1))
+
+
+def _limits(configuration: Configuration, size: int, of_a_caller: int) -> BodyLimits:
+    bodies = configuration.bodies
+    return BodyLimits(size, bodies.time.total_seconds(), bodies.bytes_per_second, of_a_caller)
 
 
 class _Request(WSGIRequest):
@@ -133,7 +164,7 @@ def _admission(scope: Scope) -> Answer | None:
     """Return the API's response by a request's head alone, before its body is received, or None to receive it."""
     from segl.service.sender_api.dispatch import admit
 
-    request = _Request(cast(Any, build_environ(cast(Any, scope), cast(Any, BytesIO()))))
+    request = _Request(environ(scope, BytesIO()))
     close_old_connections()  # as Django does around each request
     try:
         refused = _refused_host(request) or admit(request)
@@ -146,20 +177,28 @@ def _refused_host(request: HttpRequest) -> HttpResponse | None:
     try:
         request.get_host()
     except DisallowedHost:
-        if "," in request.META.get("HTTP_HOST", ""):  # that is how several headers of one name are joined
-            return _api_error(HTTPStatus.BAD_REQUEST, "The Host header must be sent once.")
         return _api_error(HTTPStatus.BAD_REQUEST, "The Host header names another host: use the API's own address.")
     return None
 
 
-def _is_new_job(scope: Scope) -> bool:
-    """Whether the request contains documents, which are inspected in rendering children."""
-    return bool(scope["method"] == "POST" and scope["path"].endswith("/signature-jobs"))
+def _sender(scope: Scope) -> str:
+    """The sender that was admitted; the client's address where nobody was."""
+    admitted = scope.get("segl.caller")
+    return str(admitted.sender.pk) if admitted else address_of(scope)
 
 
-def _is_of_a_job(scope: Scope) -> bool:
-    """Whether the request may render pages or make a signature."""
-    return bool(scope["path"].startswith("/jobs/"))
+def _sender_of_a_new_job(scope: Scope) -> str | None:
+    """The sender of a request that contains documents, which are inspected in rendering children."""
+    is_new_job = scope["method"] == "POST" and scope["path"].endswith("/signature-jobs")
+    return _sender(scope) if is_new_job else None
+
+
+def _session_of_a_job(scope: Scope) -> str | None:
+    """The session of a request that may render pages or make a signature; without one, the client's address."""
+    if not scope["path"].startswith("/jobs/"):
+        return None
+    cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
+    return parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME) or address_of(scope)
 
 
 def _api_error_answer(status: HTTPStatus, reason: str) -> Answer:

@@ -16,6 +16,7 @@ from segl.service.config import logs, reading
 from segl.service.config.reading import REQUIRED, Table, address, flag, many, network, text
 from segl.service.configuration import (
     Api,
+    Bodies,
     Clients,
     Configuration,
     ConfiguredOrganization,
@@ -32,6 +33,7 @@ from segl.service.http import proxies
 
 _HTTP_GATEWAY = "segl.service.notifications.sms.HttpSmsGateway"
 _A_YEAR = 365 * 24 * 3600
+_LEAST_MEBIBYTES_OF_A_SENDER = 40  # the largest body, 16, and two packages being unpacked, 12 each
 
 
 def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Configuration:
@@ -63,6 +65,7 @@ def load(path: Path, environment: Mapping[str, str] = MappingProxyType({})) -> C
         contact_register=_contact_register(table.table("contact_register")),
         api=_api(table.table("api")),
         web=_web(table.table("web")),
+        bodies=_bodies(table.table("bodies")),
         worker_listen=table.table("worker").optional("listen", address),
         organizations=_organizations(table, sandbox),
         revocation=_revocation(table.table("revocation")),
@@ -195,6 +198,15 @@ def _web(table: Table) -> Web:
     return Web(
         listen=table.optional("listen", address),
         trusted=table.take("trusted", many(network), default=[]),
+    )
+
+
+def _bodies(table: Table) -> Bodies:
+    mebibytes = reading.whole(_LEAST_MEBIBYTES_OF_A_SENDER, 1024 * 1024)
+    return Bodies(
+        time=table.take("seconds", reading.seconds(1, 3600), default=60),
+        bytes_per_second=table.take("bytes_per_second", reading.whole(1, 1_000_000_000), default=50_000),
+        of_a_sender=(table.take("mebibytes_of_a_sender", mebibytes, default=64) or 0) * 1024 * 1024,
     )
 
 

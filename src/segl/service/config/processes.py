@@ -45,7 +45,7 @@ def serve_api(path: Path) -> None:
             listeners.append(direct_api(bound, configuration, api.tls))
         if api.proxy:
             bound = stack.enter_context(listening("api.proxy.listen", api.proxy.listen))
-            listeners.append(proxied_api(bound, api.proxy, readiness))
+            listeners.append(proxied_api(bound, configuration, api.proxy, readiness))
         if not listeners:
             raise ConfigurationError(
                 "The API has no listener: set `api.proxy.listen` (behind a proxy) or `api.listen` (with TLS)."

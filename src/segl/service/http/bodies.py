@@ -7,30 +7,25 @@ admitted are answered before their body is received.
 import asyncio
 import logging
 import mmap
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
-from contextvars import copy_context
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from http import HTTPStatus
 from io import SEEK_END
 from tempfile import SpooledTemporaryFile, gettempdir
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple
 
-from a2wsgi import WSGIMiddleware
+from segl.service.http.asgi import Answer, ErrorAnswer, Receive, Scope, Send, plain, send_answer
+from segl.service.http.shares import ClientLeftError, NoPlaceError, NoRoomError, Places, Room
+from segl.service.http.wsgi import Threads
 
 logger = logging.getLogger(__name__)
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MEMORY_BYTES = 64 * 1024
 """Bodies up to this size stay in memory."""
 
 LARGE_BYTES = 1024 * 1024
-LARGE_AT_ONCE = 2
-"""How many requests with bodies over LARGE_BYTES are processed at once; others wait on disk and take no memory."""
+"""Bodies above this size are large."""
 
 STALLED_SECONDS = 30
 """A client that sends nothing of its body for this long gets 408."""
@@ -40,49 +35,51 @@ RETRY_SECONDS = 10
 
 LONGEST_CONTENT_TYPE = 1000
 
-SPARE_THREADS = 3
-"""How many of a listener's threads long requests never occupy, so that short ones are always answered."""
+
+class BodyLimits(NamedTuple):
+    """The limits of request bodies, in bytes and seconds.
+
+    A body of n bytes may have `size` bytes and take `seconds + n / bytes_per_second` to arrive. `of_a_caller` is for
+    all bodies of one caller that are arriving or in a file; while it is arriving, each counts as `MEMORY_BYTES` at
+    least.
+    """
+
+    size: int = 64 * 1024 * 1024
+    seconds: float = 60
+    bytes_per_second: int = 50_000
+    of_a_caller: int = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole response."""
+LIMITS = BodyLimits()
 
-    status: HTTPStatus
-    content_type: str
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers other than Content-Type and Content-Length."""
+
+def address_of(scope: Scope) -> str:
+    """The client's address: who calls, as long as nothing better is known."""
+    return str((scope.get("client") or [""])[0])
 
 
 Admission = Callable[[Scope], Answer | None]
 """Decides by a request's head, in a thread, whether its body is received; returns the response if it is not."""
 
-ErrorAnswer = Callable[[HTTPStatus, str], Answer]
-"""Makes the response to a request that is not accepted, from the status and a sentence."""
-
-
-def plain(status: HTTPStatus, text: str) -> Answer:
-    """Plain text."""
-    return Answer(status, "text/plain; charset=utf-8", text.encode())
+Caller = Callable[[Scope], str]
+"""Says whose share a request takes."""
 
 
 class _NotAcceptedError(Exception):
     """The body is not accepted; with status and a sentence."""
 
 
-class _GoneError(Exception):
-    """The client disconnected while it sent its body."""
-
-
 class WholeBodies:
     """The ASGI application of one listener: passes whole requests to a WSGI application in one of `threads` threads.
 
-    It adds the listener's name (`segl.listener`) and a view of the body (`segl.body`) to the scope. If the body has
-    not arrived yet, `admission` is called first, with the scope that the application gets later. `error_answer` makes
-    the response, from a status and a sentence, when a body is over `body_limit` bytes (413), the client stalls (408),
-    or the service is shutting down or has no room for the body (503). Requests that may take seconds according to
-    `is_long` wait for each other, without a thread, while they occupy all threads but a few.
+    It adds the listener's name (`segl.listener`) and a view of the body (`segl.body`) to the scope. `admission` is
+    called first, with the scope that the application gets later, if the request is long or its body has not arrived
+    yet. `error_answer` makes the response, from a status and a sentence, when a body is too large (413), too slow
+    (408), or the service is shutting down or has no room for the request (503).
+
+    `caller` says whose room a body takes. `long_of` says who takes one of the `places` if the request may take seconds,
+    of which each has a `share`; it returns None for all others. Long requests wait for a place without a thread; with
+    fewer places than threads, short ones are always answered.
     """
 
     def __init__(
@@ -91,72 +88,95 @@ class WholeBodies:
         *,
         name: str,
         threads: int,
-        body_limit: int,
+        places: int,
+        share: int,
+        limits: BodyLimits = LIMITS,
         error_answer: ErrorAnswer = plain,
         admission: Admission | None = None,
-        is_long: Callable[[Scope], bool] = lambda scope: False,
+        caller: Caller = address_of,
+        long_of: Callable[[Scope], str | None] = lambda scope: None,
     ) -> None:
-        middleware = WSGIMiddleware(_reading_spooled(application), workers=threads)
-        # Like any ASGI application: a2wsgi's own types lack our keys in the scope.
-        self._application: Application = cast(Any, middleware)
-        self._threads = middleware.executor
+        self._threads = Threads(application, threads)
         self._name = name
-        self._limit = body_limit
+        self._limits = limits
         self._error_answer = error_answer
         self._admission = admission
-        self._is_long = is_long
-        self._long_requests = asyncio.Semaphore(max(1, threads - SPARE_THREADS))
-        self._large_requests = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._caller = caller
+        self._long_of = long_of
+        self._room = Room(limits.of_a_caller)
+        self._places = Places(places, share)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["segl.listener"] = self._name
         refused = self._encoded(scope) or self._unparsable(scope)
-        if not refused and self._admission and _has_body(scope):
+        is_whole = True
+        if not refused and _has_body(scope):
             receive, is_whole = await _arrived(scope, receive)
-            refused = None if is_whole else await self._admit(scope, self._admission)
+        if not refused and self._admission and (not is_whole or self._long_of(scope)):
+            refused = await self._threads.run(self._admission, scope)
         if refused:
             await self._refuse(refused, scope, receive, send)
         else:
-            await self._receive_and_answer(scope, receive, send)
+            await self._receive_and_answer(scope, receive, send, is_whole=is_whole)
 
-    async def _admit(self, scope: Scope, admission: Admission) -> Answer | None:
-        """Return the response to a request whose body is not to be received, or None."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, admission, scope)
-
-    async def _receive_and_answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with SpooledTemporaryFile(max_size=MEMORY_BYTES) as body:
-            async with AsyncExitStack() as turn:
+    async def _receive_and_answer(self, scope: Scope, receive: Receive, send: Send, *, is_whole: bool) -> None:
+        with SpooledTemporaryFile(max_size=MEMORY_BYTES) as body, self._room.taken_by(self._caller(scope)) as take:
+            async with AsyncExitStack() as place:
                 try:
-                    await self._fill(body, scope, receive)
-                    await turn.enter_async_context(self._turn(scope, body.tell()))
+                    await self._fill(body, take, scope, receive, is_whole=is_whole)
+                    if caller := self._long_of(scope):
+                        is_large = body.tell() > LARGE_BYTES
+                        await place.enter_async_context(self._places.place_for(caller, receive, is_large=is_large))
                 except _NotAcceptedError as refused:
                     await self._refuse(self._answer(*refused.args), scope, receive, send)
+                except (NoRoomError, NoPlaceError) as refused:
+                    await self._refuse(self._busy(refused), scope, receive, send)
                 except asyncio.CancelledError:  # by the server, when its time to shut down is over
                     reason = "The service is shutting down and did nothing: send the request again."
                     await send_answer(self._answer(HTTPStatus.SERVICE_UNAVAILABLE, reason), send, closing=True)
-                except _GoneError:
+                except ClientLeftError:
                     return
                 else:
-                    await self._application(self._whole(scope, body), receive, send)
+                    await self._threads.answer(_whole(scope, body), body, receive, send)
 
-    @asynccontextmanager
-    async def _turn(self, scope: Scope, size: int) -> AsyncIterator[None]:
-        """Wait until the request may be processed."""
-        async with (
-            self._large_requests if size > LARGE_BYTES else nullcontext(),
-            self._long_requests if self._is_long(scope) else nullcontext(),
-        ):
-            yield
-
-    async def _fill(self, body: IO[bytes], scope: Scope, receive: Receive) -> None:
-        self._check_size(int(_header(scope, b"content-length") or 0))
-        size, more = 0, True
+    async def _fill(
+        self, body: IO[bytes], take: Callable[[int], None], scope: Scope, receive: Receive, *, is_whole: bool
+    ) -> None:
+        declared = int(_header(scope, b"content-length") or 0)
+        self._check_size(declared)
+        began, size = asyncio.get_running_loop().time(), 0
+        if not is_whole:
+            take(max(declared, MEMORY_BYTES))
+        more = True
         while more:
-            message = await _next(receive)
+            message = await self._next(receive, began, size)
             size += len(message["body"])
             self._check_size(size)
             more = message["more_body"]
+            if more:
+                take(max(declared, size, MEMORY_BYTES))
             _store(message["body"], body, is_last=not more)
+        take(size if size > MEMORY_BYTES else 0)
+
+    async def _next(self, receive: Receive, began: float, size: int) -> dict[str, Any]:
+        """Receive the next part of a body of which `size` bytes have arrived since `began`."""
+        seconds = self._limits.seconds + size / self._limits.bytes_per_second
+        left = began + seconds - asyncio.get_running_loop().time()
+        try:
+            if left <= 0:
+                raise TimeoutError
+            async with asyncio.timeout(min(STALLED_SECONDS, left)):
+                message = await receive()
+        except TimeoutError:
+            reason = (
+                f"No data of the request body arrived for {STALLED_SECONDS} seconds: send the request again."
+                if left > STALLED_SECONDS
+                else f"After {seconds:.0f} seconds only {size} bytes of the request body have arrived: send it faster."
+            )
+            raise _NotAcceptedError(HTTPStatus.REQUEST_TIMEOUT, reason) from None
+        if message["type"] != "http.request":
+            raise ClientLeftError
+        return message
 
     def _answer(self, status: HTTPStatus, reason: str) -> Answer:
         answer = self._error_answer(status, reason)
@@ -164,18 +184,28 @@ class WholeBodies:
             return answer
         return replace(answer, headers={**answer.headers, "Retry-After": str(RETRY_SECONDS)})
 
+    def _busy(self, refused: NoRoomError | NoPlaceError) -> Answer:
+        reason = (
+            f"Your requests would take more than {self._limits.of_a_caller} bytes of room together: send fewer at a "
+            "time, and this one again later."
+            if isinstance(refused, NoRoomError)
+            else "Too many requests wait before this one, which did nothing: send it again later."
+        )
+        return self._answer(HTTPStatus.SERVICE_UNAVAILABLE, reason)
+
     async def _refuse(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond at once, and discard the rest of the body.
 
         Many clients read no response before they have sent everything; if the connection were closed, they would see
-        a reset. A client that waits for 100-continue may or may not send its body now, so its connection is closed.
+        a reset. A client that waits for 100-continue may or may not send its body now, so its connection is closed; a
+        slow one has had its time.
         """
-        waits = _waits(scope)
-        await send_answer(answer, send, closing=waits, unfinished=True)
-        with suppress(_NotAcceptedError, _GoneError):
-            size, more = 0, not waits
-            while more and size <= self._limit:
-                message = await _next(receive)
+        closing = _waits(scope) or answer.status is HTTPStatus.REQUEST_TIMEOUT
+        await send_answer(answer, send, closing=closing, unfinished=True)
+        with suppress(_NotAcceptedError, ClientLeftError):
+            began, size, more = asyncio.get_running_loop().time(), 0, not closing
+            while more and size <= self._limits.size:
+                message = await self._next(receive, began, size)
                 size += len(message["body"])
                 more = message["more_body"]
         await send({"type": "http.response.body", "body": b""})
@@ -202,22 +232,19 @@ class WholeBodies:
         )
 
     def _check_size(self, size: int) -> None:
-        if size > self._limit:
+        if size > self._limits.size:
             raise _NotAcceptedError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"The request body is larger than the limit of {self._limit} bytes: send less at once.",
+                f"The request body is larger than the limit of {self._limits.size} bytes: send less at once.",
             )
 
-    def _whole(self, scope: Scope, body: IO[bytes]) -> Scope:
-        length = str(body.tell()).encode()
-        body.seek(0)
-        framing = (b"content-length", b"transfer-encoding")
-        headers = [each for each in scope["headers"] if each[0] not in framing]
-        return scope | {
-            "headers": [*headers, (b"content-length", length)],
-            "segl.input": body,
-            "segl.body": _view(body),
-        }
+
+def _whole(scope: Scope, body: IO[bytes]) -> Scope:
+    length = str(body.tell()).encode()
+    body.seek(0)
+    framing = (b"content-length", b"transfer-encoding")
+    headers = [each for each in scope["headers"] if each[0] not in framing]
+    return scope | {"headers": [*headers, (b"content-length", length)], "segl.body": _view(body)}
 
 
 def _store(piece: bytes, body: IO[bytes], *, is_last: bool) -> None:
@@ -273,42 +300,3 @@ def _view(body: IO[bytes]) -> memoryview:
         body.seek(0)
         return view
     return memoryview(mmap.mmap(body.fileno(), 0, access=mmap.ACCESS_READ))
-
-
-async def _next(receive: Receive) -> dict[str, Any]:
-    try:
-        message = await asyncio.wait_for(receive(), STALLED_SECONDS)
-    except TimeoutError:
-        raise _NotAcceptedError(
-            HTTPStatus.REQUEST_TIMEOUT,
-            f"No data of the request body arrived for {STALLED_SECONDS} seconds: send the request again.",
-        ) from None
-    if message["type"] != "http.request":
-        raise _GoneError
-    return message
-
-
-async def send_answer(answer: Answer, send: Send, *, closing: bool = False, unfinished: bool = False) -> None:
-    """Send a response; `closing` closes the connection, `unfinished` leaves the end of the response to the caller."""
-    headers = [*head_of(answer), *([(b"connection", b"close")] if closing else [])]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": unfinished})
-
-
-def head_of(answer: Answer) -> list[tuple[bytes, bytes]]:
-    """Return the headers of a response in ASGI's form."""
-    return [
-        (b"content-type", answer.content_type.encode("ascii")),
-        (b"content-length", str(len(answer.body)).encode("ascii")),
-        *((name.lower().encode("ascii"), value.encode("ascii")) for name, value in answer.headers.items()),
-    ]
-
-
-def _reading_spooled(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    """Return the application, made to read the spooled body instead of the connection."""
-
-    def reading(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["wsgi.input"] = environ["asgi.scope"]["segl.input"]
-        return application(environ, start_response)
-
-    return reading

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
 
-from segl.service.http.bodies import Answer, Application, Receive, Scope, Send, plain, send_answer
+from segl.service.http.asgi import Answer, Application, Receive, Scope, Send, plain, send_answer
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from segl.service.http import request_ids
-from segl.service.http.bodies import ErrorAnswer, head_of, plain
+from segl.service.http.asgi import ErrorAnswer, head_of, plain
 
 HEAD_SECONDS = 20
 """Time limit for a request's head to arrive, from the connection's start or the request's first byte."""
@@ -28,8 +28,14 @@ STALLED_SECONDS = 60
 """A client that reads nothing of its response for this long counts as gone; sending to it occupies a thread."""
 
 
-class _HeadTooLargeError(Exception):
-    """More headers than are kept; stops the parser."""
+class _HeadRefusedError(Exception):
+    """A head that is not accepted, with status and a sentence; stops the parser."""
+
+
+_TOO_LARGE = (
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    f"The request head is larger than the limit of {MAX_HEAD_BYTES} bytes: send fewer or shorter headers.",
+)
 
 
 class SeglHttpProtocol(HttpToolsProtocol):
@@ -47,6 +53,8 @@ class SeglHttpProtocol(HttpToolsProtocol):
         self._peer_certificate: bytes | None = None
         self._head_deadline: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
+        self._unanswered = 0  # requests whose head is there and whose response is not complete
+        self._refusal: tuple[HTTPStatus, str] | None = None  # to be sent after these responses
         self._reading_head = False
         self._head_bytes = 0  # of the names and values of the current request's headers, trailers too
         self._unparsed_bytes = 0  # received since the parser last reported something
@@ -73,7 +81,7 @@ class SeglHttpProtocol(HttpToolsProtocol):
         if self._is_idle():
             self._expect_head()
         if self._unparsed_bytes > MAX_HEAD_BYTES:
-            self._refuse_head()
+            self._refuse(*_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         self._reading_head = True
@@ -85,7 +93,7 @@ class SeglHttpProtocol(HttpToolsProtocol):
         self._unparsed_bytes = 0
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > MAX_HEAD_BYTES:
-            raise _HeadTooLargeError
+            raise _HeadRefusedError(*_TOO_LARGE)
         if self._reading_head:  # Trailers are not headers: uvicorn would keep them as such, without a limit.
             super().on_header(name, value)
 
@@ -99,33 +107,55 @@ class SeglHttpProtocol(HttpToolsProtocol):
         self._head_is_there()
         self.scope["segl.peer_certificate"] = self._peer_certificate  # type: ignore[typeddict-unknown-key]  # ours
         self.scope["segl.abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]  # ours
+        self._check_host()
         super().on_headers_complete()
+        self._unanswered += 1
+
+    def _check_host(self) -> None:
+        """RFC 9112, 3.2: one Host, which HTTP/1.0 may omit."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts < 1 and self.parser.get_http_version() == "1.1"):
+            raise _HeadRefusedError(HTTPStatus.BAD_REQUEST, "The Host header must be sent once.")
+
+    def on_response_complete(self) -> None:
+        self._unanswered -= 1
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            self._send_refusal()
 
     def send_400_response(self, msg: str) -> None:
         error = sys.exception()
-        if error and isinstance(error.__context__, _HeadTooLargeError):
-            self._refuse_head()
+        if error and isinstance(error.__context__, _HeadRefusedError):
+            self._refuse(*error.__context__.args)
         else:
             reason = f"The request is not valid HTTP/1.1 ({error or msg}): send it with an ordinary HTTP client."
             self._refuse(HTTPStatus.BAD_REQUEST, reason)
 
-    def _refuse_head(self) -> None:
-        self._refuse(
-            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-            f"The request head is larger than the limit of {MAX_HEAD_BYTES} bytes: send fewer or shorter headers.",
-        )
-
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
-        """Respond to an invalid request, and close the connection."""
+        """Respond to an invalid request after the responses to those before it, and close the connection."""
         if self._dropped_bytes is not None:
             return
         self._dropped_bytes = 0
-        if not self._is_idle():
-            if self.cycle.response_started:
-                self.transport.abort()
-                return
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        self._refusal = status, reason
+        if not self._is_idle() and self.cycle.more_body:  # it is the last request's body that is invalid
+            self._give_up_last()
+        self._send_refusal()
+
+    def _give_up_last(self) -> None:
+        """Have the refusal take the place of the response to the last request, whose body cannot be received."""
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+        self._unanswered -= 1
+        if self._unanswered:
+            self.pipeline.popleft()
+        elif self.cycle.response_started:  # it was refused before its body was there, with a complete response
+            self._refusal = None
+            self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _send_refusal(self) -> None:
+        if not self._refusal or self._unanswered:
+            return
+        status, reason = self._refusal
         request_id = request_ids.new()
         with request_ids.working_on(request_id):
             answer = self._error_answer(status, reason)

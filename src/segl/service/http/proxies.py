@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from segl.service.http.bodies import Application, ErrorAnswer, Receive, Scope, Send, send_answer
+from segl.service.http.asgi import Application, ErrorAnswer, Receive, Scope, Send, send_answer
 
 _Network = IPv4Network | IPv6Network
 HEADERS = ("Client-Cert", "X-SSL-Client-Cert")

@@ -13,17 +13,8 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from segl.service.http.bodies import (
-    RETRY_SECONDS,
-    Answer,
-    Application,
-    ErrorAnswer,
-    Receive,
-    Scope,
-    Send,
-    plain,
-    send_answer,
-)
+from segl.service.http.asgi import Answer, Application, ErrorAnswer, Receive, Scope, Send, plain, send_answer
+from segl.service.http.bodies import RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ import uvicorn
 import uvloop
 
 from segl.core.errors import SeglError
-from segl.service.http.bodies import Admission, Application, ErrorAnswer, Scope, WholeBodies, plain
+from segl.service.http.asgi import Application, ErrorAnswer, Scope, plain
+from segl.service.http.bodies import LIMITS, Admission, BodyLimits, Caller, WholeBodies, address_of
 from segl.service.http.protocol import SeglHttpProtocol
 from segl.service.http.request_ids import WithRequestId
 
@@ -46,10 +47,8 @@ class Listener:
     """A bound socket and the WSGI application that serves it; with `tls`, clients must present a certificate.
 
     `environ["asgi.scope"]` contains `segl.listener` (the name), `segl.peer_certificate` (DER, or None without TLS) and
-    `segl.received_at` (the wall-clock time of the request's first byte). `body_limit` is in bytes; `error_answer` makes
-    the response to requests that are not accepted, from a status and a sentence. `is_long` says by the scope whether
-    a request may take seconds; such requests never occupy all threads. `around` may wrap ASGI applications around the
-    one that is called with whole requests. `admission` is called before a body is received.
+    `segl.received_at` (the wall-clock time of the request's first byte). `around` may wrap ASGI applications around the
+    one that is called with whole requests; the other fields are explained at `WholeBodies`.
     """
 
     name: str
@@ -57,9 +56,12 @@ class Listener:
     application: Callable[..., Iterable[bytes]]
     tls: TlsFiles | None = None
     threads: int = 8
-    body_limit: int = 64 * 1024 * 1024
+    places: int = 5
+    share: int = 2
+    limits: BodyLimits = LIMITS
     error_answer: ErrorAnswer = plain
-    is_long: Callable[[Scope], bool] = lambda scope: False
+    caller: Caller = address_of
+    long_of: Callable[[Scope], str | None] = lambda scope: None
     around: Callable[[Application], Application] = lambda application: application
     admission: Admission | None = None
 
@@ -103,10 +105,13 @@ class _Server(uvicorn.Server):
             listener.application,
             name=listener.name,
             threads=listener.threads,
-            body_limit=listener.body_limit,
+            places=listener.places,
+            share=listener.share,
+            limits=listener.limits,
             error_answer=listener.error_answer,
-            is_long=listener.is_long,
             admission=listener.admission,
+            caller=listener.caller,
+            long_of=listener.long_of,
         )
         super().__init__(
             uvicorn.Config(
