@@ -169,10 +169,10 @@ class Rendering:
     put the signed PDF together.
     """
 
-    children: int
-    inspection_memory: int
-    page_memory: int
-    assembly_memory: int
+    children: int = 4
+    inspection_memory: int = 768 * 2**20
+    page_memory: int = 1024 * 2**20
+    assembly_memory: int = 2048 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +238,8 @@ def current() -> Configuration:
     if _current is None:
         raise RuntimeError("This process has no configuration: call `segl.service.config.wiring.set_up` at start.")
     return _current
+
+
+def rendering() -> Rendering:
+    """What rendering may use; the defaults in a command that has no configuration, as `segl explain`."""
+    return _current.rendering if _current else Rendering()

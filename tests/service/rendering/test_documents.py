@@ -174,7 +174,7 @@ def test_plain_texts_share_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "run", run)
     monkeypatch.setattr(rendering, "monotonic", lambda: now[0])
     assert list(rendering.typeset_texts({"a.txt": b"a", "b.txt": b"b"})) == ["a.txt", "b.txt"]
-    assert limited == [(20, 40), (20, 25)]
+    assert limited == [(20, 40), (13, 25)]
     with pytest.raises(InvalidDocument, match=r"^d\.txt: The plain texts take too long to typeset together"):
         rendering.typeset_texts({f"{name}.txt": b"" for name in "abcd"})
-    assert limited[2:] == [(20, 40), (20, 25), (10, 10)]
+    assert limited[2:] == [(20, 40), (13, 25), (5, 10)]

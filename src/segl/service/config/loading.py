@@ -219,11 +219,12 @@ def _revocation(table: Table) -> Revocation:
 
 
 def _rendering(table: Table) -> Rendering:
+    defaults = Rendering()
     rendering = Rendering(
-        children=table.take("children", reading.whole(1, 1000), default=4),
-        inspection_memory=table.take("inspection_mib", _mebibytes, default=768),
-        page_memory=table.take("page_mib", _mebibytes, default=1024),
-        assembly_memory=table.take("assembly_mib", _mebibytes, default=2048),
+        children=table.take("children", reading.whole(1, 1000), default=defaults.children),
+        inspection_memory=table.take("inspection_mib", _mebibytes, default=defaults.inspection_memory >> 20),
+        page_memory=table.take("page_mib", _mebibytes, default=defaults.page_memory >> 20),
+        assembly_memory=table.take("assembly_mib", _mebibytes, default=defaults.assembly_memory >> 20),
     )
     memory = [rendering.inspection_memory, rendering.page_memory, rendering.assembly_memory]
     if None not in memory and memory != sorted(memory):

@@ -19,11 +19,12 @@ from segl.service import configuration
 from segl.service.rendering.children import RenderingUnavailableError, run, turn, warm_up
 from segl.service.rendering.limits import MEBIBYTE, Limits
 
-# The memory of each is configured.
+# The memory of each is configured. A child has twice as long as it may use the processor: one whose time is over did
+# not get enough of a busy machine, which says nothing of the document.
 INSPECTION = Limits(cpu_seconds=20, wall_seconds=40)
 """For all documents of a job together. Tighter than later tasks, so that accepted documents can be shown and sealed."""
-PAGES = Limits(cpu_seconds=20, wall_seconds=30)
-ASSEMBLY = Limits(cpu_seconds=120, wall_seconds=180, result=128 * MEBIBYTE)
+PAGES = Limits(cpu_seconds=20, wall_seconds=40)
+ASSEMBLY = Limits(cpu_seconds=120, wall_seconds=240, result=128 * MEBIBYTE)
 
 __all__ = [
     "PageContent",
@@ -81,7 +82,7 @@ def typeset_texts(texts: Mapping[str, bytes | memoryview]) -> dict[str, bytes]:
             try:
                 if seconds <= 0:
                     raise InvalidDocument("The plain texts take too long to typeset together: send fewer, or PDFs.")
-                left = replace(limits, cpu_seconds=min(seconds, limits.cpu_seconds), wall_seconds=seconds)
+                left = replace(limits, cpu_seconds=ceil(seconds / 2), wall_seconds=seconds)
                 made[name] = run("typeset_text", left, content=bytes(content))
             except InvalidDocument as error:
                 raise type(error)(f"{name}: {error}") from error
@@ -102,7 +103,7 @@ def assemble(*, documents: Sequence[bytes], front_page: FrontPage, attachments: 
     """`segl.core.pades.assemble` in a child."""
     return _run(
         "assemble",
-        replace(ASSEMBLY, memory=configuration.current().rendering.assembly_memory),
+        replace(ASSEMBLY, memory=configuration.rendering().assembly_memory),
         documents=tuple(map(pickle.PickleBuffer, documents)),
         front_page=front_page,
         attachments=tuple(attachments),
@@ -115,8 +116,8 @@ def _run(name: str, limits: Limits, **arguments: Any) -> bytes:
 
 
 def _inspection() -> Limits:
-    return replace(INSPECTION, memory=configuration.current().rendering.inspection_memory)
+    return replace(INSPECTION, memory=configuration.rendering().inspection_memory)
 
 
 def _pages() -> Limits:
-    return replace(PAGES, memory=configuration.current().rendering.page_memory)
+    return replace(PAGES, memory=configuration.rendering().page_memory)

@@ -136,7 +136,7 @@ def turn() -> Iterator[None]:
     Raises:
         RenderingUnavailableError: That took too long.
     """
-    turns = _keeper.turns(configuration.current().rendering.children)
+    turns = _keeper.turns(configuration.rendering().children)
     if not turns.acquire(timeout=LONGEST_WAIT_SECONDS):
         raise RenderingUnavailableError(f"no rendering process was free within {LONGEST_WAIT_SECONDS} s")
     try:
@@ -177,6 +177,8 @@ def _attempt(zygote: _Zygote, task: wire.Task) -> bytes | None:
         end = wire.read_end(lifeline)
         if wire.is_complete(answer) or end in wire.ENDS_BY_TASK:
             return answer
+    if end == wire.END_BY_TIME:
+        raise RenderingUnavailableError("a rendering process got too little of the processors' time")
     if end is None:
         zygote.await_exit()
     return None

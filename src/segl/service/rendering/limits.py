@@ -12,7 +12,7 @@ class Limits:
     """The most that one task may use; what exceeds it ends in `InvalidDocument`."""
 
     cpu_seconds: int = 20
-    wall_seconds: int = 30
+    wall_seconds: int = 40
     memory: int = 1024 * MEBIBYTE
     """Address space in bytes, the libraries' own (some 300 MiB) included."""
     result: int = 64 * MEBIBYTE

@@ -28,7 +28,7 @@ ANSWER_MARGIN = 64 * 1024
 DONE, REFUSED, TOO_MANY_PAGES, FAILED = b"d", b"r", b"p", b"f"
 _LENGTH = struct.Struct(">Q")
 _HEAD = 1 + _LENGTH.size
-_LIMITS = (signal.SIGXCPU, signal.SIGALRM, signal.SIGXFSZ)
+_LIMITS = (signal.SIGXCPU, signal.SIGXFSZ)
 _CRASHES = (
     *(signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS),  # also for lack of the memory that the limits allow
     *(signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS),
@@ -36,6 +36,8 @@ _CRASHES = (
 ENDS_BY_TASK = frozenset({0, *(-each for each in (*_LIMITS, *_CRASHES))})
 """How a child ends by its task. Other ends come from outside and say nothing of the document: the kernel is short of
 memory, an operator kills it."""
+END_BY_TIME = -signal.SIGALRM
+"""How a child ends whose time is over. Its limit on processor time is half of that: the machine had too much to do."""
 
 
 @dataclass(frozen=True, slots=True)

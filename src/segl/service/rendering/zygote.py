@@ -39,7 +39,7 @@ class _Child:
         """Whether it has; then the client is informed, and nothing is left of the child."""
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         if pid:
-            wire.report_end(self.lifeline, -signal.SIGALRM if self.is_killed else os.waitstatus_to_exitcode(status))
+            wire.report_end(self.lifeline, wire.END_BY_TIME if self.is_killed else os.waitstatus_to_exitcode(status))
             self.lifeline.close()
         return bool(pid)
 
