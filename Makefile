@@ -7,7 +7,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test dates chaos interop wheel newest oldest check lint docs messages locks clean
+.PHONY: help demo test dates kills chaos interop wheel newest oldest check lint docs messages locks clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,13 +16,16 @@ demo: $(VENV)/.service ## take a PDF through signing: PDF=file OUT=folder (demo-
 	@$(PYTHON) demo/demo.py $(if $(PDF),--pdf="$$PDF") $(if $(OUT),--out="$$OUT") $(if $(filter-out 0 no,$(AUTO)),--auto)
 
 test: $(VENV)/.test ## install what the tests need and run them all: TESTS="-k name" selects some
-	$(PYTHON) -m pytest -n 2 $(TESTS)
+	$(PYTHON) -m pytest -n 4 $(TESTS)
 
 dates: $(VENV)/.test ## run the time-dependent tests on awkward dates (needs faketime): DATES="2028-02-29T12:00Z" chooses others
 	scripts/dates.sh $(TESTS)
 
 chaos: $(VENV)/.test ## break a service under load at random, and check that nothing was lost: MINUTES=10 SEED=number
 	PYTHONPATH=tests $(PYTHON) -m chaos $(if $(MINUTES),--minutes=$(MINUTES)) $(if $(SEED),--seed=$(SEED))
+
+kills: $(VENV)/.test ## kill the service at every step of a job's life, on each kind of database
+	$(PYTHON) -m pytest -n 4 --whole tests/acceptance/test_kill.py $(TESTS)
 
 interop: $(VENV)/.test ## drive the service with the official Java client (needs maven and default-jdk-headless)
 	$(PYTHON) -m pytest tests/interop $(TESTS)

@@ -38,5 +38,5 @@ export PYTEST_DEBUG_TEMPROOT
 trap 'rm -rf "$PYTEST_DEBUG_TEMPROOT"' EXIT
 for date in "${dates[@]}"; do
     echo "On $date:"
-    faketime "$date" .venv/bin/python -m pytest -n 2 "${tests[@]}" "$@"
+    faketime "$date" .venv/bin/python -m pytest -n 4 "${tests[@]}" "$@"
 done

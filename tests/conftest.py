@@ -16,6 +16,10 @@ from typing import Any
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--whole", action="store_true", help="try every combination where a part is enough each time")
+
+
 @pytest.fixture(scope="session")
 def reference() -> Path:
     """The folder with the official schema, examples and certificates, which the project does not ship."""

@@ -1,7 +1,8 @@
 """Kills the service's processes (-9) at every step of a job's life, starts them again, and finds the job whole.
 
 No signature and no status change is lost or doubled; what the killed step had promised is kept. One service on each
-kind of database dies at one step after the other, with a job for each.
+kind of database dies at one step after the other, with a job for each. Each step is tried on one kind of database, on
+every kind with the option --whole (`make kills`).
 """
 
 import json
@@ -214,7 +215,7 @@ def services() -> Iterator[dict[str, Service]]:
         each.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def service(
     request: pytest.FixtureRequest, services: dict[str, Service], tmp_path_factory: pytest.TempPathFactory, pki: Path
 ) -> Iterator[Service]:
@@ -242,7 +243,16 @@ def new_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> str
     return str(server).replace("/postgres?", f"/{name}?")
 
 
-@pytest.mark.parametrize("step", STEPS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    databases = ["sqlite", "postgresql"]
+    cases = [
+        pytest.param(database, step, id=f"{database}-{step}")
+        for number, step in enumerate(STEPS)
+        for database in (databases if metafunc.config.getoption("whole") else [databases[number % 2]])
+    ]
+    metafunc.parametrize(("service", "step"), cases, indirect=["service"])
+
+
 def test_a_kill_at_any_step_loses_and_doubles_nothing(service: Service, step: str) -> None:
     case = Case(service, STEPS.index(step))
     with service.killed_at(step):
