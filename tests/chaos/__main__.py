@@ -79,16 +79,19 @@ def _postgresql() -> Iterator[str]:
 
 
 def _let_things_fail(service: Service, chosen: random.Random, end: float) -> None:
-    weights = [each.weight for each in faults.ALL]
     began = time.monotonic()
+    to_come: list[faults.Fault] = []
     while (left := end - time.monotonic()) > 0:
-        [fault] = chosen.choices(faults.ALL, weights)
+        if not to_come:  # rounds, so that even a short run has each
+            to_come = [each for each in faults.ALL for _ in range(each.times)]
+            chosen.shuffle(to_come)
+        fault = to_come.pop()
         lasts = min(chosen.choice(fault.durations), left)
         with fault.begin(service, chosen) as name:
             print(f"  {time.monotonic() - began:6.1f} s {name}{f' for {lasts:.1f} s' if lasts else ''}", flush=True)
             time.sleep(lasts)
         service.move_clock(QUEUE_SECONDS)
-        time.sleep(min(chosen.uniform(0, 3), max(0, end - time.monotonic())))
+        time.sleep(min(chosen.uniform(0, 2), max(0, end - time.monotonic())))
 
 
 def _settled(service: Service, load: Load) -> list[str]:

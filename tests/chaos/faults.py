@@ -81,15 +81,15 @@ def fill_disk(service: Service, chosen: random.Random) -> Iterator[str]:
 
 @contextmanager
 def short_writes(service: Service, chosen: random.Random) -> Iterator[str]:
-    """A process can write no file beyond 4,096 bytes: the last write that fits in part is cut short."""
-    process = chosen.choice(service.processes)
-    pid = process.pid
-    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-    _limit(pid, (SHORT_BYTES, resource.RLIM_INFINITY))
+    """The processes can write no file beyond 4,096 bytes: the last write that fits in part is cut short."""
+    limited = [process.pid for process in service.processes]
+    for pid in limited:
+        _limit(pid, SHORT_BYTES)
     try:
-        yield f"short writes of {process.name}"
+        yield "short writes"
     finally:
-        _limit(pid, unlimited)
+        for pid in limited:
+            _limit(pid, resource.RLIM_INFINITY)
 
 
 @contextmanager
@@ -143,9 +143,9 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def _limit(pid: int, limits: tuple[int, int]) -> None:
+def _limit(pid: int, most_bytes: int) -> None:
     with suppress(ProcessLookupError):
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (most_bytes, resource.RLIM_INFINITY))
 
 
 SHORT = (0.1, 0.5, 2.0, 6.0)
@@ -153,22 +153,22 @@ SHORT = (0.1, 0.5, 2.0, 6.0)
 
 @dataclass(frozen=True)
 class Fault:
-    """What can go wrong: how it is begun, how often it comes compared with the others, and how long it may last (s)."""
+    """What can go wrong: how it is begun, how often it comes in a round, and how long it may last (s)."""
 
     begin: Begin
-    weight: int
+    times: int
     durations: Sequence[float] = SHORT
 
 
 ALL = (
-    Fault(kill, 6, [0]),
+    Fault(kill, 3, [0]),
     Fault(kill_everything, 1, [0]),
-    Fault(terminate, 3, [0]),
-    Fault(pause, 3, [*SHORT, 35]),  # at last longer than a lease
-    Fault(kill_rendering, 3, [0]),
+    Fault(terminate, 2, [0]),
+    Fault(pause, 2, [*SHORT, 35]),  # at last longer than a lease
+    Fault(kill_rendering, 2, [0]),
     Fault(fill_disk, 2),
     Fault(short_writes, 2),
-    Fault(no_database, 2),
-    Fault(lost_connections, 2, [0]),
+    Fault(no_database, 1),
+    Fault(lost_connections, 1, [0]),
     Fault(no_mail, 1),
 )

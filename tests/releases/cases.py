@@ -69,9 +69,10 @@ class Parked(Case):
     kind: ClassVar[type[Due]]
 
     def park(self) -> None:
-        while not due.parked(self.kind).exists():
+        for _ in range(due.MAX_ATTEMPTS):
             self.work(self.kind)
             self.let_pass(timedelta(hours=1))
+        assert due.parked(self.kind).exists()
 
     def release(self) -> None:
         assert self.work()  # which does nothing that is parked
@@ -99,7 +100,7 @@ class SigningParked(Parked):
 
 
 class SealingParked(Parked):
-    """Signed by all, but the documents could not be read."""
+    """Signed by all, but the documents were damaged."""
 
     kind = Sealing
 
@@ -107,7 +108,7 @@ class SealingParked(Parked):
         self.create()
         self.agree()
         self.work(Signing)
-        with self.service.without_documents():
+        with self.service.with_damaged_documents():
             self.park()
 
     def go_on(self) -> None:

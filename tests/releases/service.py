@@ -6,6 +6,7 @@ Only the business clock moves, as in any sandbox.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -133,14 +134,15 @@ class Service:
             yield
 
     @contextmanager
-    def without_documents(self) -> Iterator[None]:
-        """Meanwhile the document store has lost everything."""
-        kept, away = self.folder / "documents", self.folder / "documents-away"
-        kept.rename(away)
-        kept.mkdir()
+    def with_damaged_documents(self) -> Iterator[None]:
+        """Meanwhile every stored document is cut short; a store that is away would only postpone work."""
+        kept, whole = self.folder / "documents", self.folder / "documents-whole"
+        shutil.copytree(kept, whole)
+        for path in kept.iterdir():
+            os.truncate(path, 10)
         yield
         shutil.rmtree(kept)
-        away.rename(kept)
+        whole.rename(kept)
 
 
 @contextmanager

@@ -76,6 +76,7 @@ def serve(control: socket.socket) -> None:
             children.append(_Child(pid, lifeline, time.monotonic() + int(packet) + GRACE_SECONDS))
         else:
             lifeline.close()
+    signal.set_wakeup_fd(-1)  # of which nobody reads the ends of these any more
     for each in children:
         each.kill()
 
