@@ -33,7 +33,7 @@ import pdfs
 from certificates import NOW, Authority
 from segl.core.errors import InvalidSignature
 from segl.core.keys import PrivateKey
-from segl.core.pades import seal, verify
+from segl.core.pades import seal, verify, verifying
 from segl.core.verification import SignatureReport, Verdict
 
 
@@ -248,6 +248,7 @@ NOTE = {"Type": "/Annot", "Subtype": "/Text", "Rect": [9, 9, 99, 99], "Contents"
 OTHER_TEXT = StreamObject(stream_data=b"BT (Other) Tj ET")
 ESIC = {"BaseVersion": "/1.7", "ExtensionLevel": 1}
 CHANGED = "was added or changed"
+UNSEEN = "it has additions that some programs do not see"
 NOTED = appending(lambda writer: writer.page, "/Annots", NOTE)
 TAMPERED: list[tuple[str, Edit, str]] = [
     ("an empty field", adding(), "an added field lacks /V"),
@@ -360,11 +361,14 @@ def test_a_timestamp_with_more_than_it_needs_fails_the_seal(
     assert_changed(report_of(stamps.stamp(sealed, edit, "Added"), authority), reason)
 
 
-def by_hand(pdf: bytes, table: bytes, change: Callable[[bytes], bytes] = lambda trailer: trailer) -> bytes:
-    """Another revision that has nothing but a cross-reference table, and the trailer after a change."""
+def by_hand(
+    pdf: bytes, table: bytes, change: Callable[[bytes], bytes] = lambda trailer: trailer, body: bytes = b""
+) -> bytes:
+    """Another revision that has a body, a cross-reference table, and the trailer after a change."""
     trailer, start = re.findall(rb"trailer\s*(<<.*?>>)\s*startxref\s+(\d+)", pdf, re.DOTALL)[-1]
     changed = change(re.sub(rb"/Prev \d+", b"/Prev " + start, trailer))
-    return pdf + b"xref\n%strailer\n%s\nstartxref\n%d\n%%%%EOF\n" % (table, changed, len(pdf))
+    end = b"xref\n%strailer\n%s\nstartxref\n%d\n%%%%EOF\n" % (table, changed, len(pdf) + len(body))
+    return pdf + body + end
 
 
 def test_a_revision_of_nothing_passes(sealed: bytes, authority: Authority) -> None:
@@ -385,7 +389,42 @@ def test_a_trailer_that_leaves_out_the_title_fails_the_seal(sealed: bytes, autho
 def test_an_object_that_no_table_lists_fails_the_seal(sealed: bytes, authority: Authority) -> None:
     """Programs that repair files would find it."""
     pdf = by_hand(sealed, b"0 0\n", lambda trailer: trailer + b"\n4 0 obj\nnull\nendobj")
-    assert_changed(report_of(pdf, authority), "it has additions that some programs do not see")
+    assert_changed(report_of(pdf, authority), UNSEEN)
+
+
+@pytest.mark.parametrize("body", [b"", b"% Written by a program\n", b"\r\n"])
+def test_space_and_comments_pass(body: bytes, sealed: bytes, authority: Authority) -> None:
+    assert report_of(by_hand(sealed, b"0 0\n", body=body), authority).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("body", [b"More", b"<html>", b"trailer\n<< /Root 4 0 R /Size 99 >>\n", b"endobj\n"])
+def test_what_is_no_object_fails_the_seal(body: bytes, sealed: bytes, authority: Authority) -> None:
+    assert_changed(report_of(by_hand(sealed, b"0 0\n", body=body), authority), UNSEEN)
+
+
+@pytest.mark.parametrize("twice", [True, False], ids=["listed first", "not listed"])
+@pytest.mark.parametrize("space", [b" ", b"\0"])
+def test_another_page_than_the_listed_one_fails_the_seal(
+    twice: bool, space: bytes, sealed: bytes, authority: Authority
+) -> None:
+    """Some programs take the first of two entries for an object, and some the object that they find last."""
+    with pikepdf.open(BytesIO(sealed)) as pdf:
+        number, page = pdf.pages[0].objgen[0], pdf.pages[0].unparse(resolved=True)
+    found = re.search(rb"(?<=[\r\n])%d 0 obj" % number, sealed)
+    assert found
+    entries = [b"%d 1\n%010d 00000 n \n" % (number, at) for at in (len(sealed), found.start())]
+    body = b"%d%s0%sobj\n%s\nendobj\n" % (number, space, space, page.replace(b"<<", b"<< /Rotate 90", 1))
+    changed = by_hand(sealed, b"".join(entries if twice else entries[1:]), body=body)
+    assert_changed(report_of(changed, authority), UNSEEN)
+
+
+def test_more_revisions_than_anyone_needs_fail_the_seal(
+    sealed: bytes, stamps: Stamps, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifying, "MOST_REVISIONS", 1)
+    stamped = stamps.stamp(sealed)
+    assert report_of(stamped, authority).verdict is Verdict.PASSED
+    assert_changed(report_of(stamps.stamp(stamped), authority), UNSEEN)
 
 
 def test_an_object_that_the_sealed_file_lacked_fails_the_seal(seal_key: PrivateKey, authority: Authority) -> None:
