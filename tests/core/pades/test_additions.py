@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -456,6 +457,40 @@ def test_an_object_stream_that_has_another_page_fails_the_seal(packed: bytes, au
         writer.add_object(page, obj_stream=writer.prepare_object_stream(), idnum=page.container_ref.idnum)
 
     assert_changed(report_of(with_revision(packed, edit), authority), CHANGED)
+
+
+def test_an_object_stream_that_has_an_object_which_is_not_listed_fails_the_seal(
+    packed: bytes, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Programs that repair files would find it."""
+
+    def edit(writer: Writer, *, more: bool) -> None:
+        objects, page = writer.prepare_object_stream(), writer.page
+        writer.set(writer.root, DSS=writer.add_object(pdf_object({"Certs": []}), obj_stream=objects))
+        if more:
+            objects.add_object(page.container_ref.idnum, page)
+            monkeypatch.setattr(type(objects), "__iter__", lambda objects: iter([*objects._obj_refs.items()][:1]))
+
+    assert report_of(with_revision(packed, partial(edit, more=False)), authority).verdict is Verdict.PASSED
+    unlisted = with_revision(packed, partial(edit, more=True))
+    assert_changed(report_of(unlisted, authority), "an object stream has objects that some programs do not see")
+
+
+def test_what_was_added_may_not_become_something_else(sealed: bytes, stamps: Stamps, authority: Authority) -> None:
+    """Else the page would lose its annotations, as they are in the same object as the certificates."""
+
+    def move(writer: Writer) -> None:
+        added = field(writer, on_page=False)
+        writer.set(writer.page, Annots=writer.add_object(ArrayObject([*writer.page["/Annots"], added])))
+
+    def take(writer: Writer) -> None:
+        annotations = writer.page.raw_get("/Annots")
+        writer.objects[(0, annotations.idnum)] = ArrayObject()
+        writer.set(writer.root, DSS={"Certs": annotations})
+
+    moved = stamps.stamp(sealed, move, "Added")
+    assert report_of(moved, authority).verdict is Verdict.PASSED
+    assert_changed(report_of(with_revision(moved, take), authority), "was changed")
 
 
 def test_a_store_that_was_sealed_may_not_be_changed_in_its_place(seal_key: PrivateKey, authority: Authority) -> None:

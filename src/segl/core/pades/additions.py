@@ -6,6 +6,7 @@ the sealed file neither has nor refers to: else it would be shown where that fil
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from typing import Any, BinaryIO, TypeVar
 
@@ -87,6 +88,7 @@ _OF_A_SIGNATURE = {
     "/TU": _TEXT,
 }
 _STREAM = {"/Length": _INTEGER, "/Filter": _named("/FlateDecode")}
+_OBJECTS = _STREAM | {"/Type": _named("/ObjStm"), "/N": _INTEGER, "/First": _INTEGER}
 _EXTENSION = {"/Type": _named("/DeveloperExtensions"), "/BaseVersion": _NAME, "/ExtensionLevel": _INTEGER}
 _VERSION = _named(*(f"/1.{minor}" for minor in range(8)), "/2.0")
 
@@ -157,7 +159,8 @@ def _references(value: Any) -> Iterator[int]:
 class _Revision:
     """One later revision, compared with the one before."""
 
-    def __init__(self, reader: PdfFileReader, number: int, known: Collection[int]) -> None:
+    def __init__(self, reader: PdfFileReader, number: int, known: set[int]) -> None:
+        """`known` are the objects that may not become something else; those of this revision are added to it."""
         self._reader, self._number, self._known = reader, number, known
         self._old, self._new = (reader.get_historical_resolver(each) for each in (number - 1, number))
         self._written: set[Reference] = set()
@@ -174,8 +177,9 @@ class _Revision:
         fields = self._check_form()
         for page in {field.get("/P") for field in fields.values() if "/P" in field}:
             self._check_page(page, [each for each, field in fields.items() if field.get("/P") == page])
-        self._check_store()
         self._check_containers()
+        self._known |= {each.idnum for each in self._explained}
+        self._check_store()
         for each in sorted(self._written - self._explained, key=lambda each: each.idnum):
             raise UnexpectedAdditionError(f"object {each.idnum} was added or changed")
         return len(fields)
@@ -261,10 +265,14 @@ class _Revision:
         _require(_is_der(stream.data), "a stream of the /DSS is not DER")
 
     def _check_containers(self) -> None:
-        """Streams that hold objects, or the cross-reference table."""
+        """Streams that hold objects, each of which the table lists, or the cross-reference table."""
         xrefs = self._reader.xrefs
-        for number in xrefs.get_xref_data(self._number).obj_streams_used:
+        listed = Counter(each.obj_stream_id for each in xrefs.get_xref_data(self._number).xrefs_in_objstm.values())
+        for number, count in listed.items():
             self._explain(Reference(number))
+            if Reference(number) in self._written:
+                stream = _check_shape(self._new(Reference(number)), _OBJECTS, "an object stream", needed={"/N"})
+                _require(stream.get("/N") == count, "an object stream has objects that some programs do not see")
         if table := xrefs.get_xref_container_info(self._number).stream_ref:
             self._explain(table)
 
