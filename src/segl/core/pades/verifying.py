@@ -32,7 +32,7 @@ MOST_REVISIONS = 200
 
 # What a revision consists of, with the spaces and comments (such as the name of a program) that follow each part.
 _SPACE = rb"(?:[\s\0]|%[^\r\n]*[\r\n])*"
-_OBJECT = rb"\d+[\s\0]+\d+[\s\0]+obj\b.*\bendobj" + _SPACE
+_OBJECT = rb"\s*\d+[\s\0]+\d+[\s\0]+obj\b.*\bendobj" + _SPACE
 _TABLE = rb"\s*xref\s(?P<entries>[\s\dfn]*)trailer\s*<<.*>>" + _SPACE
 _END = rb"startxref\s+(?P<start>\d+)\s+%%EOF\s*"
 
