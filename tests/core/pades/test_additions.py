@@ -34,7 +34,7 @@ import pdfs
 from certificates import NOW, Authority
 from segl.core.errors import InvalidSignature
 from segl.core.keys import PrivateKey
-from segl.core.pades import seal, verify, verifying
+from segl.core.pades import additions, seal, verify, verifying
 from segl.core.verification import SignatureReport, Verdict
 
 
@@ -185,7 +185,7 @@ def test_what_keeps_a_seal_verifiable_may_follow_it(
 ) -> None:
     """Each file is what came before it and something more."""
     pdf = request.getfixturevalue(kind)
-    additions: list[Callable[[bytes], bytes]] = [
+    added: list[Callable[[bytes], bytes]] = [
         lambda pdf: with_revision(pdf, again),
         stamps.stamp,
         lambda pdf: with_revision(pdf, lambda writer: store(writer, contents=b"seal", issuer=authority)),
@@ -195,7 +195,7 @@ def test_what_keeps_a_seal_verifiable_may_follow_it(
         lambda pdf: stamps.stamp(pdf, lambda writer: field(writer, T="Direct", AP={}, TU="Time", Kids=[]), "Direct"),
         lambda pdf: stamps.stamp(pdf, lambda writer: field(writer, T="Nowhere", on_page=False), "Nowhere"),
     ]
-    for number, add in enumerate(additions):
+    for number, add in enumerate(added):
         pdf = add(pdf)
         report = report_of(pdf, authority)
         assert (report.verdict, report.reasons) == (Verdict.PASSED, ()), f"addition {number}"
@@ -437,6 +437,21 @@ def test_more_revisions_than_anyone_needs_fail_the_seal(
     assert_changed(report_of(stamps.stamp(stamped), authority), UNSEEN)
 
 
+def test_a_list_of_many_signatures_is_checked_once(
+    sealed: bytes, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[object] = []
+    usual = additions._Revision._check_value
+    monkeypatch.setattr(additions._Revision, "_check_value", lambda *args: (checked.append(args), usual(*args)))
+
+    def edit(writer: Writer) -> None:
+        values = writer.add_object(pdf_object([writer.add_object(StreamObject(stream_data=b"0\0"))]))
+        storing(VRI={f"{number:040}": {"Cert": values} for number in range(9)})(writer)
+
+    assert report_of(with_revision(sealed, edit), authority).verdict is Verdict.PASSED
+    assert len(checked) == 1
+
+
 def test_an_object_that_the_sealed_file_lacked_fails_the_seal(seal_key: PrivateKey, authority: Authority) -> None:
     """It would appear on the page."""
 
@@ -560,3 +575,14 @@ def test_a_file_that_lost_its_seal_is_not_signed(sealed: bytes, authority: Autho
     without = with_revision(sealed, lambda writer: writer.list_(writer.form, "/Fields").clear())
     with pytest.raises(InvalidSignature, match="is not signed"):
         report_of(without, authority)
+
+
+def test_fields_without_end_are_refused(sealed: bytes, authority: Authority) -> None:
+    def edit(writer: Writer) -> None:
+        added = writer.add_object(pdf_object({"T": "0"}))
+        for level in range(1, 60):
+            added = writer.add_object(pdf_object({"T": str(level), "Kids": [added, added]}))
+        writer.list_(writer.form, "/Fields").append(added)
+
+    with pytest.raises(InvalidSignature, match="more than 100000 fields"):
+        report_of(with_revision(sealed, edit), authority)

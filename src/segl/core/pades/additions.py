@@ -166,6 +166,8 @@ class _Revision:
         self._written: set[Reference] = set()
         """The objects that are written otherwise than before."""
         self._explained: set[Reference] = set()
+        self._lists: set[IndirectObject] = set()
+        """The lists of the document security store that have been checked."""
 
     def check(self) -> int:
         """The number of timestamps that it adds. Raises `UnexpectedAdditionError`."""
@@ -252,13 +254,20 @@ class _Revision:
 
     def _check_values(self, store: DictionaryObject, keys: Iterable[str]) -> None:
         for key in keys:
-            values = self._added(store.get(key, ArrayObject()))
+            raw = store.get(key, ArrayObject())
+            if isinstance(raw, IndirectObject):
+                if raw in self._lists:
+                    continue
+                self._lists.add(raw)
+            values = self._added(raw)
             _require(_all(_REFERENCE)(values), f"{key} is not a list of streams")
             for each in values:
                 self._check_value(each)
 
     def _check_value(self, raw: Any) -> None:
         """A certificate, CRL, OCSP response or token: one DER sequence."""
+        if isinstance(raw, IndirectObject) and raw.reference not in self._written:
+            return  # it was there before
         stream = self._added(raw)
         _require(isinstance(stream, StreamObject), "the /DSS refers to something else than a stream")
         _check_shape(stream, _STREAM, "a stream of the /DSS")

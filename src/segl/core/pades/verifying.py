@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
@@ -26,7 +26,8 @@ from segl.core.verification import DocumentReport, DocumentState, SignatureRepor
 
 DIGESTS = ("sha256", "sha384", "sha512")
 SUBFILTERS = ("/ETSI.CAdES.detached", "/adbe.pkcs7.detached")
-DEEPEST_NAME_TREE = 16
+MOST_NODES = 100_000
+"""Of the trees of fields and attached files, of which a hostile file can have any number of paths."""
 MOST_REVISIONS = 200
 """After the seal: each is compared with the one before. A renewal every year makes two a year."""
 
@@ -51,8 +52,9 @@ def verify(
     """
     try:
         reader = PdfFileReader(BytesIO(pdf))
+        _check_fields(reader)
         seals = [_seal_report(seal, trust, at) for seal in reader.embedded_regular_signatures]
-        attached = list(_attached_xml(reader))
+        attached = [*dict.fromkeys(_attached_xml(reader))]
     except Exception as error:  # on files that are not what they seem, pyHanko raises whatever comes, assertions too
         raise InvalidSignature(f"The file cannot be read as a signed PDF ({error}).") from None
     if not seals:
@@ -242,20 +244,30 @@ def _doubted(report: SignatureReport, reasons: Sequence[str]) -> dict[str, Any]:
 def _attached_xml(reader: PdfFileReader) -> Iterator[tuple[str, bytes]]:
     """Name and content of each attached XML file."""
     names = _entry(reader.root, "/Names", {})
-    for specification in _leaves(_entry(names, "/EmbeddedFiles", {}), DEEPEST_NAME_TREE):
+    nodes = _nodes([names["/EmbeddedFiles"]] if "/EmbeddedFiles" in names else [])
+    for specification in (each.get_object() for node in nodes for each in list(_entry(node, "/Names", ()))[1::2]):
         name = str(_entry(specification, "/UF", _entry(specification, "/F", "")))
         content = specification["/EF"]["/F"]
         if name.lower().endswith(".xml") or str(_entry(content, "/Subtype", "")).endswith("xml"):
             yield name, content.data
 
 
-def _leaves(node: Any, depth: int) -> Iterator[Any]:
-    """The values of a name tree (ISO 32000-1, 7.9.6), no deeper than `depth`."""
-    if not depth:
-        raise ValueError("the list of attached files is nested too deeply")
-    yield from (value.get_object() for value in list(_entry(node, "/Names", ()))[1::2])
-    for kid in _entry(node, "/Kids", ()):
-        yield from _leaves(kid.get_object(), depth - 1)
+def _check_fields(reader: PdfFileReader) -> None:
+    """Make sure that the fields can be enumerated: a hostile tree of few objects has paths without end."""
+    form = _entry(reader.root, "/AcroForm", {})
+    for _ in _nodes(_entry(form, "/Fields", ())):
+        pass
+
+
+def _nodes(roots: Iterable[Any]) -> Iterator[Any]:
+    """The nodes of a name tree (ISO 32000-1, 7.9.6) or of the fields (12.7.3.1), one for each path to it."""
+    nodes = [*roots]
+    for each in nodes:  # which grows
+        node = each.get_object()
+        nodes.extend(_entry(node, "/Kids", ()))
+        if len(nodes) > MOST_NODES:
+            raise ValueError(f"it has more than {MOST_NODES} fields or parts of the list of attached files")
+        yield node
 
 
 def _entry(dictionary: Any, key: str, default: Any) -> Any:
