@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -33,7 +34,7 @@ import pdfs
 from certificates import NOW, Authority
 from segl.core.errors import InvalidSignature
 from segl.core.keys import PrivateKey
-from segl.core.pades import seal, verify
+from segl.core.pades import additions, seal, verify, verifying
 from segl.core.verification import SignatureReport, Verdict
 
 
@@ -184,7 +185,7 @@ def test_what_keeps_a_seal_verifiable_may_follow_it(
 ) -> None:
     """Each file is what came before it and something more."""
     pdf = request.getfixturevalue(kind)
-    additions: list[Callable[[bytes], bytes]] = [
+    added: list[Callable[[bytes], bytes]] = [
         lambda pdf: with_revision(pdf, again),
         stamps.stamp,
         lambda pdf: with_revision(pdf, lambda writer: store(writer, contents=b"seal", issuer=authority)),
@@ -194,7 +195,7 @@ def test_what_keeps_a_seal_verifiable_may_follow_it(
         lambda pdf: stamps.stamp(pdf, lambda writer: field(writer, T="Direct", AP={}, TU="Time", Kids=[]), "Direct"),
         lambda pdf: stamps.stamp(pdf, lambda writer: field(writer, T="Nowhere", on_page=False), "Nowhere"),
     ]
-    for number, add in enumerate(additions):
+    for number, add in enumerate(added):
         pdf = add(pdf)
         report = report_of(pdf, authority)
         assert (report.verdict, report.reasons) == (Verdict.PASSED, ()), f"addition {number}"
@@ -248,6 +249,7 @@ NOTE = {"Type": "/Annot", "Subtype": "/Text", "Rect": [9, 9, 99, 99], "Contents"
 OTHER_TEXT = StreamObject(stream_data=b"BT (Other) Tj ET")
 ESIC = {"BaseVersion": "/1.7", "ExtensionLevel": 1}
 CHANGED = "was added or changed"
+UNSEEN = "it has additions that some programs do not see"
 NOTED = appending(lambda writer: writer.page, "/Annots", NOTE)
 TAMPERED: list[tuple[str, Edit, str]] = [
     ("an empty field", adding(), "an added field lacks /V"),
@@ -360,11 +362,14 @@ def test_a_timestamp_with_more_than_it_needs_fails_the_seal(
     assert_changed(report_of(stamps.stamp(sealed, edit, "Added"), authority), reason)
 
 
-def by_hand(pdf: bytes, table: bytes, change: Callable[[bytes], bytes] = lambda trailer: trailer) -> bytes:
-    """Another revision that has nothing but a cross-reference table, and the trailer after a change."""
+def by_hand(
+    pdf: bytes, table: bytes, change: Callable[[bytes], bytes] = lambda trailer: trailer, body: bytes = b""
+) -> bytes:
+    """Another revision that has a body, a cross-reference table, and the trailer after a change."""
     trailer, start = re.findall(rb"trailer\s*(<<.*?>>)\s*startxref\s+(\d+)", pdf, re.DOTALL)[-1]
     changed = change(re.sub(rb"/Prev \d+", b"/Prev " + start, trailer))
-    return pdf + b"xref\n%strailer\n%s\nstartxref\n%d\n%%%%EOF\n" % (table, changed, len(pdf))
+    end = b"xref\n%strailer\n%s\nstartxref\n%d\n%%%%EOF\n" % (table, changed, len(pdf) + len(body))
+    return pdf + body + end
 
 
 def test_a_revision_of_nothing_passes(sealed: bytes, authority: Authority) -> None:
@@ -385,7 +390,66 @@ def test_a_trailer_that_leaves_out_the_title_fails_the_seal(sealed: bytes, autho
 def test_an_object_that_no_table_lists_fails_the_seal(sealed: bytes, authority: Authority) -> None:
     """Programs that repair files would find it."""
     pdf = by_hand(sealed, b"0 0\n", lambda trailer: trailer + b"\n4 0 obj\nnull\nendobj")
-    assert_changed(report_of(pdf, authority), "it has additions that some programs do not see")
+    assert_changed(report_of(pdf, authority), UNSEEN)
+
+
+@pytest.mark.parametrize("body", [b"", b"% Written by a program\n", b"\r\n"])
+def test_space_and_comments_pass(body: bytes, sealed: bytes, authority: Authority) -> None:
+    assert report_of(by_hand(sealed, b"0 0\n", body=body), authority).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("body", [b"More", b"<html>", b"trailer\n<< /Root 4 0 R /Size 99 >>\n", b"endobj\n"])
+def test_what_is_no_object_fails_the_seal(body: bytes, sealed: bytes, authority: Authority) -> None:
+    assert_changed(report_of(by_hand(sealed, b"0 0\n", body=body), authority), UNSEEN)
+
+
+def with_page(pdf: bytes, start: bytes = b"<<", *, space: bytes = b" ", listed: list[int]) -> bytes:
+    """The page again after a line break, with another start; the table lists the line break (0) or the old page (1)."""
+    with pikepdf.open(BytesIO(pdf)) as opened:
+        number, page = opened.pages[0].objgen[0], opened.pages[0].unparse(resolved=True)
+    found = re.search(rb"(?<=[\r\n])%d 0 obj" % number, pdf)
+    assert found
+    table = b"".join(b"%d 1\n%010d 00000 n \n" % (number, (len(pdf), found.start())[each]) for each in listed)
+    body = b"\n%d%s0%sobj\n%s\nendobj\n" % (number, space, space, page.replace(b"<<", start, 1))
+    return by_hand(pdf, table, body=body)
+
+
+def test_a_table_may_list_the_line_break_before_an_object(sealed: bytes, authority: Authority) -> None:
+    assert report_of(with_page(sealed, listed=[0]), authority).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("twice", [True, False], ids=["listed first", "not listed"])
+@pytest.mark.parametrize("space", [b" ", b"\0"])
+def test_another_page_than_the_listed_one_fails_the_seal(
+    twice: bool, space: bytes, sealed: bytes, authority: Authority
+) -> None:
+    """Some programs take the first of two entries for an object, and some the object that they find last."""
+    changed = with_page(sealed, b"<< /Rotate 90", space=space, listed=[0, 1] if twice else [1])
+    assert_changed(report_of(changed, authority), UNSEEN)
+
+
+def test_more_revisions_than_anyone_needs_fail_the_seal(
+    sealed: bytes, stamps: Stamps, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifying, "MOST_REVISIONS", 1)
+    stamped = stamps.stamp(sealed)
+    assert report_of(stamped, authority).verdict is Verdict.PASSED
+    assert_changed(report_of(stamps.stamp(stamped), authority), UNSEEN)
+
+
+def test_a_list_of_many_signatures_is_checked_once(
+    sealed: bytes, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[object] = []
+    usual = additions._Revision._check_value
+    monkeypatch.setattr(additions._Revision, "_check_value", lambda *args: (checked.append(args), usual(*args)))
+
+    def edit(writer: Writer) -> None:
+        values = writer.add_object(pdf_object([writer.add_object(StreamObject(stream_data=b"0\0"))]))
+        storing(VRI={f"{number:040}": {"Cert": values} for number in range(9)})(writer)
+
+    assert report_of(with_revision(sealed, edit), authority).verdict is Verdict.PASSED
+    assert len(checked) == 1
 
 
 def test_an_object_that_the_sealed_file_lacked_fails_the_seal(seal_key: PrivateKey, authority: Authority) -> None:
@@ -417,6 +481,40 @@ def test_an_object_stream_that_has_another_page_fails_the_seal(packed: bytes, au
         writer.add_object(page, obj_stream=writer.prepare_object_stream(), idnum=page.container_ref.idnum)
 
     assert_changed(report_of(with_revision(packed, edit), authority), CHANGED)
+
+
+def test_an_object_stream_that_has_an_object_which_is_not_listed_fails_the_seal(
+    packed: bytes, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Programs that repair files would find it."""
+
+    def edit(writer: Writer, *, more: bool) -> None:
+        objects, page = writer.prepare_object_stream(), writer.page
+        writer.set(writer.root, DSS=writer.add_object(pdf_object({"Certs": []}), obj_stream=objects))
+        if more:
+            objects.add_object(page.container_ref.idnum, page)
+            monkeypatch.setattr(type(objects), "__iter__", lambda objects: iter([*objects._obj_refs.items()][:1]))
+
+    assert report_of(with_revision(packed, partial(edit, more=False)), authority).verdict is Verdict.PASSED
+    unlisted = with_revision(packed, partial(edit, more=True))
+    assert_changed(report_of(unlisted, authority), "an object stream has objects that some programs do not see")
+
+
+def test_what_was_added_may_not_become_something_else(sealed: bytes, stamps: Stamps, authority: Authority) -> None:
+    """Else the page would lose its annotations, as they are in the same object as the certificates."""
+
+    def move(writer: Writer) -> None:
+        added = field(writer, on_page=False)
+        writer.set(writer.page, Annots=writer.add_object(ArrayObject([*writer.page["/Annots"], added])))
+
+    def take(writer: Writer) -> None:
+        annotations = writer.page.raw_get("/Annots")
+        writer.objects[(0, annotations.idnum)] = ArrayObject()
+        writer.set(writer.root, DSS={"Certs": annotations})
+
+    moved = stamps.stamp(sealed, move, "Added")
+    assert report_of(moved, authority).verdict is Verdict.PASSED
+    assert_changed(report_of(with_revision(moved, take), authority), "was changed")
 
 
 def test_a_store_that_was_sealed_may_not_be_changed_in_its_place(seal_key: PrivateKey, authority: Authority) -> None:
@@ -477,3 +575,14 @@ def test_a_file_that_lost_its_seal_is_not_signed(sealed: bytes, authority: Autho
     without = with_revision(sealed, lambda writer: writer.list_(writer.form, "/Fields").clear())
     with pytest.raises(InvalidSignature, match="is not signed"):
         report_of(without, authority)
+
+
+def test_fields_without_end_are_refused(sealed: bytes, authority: Authority) -> None:
+    def edit(writer: Writer) -> None:
+        added = writer.add_object(pdf_object({"T": "0"}))
+        for level in range(1, 60):
+            added = writer.add_object(pdf_object({"T": str(level), "Kids": [added, added]}))
+        writer.list_(writer.form, "/Fields").append(added)
+
+    with pytest.raises(InvalidSignature, match="more than 100000 fields"):
+        report_of(with_revision(sealed, edit), authority)

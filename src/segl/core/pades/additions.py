@@ -6,6 +6,7 @@ the sealed file neither has nor refers to: else it would be shown where that fil
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from typing import Any, BinaryIO, TypeVar
 
@@ -87,6 +88,7 @@ _OF_A_SIGNATURE = {
     "/TU": _TEXT,
 }
 _STREAM = {"/Length": _INTEGER, "/Filter": _named("/FlateDecode")}
+_OBJECTS = _STREAM | {"/Type": _named("/ObjStm"), "/N": _INTEGER, "/First": _INTEGER}
 _EXTENSION = {"/Type": _named("/DeveloperExtensions"), "/BaseVersion": _NAME, "/ExtensionLevel": _INTEGER}
 _VERSION = _named(*(f"/1.{minor}" for minor in range(8)), "/2.0")
 
@@ -157,12 +159,15 @@ def _references(value: Any) -> Iterator[int]:
 class _Revision:
     """One later revision, compared with the one before."""
 
-    def __init__(self, reader: PdfFileReader, number: int, known: Collection[int]) -> None:
+    def __init__(self, reader: PdfFileReader, number: int, known: set[int]) -> None:
+        """`known` are the objects that may not become something else; those of this revision are added to it."""
         self._reader, self._number, self._known = reader, number, known
         self._old, self._new = (reader.get_historical_resolver(each) for each in (number - 1, number))
         self._written: set[Reference] = set()
         """The objects that are written otherwise than before."""
         self._explained: set[Reference] = set()
+        self._lists: set[IndirectObject] = set()
+        """The lists of the document security store that have been checked."""
 
     def check(self) -> int:
         """The number of timestamps that it adds. Raises `UnexpectedAdditionError`."""
@@ -174,8 +179,9 @@ class _Revision:
         fields = self._check_form()
         for page in {field.get("/P") for field in fields.values() if "/P" in field}:
             self._check_page(page, [each for each, field in fields.items() if field.get("/P") == page])
-        self._check_store()
         self._check_containers()
+        self._known |= {each.idnum for each in self._explained}
+        self._check_store()
         for each in sorted(self._written - self._explained, key=lambda each: each.idnum):
             raise UnexpectedAdditionError(f"object {each.idnum} was added or changed")
         return len(fields)
@@ -248,23 +254,34 @@ class _Revision:
 
     def _check_values(self, store: DictionaryObject, keys: Iterable[str]) -> None:
         for key in keys:
-            values = self._added(store.get(key, ArrayObject()))
+            raw = store.get(key, ArrayObject())
+            if isinstance(raw, IndirectObject):
+                if raw in self._lists:
+                    continue
+                self._lists.add(raw)
+            values = self._added(raw)
             _require(_all(_REFERENCE)(values), f"{key} is not a list of streams")
             for each in values:
                 self._check_value(each)
 
     def _check_value(self, raw: Any) -> None:
         """A certificate, CRL, OCSP response or token: one DER sequence."""
+        if isinstance(raw, IndirectObject) and raw.reference not in self._written:
+            return  # it was there before
         stream = self._added(raw)
         _require(isinstance(stream, StreamObject), "the /DSS refers to something else than a stream")
         _check_shape(stream, _STREAM, "a stream of the /DSS")
         _require(_is_der(stream.data), "a stream of the /DSS is not DER")
 
     def _check_containers(self) -> None:
-        """Streams that hold objects, or the cross-reference table."""
+        """Streams that hold objects, each of which the table lists, or the cross-reference table."""
         xrefs = self._reader.xrefs
-        for number in xrefs.get_xref_data(self._number).obj_streams_used:
+        listed = Counter(each.obj_stream_id for each in xrefs.get_xref_data(self._number).xrefs_in_objstm.values())
+        for number, count in listed.items():
             self._explain(Reference(number))
+            if Reference(number) in self._written:
+                stream = _check_shape(self._new(Reference(number)), _OBJECTS, "an object stream", needed={"/N"})
+                _require(stream.get("/N") == count, "an object stream has objects that some programs do not see")
         if table := xrefs.get_xref_container_info(self._number).stream_ref:
             self._explain(table)
 

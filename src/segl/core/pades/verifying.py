@@ -2,10 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
 from asn1crypto.core import Void
@@ -25,7 +26,16 @@ from segl.core.verification import DocumentReport, DocumentState, SignatureRepor
 
 DIGESTS = ("sha256", "sha384", "sha512")
 SUBFILTERS = ("/ETSI.CAdES.detached", "/adbe.pkcs7.detached")
-DEEPEST_NAME_TREE = 16
+MOST_NODES = 100_000
+"""Of the trees of fields and attached files, of which a hostile file can have any number of paths."""
+MOST_REVISIONS = 200
+"""After the seal: each is compared with the one before. A renewal every year makes two a year."""
+
+# What a revision consists of, with the spaces and comments (such as the name of a program) that follow each part.
+_SPACE = rb"(?:[\s\0]|%[^\r\n]*[\r\n])*"
+_OBJECT = rb"\s*\d+[\s\0]+\d+[\s\0]+obj\b.*\bendobj" + _SPACE
+_TABLE = rb"\s*xref\s(?P<entries>[\s\dfn]*)trailer\s*<<.*>>" + _SPACE
+_END = rb"startxref\s+(?P<start>\d+)\s+%%EOF\s*"
 
 
 def verify(
@@ -42,8 +52,9 @@ def verify(
     """
     try:
         reader = PdfFileReader(BytesIO(pdf))
+        _check_fields(reader)
         seals = [_seal_report(seal, trust, at) for seal in reader.embedded_regular_signatures]
-        attached = list(_attached_xml(reader))
+        attached = [*dict.fromkeys(_attached_xml(reader))]
     except Exception as error:  # on files that are not what they seem, pyHanko raises whatever comes, assertions too
         raise InvalidSignature(f"The file cannot be read as a signed PDF ({error}).") from None
     if not seals:
@@ -159,23 +170,42 @@ def _holds(timestamp: EmbeddedPdfSignature) -> bool:
 
 
 def _is_read_alike(seal: EmbeddedPdfSignature) -> bool:
-    """Whether every reader finds what this one found after the seal: no revision or object is hidden there."""
+    """Whether every reader finds what this one found after the seal, also one that takes the first of two entries.
+
+    So there must be objects, each listed once, and cross-reference tables, one after another with nothing in between.
+    """
     xrefs, (_, _, start, length) = seal.reader.xrefs, seal.byte_range
-    seal.reader.stream.seek(start + length)
-    after = seal.reader.stream.read()
     later = range(seal.signed_revision + 1, xrefs.total_revisions)
-    last = xrefs.get_startxref_for_revision(xrefs.total_revisions - 1)
+    if not 0 < len(later) <= MOST_REVISIONS:
+        return False
+    objects = [at for each in later for _, at in xrefs.get_xref_data(each).standard_xrefs.values()]
+    tables = {xrefs.get_startxref_for_revision(each): each for each in later}
+    starts = sorted({*objects, *tables})
+    seal.reader.stream.seek(0)
+    whole = seal.reader.stream.read()
+    pieces = zip(starts, (whole[one:other] for one, other in pairwise([*starts, len(whole)])), strict=True)
     return (
-        after.count(b"startxref") == len(later) > 0
-        and len(re.findall(rb"\d\s+\d+\s+obj\b", after)) == sum(_objects(seal.reader, each) for each in later)
-        and bool(re.search(rb"startxref\s+%d\s+%%%%EOF\s*\Z" % last, after))
+        len(objects) == len({*objects})
+        and bool(re.fullmatch(_SPACE, whole[start + length : starts[0]]))
+        and starts[0] >= start + length
+        and starts[-1] in tables
+        and all(_is_whole(seal.reader, piece, tables.get(at)) for at, piece in pieces)
     )
 
 
-def _objects(reader: PdfFileReader, revision: int) -> int:
-    """How many objects a revision has outside of object streams, its cross-reference table among them."""
-    table = reader.xrefs.get_xref_container_info(revision).stream_ref
-    return len({*reader.xrefs.get_xref_data(revision).standard_xrefs, *([table.idnum] if table else [])})
+def _is_whole(reader: PdfFileReader, piece: bytes, revision: int | None) -> bool:
+    """Whether a piece of the file is one object or, with the end of its revision, a cross-reference table."""
+    words = [len(re.findall(word, piece)) for word in (rb"\d[\s\0]+obj\b", b"endobj", b"trailer", b"startxref")]
+    if revision is None:
+        return words == [1, 1, 0, 0] and bool(re.fullmatch(_OBJECT, piece, re.DOTALL))
+    is_stream = reader.xrefs.get_xref_container_info(revision).stream_ref is not None
+    if words != ([1, 1, 0, 1] if is_stream else [0, 0, 1, 1]):
+        return False
+    found = re.fullmatch((_OBJECT if is_stream else _TABLE) + _END, piece, re.DOTALL)
+    if not found or int(found["start"]) != reader.xrefs.get_startxref_for_revision(revision):
+        return False
+    listed = len(reader.xrefs.get_xref_data(revision).standard_xrefs)
+    return is_stream or len(re.findall(rb"\bn\b", found["entries"])) == listed
 
 
 def _together(seal: SignatureReport, signers: Sequence[SignatureReport]) -> Iterator[SignatureReport]:
@@ -214,20 +244,30 @@ def _doubted(report: SignatureReport, reasons: Sequence[str]) -> dict[str, Any]:
 def _attached_xml(reader: PdfFileReader) -> Iterator[tuple[str, bytes]]:
     """Name and content of each attached XML file."""
     names = _entry(reader.root, "/Names", {})
-    for specification in _leaves(_entry(names, "/EmbeddedFiles", {}), DEEPEST_NAME_TREE):
+    nodes = _nodes([names["/EmbeddedFiles"]] if "/EmbeddedFiles" in names else [])
+    for specification in (each.get_object() for node in nodes for each in list(_entry(node, "/Names", ()))[1::2]):
         name = str(_entry(specification, "/UF", _entry(specification, "/F", "")))
         content = specification["/EF"]["/F"]
         if name.lower().endswith(".xml") or str(_entry(content, "/Subtype", "")).endswith("xml"):
             yield name, content.data
 
 
-def _leaves(node: Any, depth: int) -> Iterator[Any]:
-    """The values of a name tree (ISO 32000-1, 7.9.6), no deeper than `depth`."""
-    if not depth:
-        raise ValueError("the list of attached files is nested too deeply")
-    yield from (value.get_object() for value in list(_entry(node, "/Names", ()))[1::2])
-    for kid in _entry(node, "/Kids", ()):
-        yield from _leaves(kid.get_object(), depth - 1)
+def _check_fields(reader: PdfFileReader) -> None:
+    """Make sure that the fields can be enumerated: a hostile tree of few objects has paths without end."""
+    form = _entry(reader.root, "/AcroForm", {})
+    for _ in _nodes(_entry(form, "/Fields", ())):
+        pass
+
+
+def _nodes(roots: Iterable[Any]) -> Iterator[Any]:
+    """The nodes of a name tree (ISO 32000-1, 7.9.6) or of the fields (12.7.3.1), one for each path to it."""
+    nodes = [*roots]
+    for each in nodes:  # which grows
+        node = each.get_object()
+        nodes.extend(_entry(node, "/Kids", ()))
+        if len(nodes) > MOST_NODES:
+            raise ValueError(f"it has more than {MOST_NODES} fields or parts of the list of attached files")
+        yield node
 
 
 def _entry(dictionary: Any, key: str, default: Any) -> Any:
