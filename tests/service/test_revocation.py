@@ -366,7 +366,7 @@ class TestPolicy:
         assert record.levelno == logging.WARNING
         message = record.getMessage()
         assert f"{sender.key.certificate.serial_number:x} of CN=Test Issuer" in message
-        assert "let in" in message
+        assert "it is accepted" in message
         assert "HTTP status 503" in message
         assert NUMBER not in message
 

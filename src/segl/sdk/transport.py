@@ -263,7 +263,7 @@ def _explained(error: Exception, call: str) -> NoAnswerError:
         also = " It may also have no cipher in common with us." if "HANDSHAKE_FAILURE" in reason else ""
         return ClientCertificateError(
             f"{call}: The server ended the TLS connection ({reason}); check that our certificate is "
-            f"valid, complete with its chain, and issued for this environment.{also}"
+            f"valid, for clients, complete with its chain, and issued for this environment.{also}"
         )
     kind = NotReachedError if isinstance(error, _NOTHING_SENT) else NoAnswerError
     return kind(f"{call}: {_unanswered(error, reason)}")

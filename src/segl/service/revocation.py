@@ -133,7 +133,7 @@ def _ask(certificate: x509.Certificate, issuer: x509.Certificate) -> Status:
         certificate.serial_number,
         certificate.issuer.rfc4514_string(),
         configuration.current().revocation.policy,
-        "refused" if configuration.current().revocation.policy == "hard-fail" else "let in",
+        "refused" if configuration.current().revocation.policy == "hard-fail" else "accepted",
         reason,
     )
     return NoAnswer(reason)

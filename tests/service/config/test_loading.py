@@ -176,6 +176,8 @@ def test_what_belongs_to_the_contact_register_is_wanted_with_it_alone(file: Path
         ({"SEGL_DOCUMENTS": "gs://bucket"}, "write a folder, or s3://BUCKET or s3://BUCKET/PREFIX"),
         ({"SEGL_DOCUMENTS": "s3://key:secret@bucket"}, "with the keys in AWS_… variables"),
         ({"SEGL_MAIL_PORT": "65536"}, "SEGL_MAIL_PORT is '65536': write a number from 1 to 65535."),
+        ({"SEGL_BODIES_MEBIBYTES_OF_A_SENDER": "39"}, "is '39': write a number from 40 to 1048576."),
+        ({"SEGL_BODIES_BYTES_PER_SECOND": "0"}, "is '0': write a number from 1 to 1000000000."),
         ({"SEGL_MAIL_ENCRYPTION": "ssl"}, "write none or starttls or tls."),
         ({"SEGL_WEB_LISTEN": "8080"}, "write an address and a port such as 127.0.0.1:8444."),
         ({"SEGL_WEB_LISTEN": "::1:8080"}, "write an address and a port such as 127.0.0.1:8444."),

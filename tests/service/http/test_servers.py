@@ -25,13 +25,18 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from certificates import Authority, subject
+from segl.core.keys import PrivateKey
 from segl.sandbox.pki import OrganizationFiles, SandboxPki, ensure_pki
 from segl.service.http.servers import TlsFileError, TlsFiles, tls_context
 from sockets import wait_until_read
+from tls_service import pem_files
 
 PROGRAM = Path(__file__).with_name("listening_program.py")
 MEBIBYTE = 1024 * 1024
+DAY = timedelta(days=1)
 
 
 @dataclass
@@ -248,24 +253,46 @@ def test_a_client_that_waits_is_asked_for_its_body_only_when_it_may_send_it(serv
 
 
 def test_a_client_without_a_certificate_is_refused(service: Service) -> None:
-    assert is_refused(service, client_context(service.pki, None))
+    assert "CERTIFICATE_REQUIRED" in alert_for(service, client_context(service.pki, None))
 
 
-def test_a_client_with_a_certificate_of_a_foreign_authority_is_refused(service: Service, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_with_a_certificate_of_a_foreign_authority_is_refused(
+    service: Service, tmp_path: Path, version: ssl.TLSVersion
+) -> None:
     foreign = ensure_pki(tmp_path)
     context = client_context(service.pki, None)
+    context.maximum_version = version
     context.load_cert_chain(foreign.organizations[0].certificate, foreign.organizations[0].private_key)
-    assert is_refused(service, context)
+    assert "UNKNOWN_CA" in alert_for(service, context)
 
 
-def is_refused(service: Service, context: ssl.SSLContext) -> bool:
-    """With TLS 1.3 a client learns at its first read that it was refused."""
-    try:
-        with service.tls_socket(context) as connection:
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: segl\r\n\r\n")
-            return connection.recv(1) == b""
-    except (ssl.SSLError, ConnectionError):
-        return True
+def test_a_client_with_a_certificate_for_servers_is_refused(service: Service, tmp_path: Path) -> None:
+    files = service.pki.signer_ca
+    ca = Authority(PrivateKey.from_pem(files.certificate.read_bytes(), files.private_key.read_bytes()))
+    for_servers = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+    now = datetime.now(UTC)
+    key = ca.issue(subject("Server"), not_before=now - DAY, not_after=now + DAY, extensions=[for_servers])
+    context = client_context(service.pki, None)
+    context.load_cert_chain(*pem_files(key, tmp_path))
+    assert "UNSUPPORTED_CERTIFICATE" in alert_for(service, context)
+
+
+def test_a_client_that_was_refused_and_goes_on_loses_its_connection(service: Service) -> None:
+    plain = socket.socket(fileno=service.tls_socket(client_context(service.pki, None)).detach())
+    with plain:
+        plain.settimeout(5)
+        plain.sendall(b"more")
+        while plain.recv(1000):
+            pass
+
+
+def alert_for(service: Service, context: ssl.SSLContext) -> str:
+    """The alert by which the service refuses a client. With TLS 1.3 it comes at the client's first read."""
+    with pytest.raises(ssl.SSLError) as caught, service.tls_socket(context) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: segl\r\n\r\n")
+        connection.recv(1)
+    return str(caught.value.reason)
 
 
 @pytest.mark.parametrize("listener", ["api", "pages"])
@@ -391,7 +418,7 @@ def test_nothing_of_all_this_is_logged(pki: SandboxPki) -> None:
         service.call("pages", "/secret-token")
         for listener in ("api", "pages"):
             service.silent(listener).close()
-        assert is_refused(service, client_context(pki, None))
+        alert_for(service, client_context(pki, None))
         service.process.send_signal(signal.SIGTERM)
         assert service.process.stdout is not None
         assert service.process.stdout.read() == ""

@@ -195,8 +195,8 @@ def _check_documents() -> None:
         reason = str(error).strip().partition("\n")[0]
         raise ConfigurationError(
             f"The place named by the setting `documents` is not writable: {reason}. Correct it, or the permissions of "
-            "the folder; for an object store set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and "
-            "AWS_ENDPOINT_URL."
+            "the folder; for an object store make the bucket, and set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
+            "AWS_REGION and AWS_ENDPOINT_URL, and AWS_ALLOW_HTTP=true if it speaks plain HTTP."
         ) from None
     if lost:
         raise ConfigurationError(

@@ -224,7 +224,7 @@ def number(least: float, most: float) -> Parser[float]:
         except (TypeError, ValueError, OverflowError):
             parsed = float("nan")
         if not least <= parsed <= most:
-            raise ValueError(f"write a number from {least:g} to {most:g}")
+            raise ValueError(f"write a number from {least:.15g} to {most:.15g}")
         return parsed
 
     return parse

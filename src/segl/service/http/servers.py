@@ -157,12 +157,31 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _WithAlert(ssl.SSLObject):
+    """Has the alert sent that says why a handshake failed; uvloop and asyncio would end the connection without it."""
+
+    _failure: ssl.SSLError | None = None
+
+    def do_handshake(self) -> None:
+        if self._failure:
+            raise self._failure
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as failure:
+            self._failure = failure
+            # The loop now sends what is ready, the alert, and calls again once the client says more.
+            raise ssl.SSLWantReadError from None
+
+
 def tls_context(files: TlsFiles) -> ssl.SSLContext:
     """Return a context for TLS 1.2 or newer that requires a client certificate from one of the authorities.
 
     TLS checks only the chain; the application checks the organization number.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = _WithAlert
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     try:
