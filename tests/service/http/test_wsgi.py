@@ -230,3 +230,19 @@ def test_the_environment_is_that_of_pep_3333() -> None:
         }.items()
     )
     assert (made["asgi.scope"], made["wsgi.input"]) == (scope, body)
+
+
+def test_a_header_is_known_by_its_own_name_and_cookies_are_one_list() -> None:
+    headers = [
+        (b"content-type", b"a/b"),
+        (b"content_type", b"c/d; charset*=x''y"),
+        (b"content_length", b"5"),
+        (b"x_one", b"1"),
+        (b"cookie", b"a=1; b=2"),
+        (b"cookie", b"c=3"),
+    ]
+    made = environ(SCOPE | {"headers": headers}, BytesIO())
+    assert {name: value for name, value in made.items() if name.startswith(("HTTP_", "CONTENT_"))} == {
+        "CONTENT_TYPE": "a/b",
+        "HTTP_COOKIE": "a=1; b=2; c=3",
+    }

@@ -117,7 +117,10 @@ class _Response:
 
 
 def environ(scope: Scope, body: IO[bytes]) -> Environ:
-    """Return WSGI's environment of a request (PEP 3333); `asgi.scope` is the scope itself."""
+    """Return WSGI's environment of a request (PEP 3333); `asgi.scope` is the scope itself.
+
+    Headers with an underscore in their name are left out: WSGI could not tell them from others.
+    """
     host, port = scope.get("server") or ("localhost", 80)
     made: Environ = {
         "asgi.scope": scope,
@@ -139,8 +142,11 @@ def environ(scope: Scope, body: IO[bytes]) -> Environ:
     if client := scope.get("client"):
         made["REMOTE_ADDR"], made["REMOTE_PORT"] = client[0], str(client[1])
     for name, value in scope["headers"]:
+        if b"_" in name:
+            continue
         key = name.decode("latin-1").upper().replace("-", "_")
         key = key if key in {"CONTENT_LENGTH", "CONTENT_TYPE"} else f"HTTP_{key}"
         text = value.decode("latin-1")
-        made[key] = f"{made[key]},{text}" if key in made else text
+        separator = "; " if key == "HTTP_COOKIE" else ","  # RFC 9113, 8.2.3
+        made[key] = f"{made[key]}{separator}{text}" if key in made else text
     return made
