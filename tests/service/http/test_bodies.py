@@ -234,3 +234,30 @@ def test_a_long_request_is_admitted_before_it_takes_a_place() -> None:
 
     asyncio.run(run())
     assert seen[-1] == "known"
+
+
+def test_a_place_is_free_while_the_client_takes_the_response() -> None:
+    def large(_: Any, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [bytes(1_000_000)] * 2
+
+    async def run() -> None:
+        application = WholeBodies(large, name="pages", threads=1, places=1, share=1, long_of=lambda scope: "caller")
+        clients = [Client() for _ in range(2)]
+        taking, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def slowly(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.body":
+                taking.set()
+                await goes_on.wait()
+
+        for each in clients:
+            each.send(b"", more=False)
+        slow = asyncio.create_task(application({**SCOPE}, clients[0].receive, slowly))
+        await taking.wait()
+        status, _, content = await answered(application, clients[1].receive)
+        assert (status, len(content)) == (200, 2_000_000)
+        goes_on.set()
+        await slow
+
+    asyncio.run(run())

@@ -78,8 +78,8 @@ class WholeBodies:
     (408), or the service is shutting down or has no room for the request (503).
 
     `caller` says whose room a body takes. `long_of` says who takes one of the `places` if the request may take seconds,
-    of which each has a `share`; it returns None for all others. Long requests wait for a place without a thread; with
-    fewer places than threads, short ones are always answered.
+    of which each has a `share`; it returns None for all others. Long requests wait for a place without a thread, and
+    leave it before their client takes the response; with fewer places than threads, short ones are always answered.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class WholeBodies:
                 except ClientLeftError:
                     return
                 else:
-                    await self._threads.answer(_whole(scope, body), body, receive, send)
+                    await self._threads.answer(_whole(scope, body), body, receive, send, place.aclose)
 
     async def _fill(
         self, body: IO[bytes], take: Callable[[int], None], scope: Scope, receive: Receive, *, is_whole: bool
