@@ -79,7 +79,8 @@ class WholeBodies:
 
     `caller` says whose room a body takes. `long_of` says who takes one of the `places` if the request may take seconds,
     of which each has a `share`; it returns None for all others. Long requests wait for a place without a thread, and
-    leave it before their client takes the response; with fewer places than threads, short ones are always answered.
+    leave it before their client takes the response, unless much of that is in memory; with fewer places than threads,
+    short ones are always answered.
     """
 
     def __init__(

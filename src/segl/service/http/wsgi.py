@@ -45,12 +45,12 @@ class Threads:
     ) -> None:
         """Answer a request whose whole body is in this file; `receive` says whether its client has left.
 
-        `responded` is called before the client takes any of the response.
+        `responded` is called before the client takes any of the response, unless much of it is in memory.
         """
         response = _Response(self._application, environ(scope, body), receive, send)
         try:
             more = await self.run(response.collect)
-            if responded:
+            if responded and response.size <= 2 * AT_ONCE_BYTES:
                 await responded()
             await response.send(more=more)
             while more and not response.ended:
@@ -75,7 +75,7 @@ class _Response:
         self._head: dict[str, Any] | None = None
         self._is_begun = False
         self._pieces: list[bytes] = []
-        self._size = 0
+        self.size = 0  # of what was added and not sent
         self._leaving: asyncio.Future[Any] | None = None  # watched from the first piece on
         self._collecting = Lock()
         self.ended = False
@@ -86,7 +86,7 @@ class _Response:
         with self._collecting:
             for piece in self._made:
                 self._add(piece)
-                if self._size > AT_ONCE_BYTES:
+                if self.size > AT_ONCE_BYTES:
                     return True
             self.closed = True
             return False
@@ -111,14 +111,14 @@ class _Response:
             raise exc_info[1].with_traceback(exc_info[2])
         if self._head and not exc_info:
             raise RuntimeError("The application called start_response twice.")
-        self._pieces, self._size = [], 0
+        self._pieces, self.size = [], 0
         named = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         self._head = {"type": "http.response.start", "status": int(status[:3]), "headers": named}
         return self._add
 
     def _add(self, piece: bytes) -> None:
         self._pieces.append(piece)
-        self._size += len(piece)
+        self.size += len(piece)
 
     async def send(self, *, more: bool) -> None:
         """Send what was added, until the client has left; without `more` that is the rest."""
@@ -130,7 +130,7 @@ class _Response:
             self._is_begun = True
             await self._send(self._head)
         content = b"".join(self._pieces)
-        self._pieces, self._size = [], 0
+        self._pieces, self.size = [], 0
         for begin in range(0, max(1, len(content)), AT_ONCE_BYTES):
             if self._leaving and self._leaving.done():
                 self.ended = True
