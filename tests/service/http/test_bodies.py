@@ -236,6 +236,30 @@ def test_a_long_request_is_admitted_before_it_takes_a_place() -> None:
     assert seen[-1] == "known"
 
 
+def test_a_request_that_gets_no_place_is_over_with_its_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its body was received; who waits for more of it holds up the next request on the connection."""
+    monkeypatch.setattr(shares, "LONGEST_WAIT_SECONDS", 0)
+
+    async def run() -> None:
+        application = WholeBodies(done, name="api", threads=1, places=1, share=1, long_of=lambda scope: "a")
+        client, asked = Client(), 0
+        client.send(b"all", more=False)
+
+        async def receive() -> dict[str, Any]:
+            nonlocal asked
+            asked += asyncio.current_task() is request
+            if asked > 1:
+                client.leave()  # instead of a wait
+            return await client.receive()
+
+        async with application._places.place_for("a", Client().receive, is_large=False):
+            request = asyncio.create_task(answered(application, receive))
+            assert (await request)[0] == 503
+        assert asked == 1
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(("pieces", "others"), [([bytes(MEMORY_BYTES)] * 9, 200), ([bytes(1_000_000)], 503)])
 def test_a_place_is_free_while_the_client_takes_a_response_that_is_not_in_memory(
     pieces: list[bytes], others: int, monkeypatch: pytest.MonkeyPatch
