@@ -50,6 +50,13 @@ def test_a_connection_that_the_database_ends(database: str) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_that_takes_no_writes_as_a_standby_after_a_failover(store: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+    assert reason_of(create) == "the database failed (cannot execute INSERT in a read-only transaction)"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_value_that_postgresql_has_no_room_for_is_no_outage(store: str) -> None:
     create()
     with connection.cursor() as cursor:

@@ -5,12 +5,15 @@ Requests that meet an outage are answered 503, and work is postponed for as long
 
 from sqlite3 import SQLITE_ERROR
 
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 
 from segl.core.errors import SeglError
 
 _LIMIT_EXCEEDED = "54"
 """The class of PostgreSQL's codes for a value that is too large for it, which it will be the next time too."""
+
+_READ_ONLY = "25006"
+"""PostgreSQL's code for a write that a server does not take, such as a standby that is about to be the primary."""
 
 
 class OutageError(SeglError):
@@ -22,7 +25,7 @@ def reason(error: BaseException) -> str | None:
     match error:
         case OutageError():
             return str(error)
-        case OperationalError() if _is_passing(error.__cause__):
+        case OperationalError() | InternalError() if _is_passing(error):
             # What follows the first line may quote values.
             return f"the database failed ({str(error).strip().partition(chr(10))[0]})"
         case OSError(errno=int()):  # those of smtplib and of `remote` have no number
@@ -30,8 +33,11 @@ def reason(error: BaseException) -> str | None:
     return None
 
 
-def _is_passing(cause: BaseException | None) -> bool:
-    """Whether the driver's error is about the database's state, rather than about what was asked of it."""
+def _is_passing(error: OperationalError | InternalError) -> bool:
+    """Whether the database's error is about its state, rather than about what was asked of it."""
+    cause = error.__cause__
+    if isinstance(error, InternalError):
+        return getattr(cause, "sqlstate", None) == _READ_ONLY
     if getattr(cause, "sqlite_errorcode", None) == SQLITE_ERROR:  # such as a table that does not exist
         return False
     return not str(getattr(cause, "sqlstate", "")).startswith(_LIMIT_EXCEEDED)

@@ -1,6 +1,7 @@
 """Whose share a request takes: the sender that was admitted, the session of a signer, else an address."""
 
 from dataclasses import replace
+from io import BytesIO
 from socket import socket
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +11,16 @@ import pytest
 from configured import configured
 from segl.service import configuration
 from segl.service.config import listeners
+from segl.service.http.wsgi import environ
 
-SCOPE = {"method": "GET", "path": "/", "headers": [], "client": ("10.0.0.1", 4711)}
+SCOPE = {
+    "method": "GET",
+    "path": "/",
+    "query_string": b"",
+    "http_version": "1.1",
+    "headers": [],
+    "client": ("10.0.0.1", 4711),
+}
 ADMITTED = SimpleNamespace(sender=SimpleNamespace(pk="123456789"))
 NEW_JOB = {"method": "POST", "path": "/api/987654321/portal/signature-jobs"}
 
@@ -40,6 +49,8 @@ def test_the_api_knows_its_callers_by_the_sender_that_was_admitted(scope: Any, w
         ("/jobs/1/signers/1", [b"segl_csrf=x"], "10.0.0.1"),
         ("/jobs/1/signers/1", [], "10.0.0.1"),
         ("/log-in", [b"segl_session=abc"], None),
+        ("/jobs/1/signers/1", [b"segl_session=abc, x=y", b"segl_session=def"], "def"),
+        ("/jobs/1/signers/1", [b"segl_session=abc; \xa0segl_session=def"], "abc"),
     ],
 )
 def test_the_pages_know_signers_by_their_session(path: str, cookies: list[bytes], long: str | None) -> None:
@@ -48,6 +59,9 @@ def test_the_pages_know_signers_by_their_session(path: str, cookies: list[bytes]
         listener = listeners.pages(bound, configuration.current())
     assert listener.caller(scope) == "10.0.0.1"
     assert listener.long_of(scope) == long
+    if long not in {None, "10.0.0.1"}:  # the session that Django reads
+        request = listeners._Request(environ(scope, BytesIO()))
+        assert request.COOKIES["segl_session"] == long
 
 
 def test_there_are_no_more_places_than_rendering_children() -> None:

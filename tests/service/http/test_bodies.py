@@ -8,8 +8,8 @@ from typing import IO, Any
 
 import pytest
 
-from segl.service.http import bodies
-from segl.service.http.bodies import BodyLimits, WholeBodies
+from segl.service.http import bodies, shares
+from segl.service.http.bodies import MEMORY_BYTES, BodyLimits, WholeBodies
 
 SCOPE = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "http_version": "1.1", "headers": []}
 CHUNKED = [(b"transfer-encoding", b"chunked")]
@@ -234,3 +234,58 @@ def test_a_long_request_is_admitted_before_it_takes_a_place() -> None:
 
     asyncio.run(run())
     assert seen[-1] == "known"
+
+
+def test_a_request_that_gets_no_place_is_over_with_its_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its body was received; who waits for more of it holds up the next request on the connection."""
+    monkeypatch.setattr(shares, "LONGEST_WAIT_SECONDS", 0)
+
+    async def run() -> None:
+        application = WholeBodies(done, name="api", threads=1, places=1, share=1, long_of=lambda scope: "a")
+        client, asked = Client(), 0
+        client.send(b"all", more=False)
+
+        async def receive() -> dict[str, Any]:
+            nonlocal asked
+            asked += asyncio.current_task() is request
+            if asked > 1:
+                client.leave()  # instead of a wait
+            return await client.receive()
+
+        async with application._places.place_for("a", Client().receive, is_large=False):
+            request = asyncio.create_task(answered(application, receive))
+            assert (await request)[0] == 503
+        assert asked == 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("pieces", "others"), [([bytes(MEMORY_BYTES)] * 9, 200), ([bytes(1_000_000)], 503)])
+def test_a_place_is_free_while_the_client_takes_a_response_that_is_not_in_memory(
+    pieces: list[bytes], others: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares, "LONGEST_WAIT_SECONDS", 0)
+
+    def responding(_: Any, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return iter(pieces)
+
+    async def run() -> None:
+        application = WholeBodies(responding, name="pages", threads=1, places=1, share=1, long_of=lambda scope: "a")
+        clients = [Client() for _ in range(2)]
+        taking, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def slowly(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.body":
+                taking.set()
+                await goes_on.wait()
+
+        for each in clients:
+            each.send(b"", more=False)
+        slow = asyncio.create_task(application({**SCOPE}, clients[0].receive, slowly))
+        await taking.wait()
+        assert (await answered(application, clients[1].receive))[0] == others
+        goes_on.set()
+        await slow
+
+    asyncio.run(run())

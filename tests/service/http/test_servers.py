@@ -480,6 +480,23 @@ def test_a_client_of_http_1_0_names_none(service: Service) -> None:
         assert answer.status == 200
 
 
+@pytest.mark.parametrize("framing", [b"Content-Length: 34", b"Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("method", [b"POST", b"GET"])
+def test_a_body_behind_an_upgrade_is_not_taken_for_a_request(service: Service, method: bytes, framing: bytes) -> None:
+    """Proxies pass Upgrade on, and with it a body that would have the headers that they replace."""
+    head = method + b" / HTTP/1.1\r\nHost: segl\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n" + framing + b"\r\n\r\n"
+    with answer_to(service, "pages", head) as answer:
+        assert (answer.status, answer.headers["X-Refused"], answer.headers["Connection"]) == (400, "pages", "close")
+        assert answer.read() == b"The header Upgrade is not supported in a request with a body: send it without."
+
+
+@pytest.mark.parametrize("framing", [b"", b"Content-Length: 0\r\n"])
+def test_an_upgrade_without_a_body_is_ignored(service: Service, framing: bytes) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: segl\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n" + framing + b"\r\n"
+    with answer_to(service, "pages", head) as answer:
+        assert answer.status == 200
+
+
 SLOW = b"GET /slow HTTP/1.1\r\nHost: segl\r\n\r\n"
 LARGE = b"GET /large HTTP/1.1\r\nHost: segl\r\n\r\n"
 UPLOAD = b"POST / HTTP/1.1\r\nHost: segl\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -178,6 +178,31 @@ def test_a_thread_stops_when_the_server_gives_the_request_up() -> None:
     assert body.threads == ["WSGI_0", "closed in WSGI_0"]
 
 
+def test_a_client_that_is_slow_to_take_a_response_keeps_no_thread() -> None:
+    class Slow(Client):
+        def __init__(self) -> None:
+            super().__init__()
+            self.taking, self.goes_on = asyncio.Event(), asyncio.Event()
+
+        async def send(self, message: dict[str, Any]) -> None:
+            await super().send(message)
+            if message["type"] == "http.response.body":
+                self.taking.set()
+                await self.goes_on.wait()
+
+    async def answer() -> bytes:
+        client = Slow()
+        threads = Threads(responding(bytes(AT_ONCE_BYTES + 1) for _ in range(3)), 1)
+        request = asyncio.ensure_future(threads.answer(SCOPE, BytesIO(), client.receive, client.send))
+        await client.taking.wait()
+        await threads.run(lambda: None)  # in the only thread
+        client.goes_on.set()
+        await request
+        return client.body
+
+    assert asyncio.run(answer()) == bytes(3 * (AT_ONCE_BYTES + 1))
+
+
 def test_a_thread_has_the_context_of_its_request() -> None:
     def application(_: Any, start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", [])
@@ -230,3 +255,19 @@ def test_the_environment_is_that_of_pep_3333() -> None:
         }.items()
     )
     assert (made["asgi.scope"], made["wsgi.input"]) == (scope, body)
+
+
+def test_a_header_is_known_by_its_own_name_and_cookies_are_one_list() -> None:
+    headers = [
+        (b"content-type", b"a/b"),
+        (b"content_type", b"c/d; charset*=x''y"),
+        (b"content_length", b"5"),
+        (b"x_one", b"1"),
+        (b"cookie", b"a=1; b=2"),
+        (b"cookie", b"c=3"),
+    ]
+    made = environ(SCOPE | {"headers": headers}, BytesIO())
+    assert {name: value for name, value in made.items() if name.startswith(("HTTP_", "CONTENT_"))} == {
+        "CONTENT_TYPE": "a/b",
+        "HTTP_COOKIE": "a=1; b=2; c=3",
+    }

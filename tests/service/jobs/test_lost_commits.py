@@ -78,6 +78,18 @@ def test_a_job_that_cannot_be_asked_for_keeps_its_documents(relay: DatabaseRelay
     assert the_document() == PDF
 
 
+def test_a_standby_that_takes_no_writes_yet_does_not_say_whether_a_job_was_made(relay: DatabaseRelay) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_database()")
+        [name] = cursor.fetchone()
+        cursor.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")  # for new connections
+    relay.fault = "answer"
+    with pytest.raises(OutcomeUnknownError, match="not known: the database failed"):
+        create()
+    assert Job.objects.count() == 1
+    assert the_document() == PDF
+
+
 def test_a_database_that_is_away_before_the_commit_is_no_question(relay: DatabaseRelay) -> None:
     sender = organization()
     relay.fault = "down"

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import BadRequest, DisallowedHost, PermissionDenied, SuspiciousOperation
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db import close_old_connections
-from django.http import Http404, HttpRequest, HttpResponse, parse_cookie
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -194,11 +194,14 @@ def _sender_of_a_new_job(scope: Scope) -> str | None:
 
 
 def _session_of_a_job(scope: Scope) -> str | None:
-    """The session of a request that may render pages or make a signature; without one, the client's address."""
+    """The session of a request that may render pages or make a signature; without one, the client's address.
+
+    It is read as Django reads it, so that one session cannot have the places of several.
+    """
     if not scope["path"].startswith("/jobs/"):
         return None
-    cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
-    return parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME) or address_of(scope)
+    cookies = _Request(environ(scope, BytesIO())).COOKIES
+    return cookies.get(settings.SESSION_COOKIE_NAME) or address_of(scope)
 
 
 def _api_error_answer(status: HTTPStatus, reason: str) -> Answer:

@@ -78,8 +78,9 @@ class WholeBodies:
     (408), or the service is shutting down or has no room for the request (503).
 
     `caller` says whose room a body takes. `long_of` says who takes one of the `places` if the request may take seconds,
-    of which each has a `share`; it returns None for all others. Long requests wait for a place without a thread; with
-    fewer places than threads, short ones are always answered.
+    of which each has a `share`; it returns None for all others. Long requests wait for a place without a thread, and
+    leave it before their client takes the response, unless much of that is in memory; with fewer places than threads,
+    short ones are always answered.
     """
 
     def __init__(
@@ -121,23 +122,24 @@ class WholeBodies:
 
     async def _receive_and_answer(self, scope: Scope, receive: Receive, send: Send, *, is_whole: bool) -> None:
         with SpooledTemporaryFile(max_size=MEMORY_BYTES) as body, self._room.taken_by(self._caller(scope)) as take:
+            arriving = _Arriving(receive)
             async with AsyncExitStack() as place:
                 try:
-                    await self._fill(body, take, scope, receive, is_whole=is_whole)
+                    await self._fill(body, take, scope, arriving.receive, is_whole=is_whole)
                     if caller := self._long_of(scope):
                         is_large = body.tell() > LARGE_BYTES
                         await place.enter_async_context(self._places.place_for(caller, receive, is_large=is_large))
                 except _NotAcceptedError as refused:
-                    await self._refuse(self._answer(*refused.args), scope, receive, send)
+                    await self._refuse(self._answer(*refused.args), scope, receive, send, more=arriving.more)
                 except (NoRoomError, NoPlaceError) as refused:
-                    await self._refuse(self._busy(refused), scope, receive, send)
+                    await self._refuse(self._busy(refused), scope, receive, send, more=arriving.more)
                 except asyncio.CancelledError:  # by the server, when its time to shut down is over
                     reason = "The service is shutting down and did nothing: send the request again."
                     await send_answer(self._answer(HTTPStatus.SERVICE_UNAVAILABLE, reason), send, closing=True)
                 except ClientLeftError:
                     return
                 else:
-                    await self._threads.answer(_whole(scope, body), body, receive, send)
+                    await self._threads.answer(_whole(scope, body), body, receive, send, place.aclose)
 
     async def _fill(
         self, body: IO[bytes], take: Callable[[int], None], scope: Scope, receive: Receive, *, is_whole: bool
@@ -193,8 +195,8 @@ class WholeBodies:
         )
         return self._answer(HTTPStatus.SERVICE_UNAVAILABLE, reason)
 
-    async def _refuse(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
-        """Respond at once, and discard the rest of the body.
+    async def _refuse(self, answer: Answer, scope: Scope, receive: Receive, send: Send, *, more: bool = True) -> None:
+        """Respond at once, and discard the rest of the body, if there is `more`.
 
         Many clients read no response before they have sent everything; if the connection were closed, they would see
         a reset. A client that waits for 100-continue may or may not send its body now, so its connection is closed; a
@@ -203,8 +205,8 @@ class WholeBodies:
         closing = _waits(scope) or answer.status is HTTPStatus.REQUEST_TIMEOUT
         await send_answer(answer, send, closing=closing, unfinished=True)
         with suppress(_NotAcceptedError, ClientLeftError):
-            began, size, more = asyncio.get_running_loop().time(), 0, not closing
-            while more and size <= self._limits.size:
+            began, size = asyncio.get_running_loop().time(), 0
+            while more and not closing and size <= self._limits.size:
                 message = await self._next(receive, began, size)
                 size += len(message["body"])
                 more = message["more_body"]
@@ -237,6 +239,19 @@ class WholeBodies:
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"The request body is larger than the limit of {self._limits.size} bytes: send less at once.",
             )
+
+
+class _Arriving:
+    """A body on its way: whether there is more of it."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.more = True
+
+    async def receive(self) -> dict[str, Any]:
+        message = await self._receive()
+        self.more = message.get("more_body", False)
+        return message
 
 
 def _whole(scope: Scope, body: IO[bytes]) -> Scope:

@@ -108,6 +108,7 @@ class SeglHttpProtocol(HttpToolsProtocol):
         self.scope["segl.peer_certificate"] = self._peer_certificate  # type: ignore[typeddict-unknown-key]  # ours
         self.scope["segl.abort"] = self.transport.abort  # type: ignore[typeddict-unknown-key]  # ours
         self._check_host()
+        self._check_upgrade()
         super().on_headers_complete()
         self._unanswered += 1
 
@@ -116,6 +117,18 @@ class SeglHttpProtocol(HttpToolsProtocol):
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts < 1 and self.parser.get_http_version() == "1.1"):
             raise _HeadRefusedError(HTTPStatus.BAD_REQUEST, "The Host header must be sent once.")
+
+    def _check_upgrade(self) -> None:
+        """Refuse a body that the parser would take for other requests, as it does once it has seen an Upgrade.
+
+        A proxy that passes Upgrade on would have its headers forged. Without a body, an Upgrade is ignored.
+        """
+        has_body = any(
+            name == b"transfer-encoding" or (name == b"content-length" and int(value)) for name, value in self.headers
+        )
+        if has_body and self.parser.should_upgrade():
+            reason = "The header Upgrade is not supported in a request with a body: send it without."
+            raise _HeadRefusedError(HTTPStatus.BAD_REQUEST, reason)
 
     def on_response_complete(self) -> None:
         self._unanswered -= 1

@@ -1,14 +1,15 @@
 """Passes whole requests to a WSGI application in a pool of threads, and its responses back to the loop.
 
 A response of up to `AT_ONCE_BYTES` crosses from its thread to the loop once, when it is complete. A larger one crosses
-piece by piece; the thread then waits until the client has taken each, and stops if the client leaves.
+piece by piece; while the client takes one, no thread waits, and when the client leaves, no more are made.
 """
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from threading import Lock
 from typing import IO, Any, ParamSpec, TypeVar
 
 from segl.service.http.asgi import Receive, Scope, Send
@@ -34,41 +35,72 @@ class Threads:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, lambda: context.run(function, *arguments, **named))
 
-    async def answer(self, scope: Scope, body: IO[bytes], receive: Receive, send: Send) -> None:
-        """Answer a request whose whole body is in this file; `receive` says whether its client has left."""
-        response = _Response(receive, send)
+    async def answer(
+        self,
+        scope: Scope,
+        body: IO[bytes],
+        receive: Receive,
+        send: Send,
+        responded: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Answer a request whose whole body is in this file; `receive` says whether its client has left.
+
+        `responded` is called before the client takes any of the response, unless much of it is in memory.
+        """
+        response = _Response(self._application, environ(scope, body), receive, send)
         try:
-            await self.run(response.collect, self._application, environ(scope, body))
-            await response.send()
+            more = await self.run(response.collect)
+            if responded and response.size <= 2 * AT_ONCE_BYTES:
+                await responded()
+            await response.send(more=more)
+            while more and not response.ended:
+                more = await self.run(response.collect)
+                await response.send(more=more)
         finally:
             response.end()
+            if not response.closed:
+                self._pool.submit(copy_context().run, response.close)
 
 
 class _Response:
-    """A response on its way: the application adds to it in a thread, the loop sends what was added.
+    """A response on its way: the application adds to it in threads, the loop sends what was added.
 
-    Never both at a time: the thread waits while the loop sends.
+    Never both at a time, nor two threads: each waits for the other.
     """
 
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, application: WsgiApplication, environ: Environ, receive: Receive, send: Send) -> None:
+        self._made = self._pieces_of(application, environ)
         self._receive = receive
         self._send = send
         self._head: dict[str, Any] | None = None
         self._is_begun = False
         self._pieces: list[bytes] = []
-        self._size = 0
+        self.size = 0  # of what was added and not sent
         self._leaving: asyncio.Future[Any] | None = None  # watched from the first piece on
-        self._ended = False
+        self._collecting = Lock()
+        self.ended = False
+        self.closed = False
 
-    def collect(self, application: WsgiApplication, environ: Environ) -> None:
-        """Have the application answer, and send what is more than `AT_ONCE_BYTES`; in a thread."""
+    def collect(self) -> bool:
+        """Have the application add more than `AT_ONCE_BYTES`, or the rest; return whether there may be more."""
+        with self._collecting:
+            for piece in self._made:
+                self._add(piece)
+                if self.size > AT_ONCE_BYTES:
+                    return True
+            self.closed = True
+            return False
+
+    def close(self) -> None:
+        """End the application's work on the response, after the thread that may still be at it; in a thread."""
+        with self._collecting:
+            self._made.close()
+            self.closed = True
+
+    def _pieces_of(self, application: WsgiApplication, environ: Environ) -> Generator[bytes, None, None]:
         body = application(environ, self._start)
         try:
-            for piece in body:
-                self._add(piece)
-                if self._ended:
-                    break
+            yield from body
         finally:
             if close := getattr(body, "close", None):
                 close()
@@ -79,18 +111,16 @@ class _Response:
             raise exc_info[1].with_traceback(exc_info[2])
         if self._head and not exc_info:
             raise RuntimeError("The application called start_response twice.")
-        self._pieces, self._size = [], 0
+        self._pieces, self.size = [], 0
         named = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         self._head = {"type": "http.response.start", "status": int(status[:3]), "headers": named}
         return self._add
 
     def _add(self, piece: bytes) -> None:
         self._pieces.append(piece)
-        self._size += len(piece)
-        if self._size > AT_ONCE_BYTES and not self._ended:
-            asyncio.run_coroutine_threadsafe(self.send(more=True), self._loop).result()
+        self.size += len(piece)
 
-    async def send(self, *, more: bool = False) -> None:
+    async def send(self, *, more: bool) -> None:
         """Send what was added, until the client has left; without `more` that is the rest."""
         if more and self._leaving is None:
             self._leaving = asyncio.ensure_future(self._receive())
@@ -100,24 +130,27 @@ class _Response:
             self._is_begun = True
             await self._send(self._head)
         content = b"".join(self._pieces)
-        self._pieces, self._size = [], 0
+        self._pieces, self.size = [], 0
         for begin in range(0, max(1, len(content)), AT_ONCE_BYTES):
             if self._leaving and self._leaving.done():
-                self._ended = True
+                self.ended = True
                 return
             end = begin + AT_ONCE_BYTES
             is_last = not more and end >= len(content)
             await self._send({"type": "http.response.body", "body": content[begin:end], "more_body": not is_last})
 
     def end(self) -> None:
-        """Stop the thread at its next piece, if it still works on the response."""
-        self._ended = True
+        """Send no more."""
+        self.ended = True
         if self._leaving:
             self._leaving.cancel()
 
 
 def environ(scope: Scope, body: IO[bytes]) -> Environ:
-    """Return WSGI's environment of a request (PEP 3333); `asgi.scope` is the scope itself."""
+    """Return WSGI's environment of a request (PEP 3333); `asgi.scope` is the scope itself.
+
+    Headers with an underscore in their name are left out: WSGI could not tell them from others.
+    """
     host, port = scope.get("server") or ("localhost", 80)
     made: Environ = {
         "asgi.scope": scope,
@@ -139,8 +172,11 @@ def environ(scope: Scope, body: IO[bytes]) -> Environ:
     if client := scope.get("client"):
         made["REMOTE_ADDR"], made["REMOTE_PORT"] = client[0], str(client[1])
     for name, value in scope["headers"]:
+        if b"_" in name:
+            continue
         key = name.decode("latin-1").upper().replace("-", "_")
         key = key if key in {"CONTENT_LENGTH", "CONTENT_TYPE"} else f"HTTP_{key}"
         text = value.decode("latin-1")
-        made[key] = f"{made[key]},{text}" if key in made else text
+        separator = "; " if key == "HTTP_COOKIE" else ","  # RFC 9113, 8.2.3
+        made[key] = f"{made[key]}{separator}{text}" if key in made else text
     return made

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import IntegrityError, OperationalError
+from django.db import Error, IntegrityError, OperationalError
 
 from segl.core import lifecycle
 from segl.core.protocol import (
@@ -109,7 +109,7 @@ def _made(manifest: StoredDocument, error: OperationalError) -> Job | None:
     """
     try:
         document = recorded(manifest)
-    except OperationalError:
+    except Error:
         raise OutcomeUnknownError(f"whether a job was made is not known: {outages.reason(error)}") from error
     return document.job if document else None
 

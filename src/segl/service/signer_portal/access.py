@@ -8,6 +8,7 @@ from typing import Concatenate, ParamSpec
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.middleware.csrf import rotate_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -73,8 +74,8 @@ def door(request: HttpRequest, signer: Signer) -> Door:
 
 
 def for_the_signer(
-    view: Callable[Concatenate[HttpRequest, Signer, Parameters], HttpResponse],
-) -> Callable[..., HttpResponse]:
+    view: Callable[Concatenate[HttpRequest, Signer, Parameters], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
     """Pass the signer to a view of the signer's pages; sessions without access get a page that says why.
 
     Job numbers count from 1: sessions without access must get the same whether the job exists or not.
@@ -83,7 +84,7 @@ def for_the_signer(
     @wraps(view)
     def guarded(
         request: HttpRequest, job_id: int, number: int, *args: Parameters.args, **kwargs: Parameters.kwargs
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         signer = _signer(job_id, number) if is_known(request) else None
         if signer is None or door(request, signer) is Door.CLOSED:
             return _closed(request, then=reverse("signer", args=[job_id, number]))

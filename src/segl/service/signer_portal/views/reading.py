@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 from django.utils.translation import get_language
@@ -19,7 +21,7 @@ from segl.service.jobs.persons import shown_identity
 from segl.service.signer_portal import access, ends, words
 from segl.service.signer_portal.access import for_the_signer
 from segl.service.signer_portal.situation import Situation, situation_of
-from segl.service.store.documents import read
+from segl.service.store.documents import read, stream
 from segl.service.store.models import Document, Signer
 
 # Pixels: for a phone, for a phone or column on a high-density display, for a wide column on one.
@@ -83,16 +85,20 @@ def page_image(request: HttpRequest, signer: Signer, document: int, page: int) -
 
 @require_safe
 @for_the_signer
-def original(request: HttpRequest, signer: Signer, document: int) -> HttpResponse:
+def original(request: HttpRequest, signer: Signer, document: int) -> HttpResponseBase:
     """Download a document as the sender sent it."""
     return download(_readable(signer, document))
 
 
-def download(document: Document, name: str = "") -> HttpResponse:
-    """Return a document as a file to save."""
+def download(document: Document, name: str = "") -> StreamingHttpResponse:
+    """Return a document as a file to save, in pieces: clients may be slow, and many."""
     safe = "".join(each if each.isprintable() and each not in "/\\" else "-" for each in name or document.name)
-    headers = {"Content-Disposition": content_disposition_header(as_attachment=True, filename=safe) or "attachment"}
-    return HttpResponse(read(document), content_type=document.media_type, headers=headers)
+    headers = {
+        "Content-Disposition": content_disposition_header(as_attachment=True, filename=safe) or "attachment",
+        "Content-Length": str(document.size),
+    }
+    chunks = stream(document)
+    return StreamingHttpResponse(chain([next(chunks)], chunks), content_type=document.media_type, headers=headers)
 
 
 def _act(request: HttpRequest, signer: Signer, documents: int) -> dict[str, Any]:

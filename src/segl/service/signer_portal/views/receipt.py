@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -65,7 +66,7 @@ def receipt(request: HttpRequest, signer: Signer) -> HttpResponse:
 
 @require_safe
 @for_the_signer
-def signed_pdf(request: HttpRequest, signer: Signer) -> HttpResponse:
+def signed_pdf(request: HttpRequest, signer: Signer) -> HttpResponseBase:
     """Download the sealed PDF with everyone's signatures."""
     signed = _("signert")
     return _result(signer, DocumentKind.PADES, 1, f"{signer.job.title} – {signed}.pdf")
@@ -73,7 +74,7 @@ def signed_pdf(request: HttpRequest, signer: Signer) -> HttpResponse:
 
 @require_safe
 @for_the_signer
-def xades(request: HttpRequest, signer: Signer) -> HttpResponse:
+def xades(request: HttpRequest, signer: Signer) -> HttpResponseBase:
     """Download the signer's own signature."""
     return _result(signer, DocumentKind.XADES, signer.number, "")
 
@@ -93,7 +94,7 @@ def end_link(request: HttpRequest, signer: Signer) -> HttpResponse:
     return ends.link_ended(request, signer)
 
 
-def _result(signer: Signer, kind: DocumentKind, number: int, name: str) -> HttpResponse:
+def _result(signer: Signer, kind: DocumentKind, number: int, name: str) -> HttpResponseBase:
     document = document_of(job=signer.job, kind=kind, number=number)
     if document is None or signer.status != SignerStatus.SIGNED:
         raise Http404("This result does not exist yet.")
