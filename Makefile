@@ -16,7 +16,7 @@ demo: $(VENV)/.service ## take a PDF through signing: PDF=file OUT=folder (demo-
 	@$(PYTHON) demo/demo.py $(if $(PDF),--pdf="$$PDF") $(if $(OUT),--out="$$OUT") $(if $(filter-out 0 no,$(AUTO)),--auto)
 
 test: $(VENV)/.test ## install what the tests need and run them all: TESTS="-k name" selects some
-	$(PYTHON) -m pytest -n 4 $(TESTS)
+	$(PYTHON) -m pytest -n 5 --dist worksteal $(TESTS)
 
 dates: $(VENV)/.test ## run the time-dependent tests on awkward dates (needs faketime): DATES="2028-02-29T12:00Z" chooses others
 	scripts/dates.sh $(TESTS)

@@ -13,12 +13,13 @@ dates=(
 )
 [ -z "${DATES:-}" ] || read -ra dates <<<"$DATES"
 
-# Left out: the acceptance tests, which start the same code as services, browsers and proxies, and what takes long and
-# knows of no time.
+# Left out: the acceptance tests, which start the same code as services, browsers and proxies; kept databases, whose tests
+# have a time of their own; and what takes long and knows of no time.
 tests=(
-    tests/commands tests/core tests/diagnosis tests/releases tests/sandbox tests/sdk tests/service
+    tests/commands tests/core tests/diagnosis tests/sandbox tests/sdk tests/service
     --ignore=tests/sdk/test_types.py
-    --ignore=tests/service/http/test_servers.py
+    --ignore=tests/service/http
+    --ignore=tests/core/pades/test_additions.py
     --ignore=tests/service/rendering
     --ignore=tests/service/sender_api/test_mutations.py
     --deselect=tests/core/pades/test_seal.py::test_whatever_bit_is_turned_nothing_passes
@@ -38,5 +39,5 @@ export PYTEST_DEBUG_TEMPROOT
 trap 'rm -rf "$PYTEST_DEBUG_TEMPROOT"' EXIT
 for date in "${dates[@]}"; do
     echo "On $date:"
-    faketime "$date" .venv/bin/python -m pytest -n 4 "${tests[@]}" "$@"
+    faketime "$date" .venv/bin/python -m pytest -n 5 --dist worksteal "${tests[@]}" "$@"
 done

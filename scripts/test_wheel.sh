@@ -19,4 +19,4 @@ assert "site-packages" in segl.__file__, f"not the wheel, but {segl.__file__}"
 assert pathlib.Path(segl.__file__).with_name("py.typed").exists(), "the wheel has no py.typed"
 assert importlib.util.find_spec("django") is None, "the wheel brings Django along"
 '
-"$python" -m pytest -n 4 tests/sdk tests/diagnosis "$@"
+"$python" -m pytest -n 5 tests/sdk tests/diagnosis "$@"

@@ -523,7 +523,7 @@ class Confirmed(Case):
         self.verify(self.kept["pades"], self.kept["xades"])
         receipt = self.open()
         assert "Kari Nordmann (deg)" in receipt.content.decode()
-        assert receipt.client.get(f"{self.page()}/signed.pdf").content == self.download(self.kept["pades"])
+        assert receipt.client.get(f"{self.page()}/signed.pdf").getvalue() == self.download(self.kept["pades"])
 
 
 class Rejected(Case):
