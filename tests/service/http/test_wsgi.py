@@ -57,7 +57,11 @@ class Pieces:
 
 def answered(application: Callable[..., Iterable[bytes]], client: Client, **scope: Any) -> Client:
     async def answer() -> None:
-        await Threads(application, 1).answer({**SCOPE, **scope}, BytesIO(), client.receive, client.send)
+        threads = Threads(application, 1)
+        try:
+            await threads.answer({**SCOPE, **scope}, BytesIO(), client.receive, client.send)
+        finally:
+            await threads.run(lambda: None)  # the only thread has done all that it was given, such as closing a body
 
     asyncio.run(answer())
     return client
