@@ -30,8 +30,8 @@ GIVEN_UP = "could not be processed within the limits"
 
 
 def inspect(pdf: bytes) -> PdfFacts:
-    [facts] = rendering.inspect({"a.pdf": pdf})
-    return facts
+    [found] = rendering.inspect({"a.pdf": pdf})
+    return found.facts
 
 
 def endless_drawing(depth: int = 8) -> bytes:
@@ -91,7 +91,7 @@ def test_a_page_that_takes_too_much_memory_is_given_up() -> None:
 
 def test_a_document_is_passed_as_a_separate_file() -> None:
     content = bytearray(PAGE)
-    assert rendering.inspect({"a.pdf": memoryview(content)}) == rendering.inspect({"a.pdf": PAGE})
+    assert rendering.inspect({"a.pdf": memoryview(content)})[0].facts == inspect(PAGE)
     ours, theirs = socket.socketpair()
     with ours, theirs:
         wire.Task("inspect", {"pdf": pickle.PickleBuffer(content), "empty": pickle.PickleBuffer(b"")}, Limits()).send(
@@ -136,7 +136,7 @@ def is_limited(pid: int) -> bool:
 def test_many_threads_are_served_at_once() -> None:
     with ThreadPoolExecutor(8) as threads:
         read = list(threads.map(rendering.read_pages, [pdfs.pdf(str(number)) for number in range(40)]))
-    assert [page.text for (page,) in read] == [str(number) for number in range(40)]
+    assert [page.text for (page,) in map(rendering.read_contents, read)] == [str(number) for number in range(40)]
 
 
 def test_no_more_children_run_at_once_than_are_configured() -> None:

@@ -11,15 +11,23 @@ from PIL import Image
 import pdfs
 from segl.core.errors import InvalidDocument, TooManyPages
 from segl.service import rendering
-from segl.service.rendering import PdfFacts
+from segl.service.rendering import Inspected, PageContent, PdfFacts
 from segl.service.rendering.limits import Limits
 
 TWO_PAGES = pdfs.pdf("The first page", "The second")
 
 
 def inspect(pdf: bytes) -> PdfFacts:
-    [facts] = rendering.inspect({"a.pdf": pdf})
-    return facts
+    return inspected(pdf).facts
+
+
+def inspected(pdf: bytes) -> Inspected:
+    [found] = rendering.inspect({"a.pdf": pdf})
+    return found
+
+
+def contents(pdf: bytes) -> list[PageContent]:
+    return rendering.read_contents(inspected(pdf).pages)
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7"])
@@ -36,7 +44,7 @@ def test_a_claim_to_pdf_a_is_reported(reference: Path) -> None:
 def test_the_official_sample_documents_are_accepted_and_shown(reference: Path, name: str) -> None:
     document = (reference / "documents" / name).read_bytes()
     assert inspect(document).pages == 1
-    (page,) = rendering.read_pages(document)
+    (page,) = contents(document)
     assert "TESTDOKUMENT" in page.text
 
 
@@ -122,14 +130,15 @@ def test_an_image_of_too_many_pixels_is_refused() -> None:
 
 
 def test_the_size_and_text_of_each_page_are_reported() -> None:
-    pages = rendering.read_pages(TWO_PAGES)
+    pages = contents(TWO_PAGES)
+    assert pages == rendering.read_contents(rendering.read_pages(inspected(TWO_PAGES).laid_out))
     assert [page.text for page in pages] == ["The first page", "The second"]
     assert {round(page.width / page.height, 3) for page in pages} == {round(595 / 842, 3)}
     assert [page.height for page in pages] == [pytest.approx(841.89 - 46)] * 2  # what the footer leaves
 
 
 def test_a_rotated_page_has_the_size_it_is_shown_in() -> None:
-    [page] = rendering.read_pages(pdfs.pdf("Text", rotate=90))
+    [page] = contents(pdfs.pdf("Text", rotate=90))
     assert page.text == "Text"
     assert page.width / page.height == pytest.approx(842 / 595)
 
@@ -139,14 +148,13 @@ def test_field_values_are_shown_on_the_picture() -> None:
         document.pages[0].Annots = Dictionary(A=document.pages[0].Annots).A[1:]
 
     form = pdfs.active_form()
-    assert rendering.page_image(form, page=1, width=600) != rendering.page_image(
-        pdfs.changed(form, hide_fields), page=1, width=600
-    )
+    drawn = [inspected(each).laid_out for each in (form, pdfs.changed(form, hide_fields))]
+    assert rendering.page_image(drawn[0], page=1, width=600) != rendering.page_image(drawn[1], page=1, width=600)
 
 
 def test_the_documents_of_a_job_are_inspected_together_and_the_wrong_one_named() -> None:
-    facts = rendering.inspect({"a.pdf": TWO_PAGES, "b.pdf": pdfs.pdf("One")})
-    assert [each.pages for each in facts] == [2, 1]
+    found = rendering.inspect({"a.pdf": TWO_PAGES, "b.pdf": pdfs.pdf("One")})
+    assert [each.facts.pages for each in found] == [2, 1]
     with pytest.raises(InvalidDocument, match=r"^b\.pdf: The document is not a PDF"):
         rendering.inspect({"a.pdf": TWO_PAGES, "b.pdf": b"text"})
 
@@ -158,8 +166,7 @@ def test_a_page_that_takes_too_long_to_draw_is_refused(monkeypatch: pytest.Monke
 
 
 def test_a_document_of_many_pages_is_drawn_page_by_page() -> None:
-    [facts] = rendering.inspect({"a.pdf": pdfs.made(lambda many: [many.add_blank_page() for _ in range(2000)])})
-    assert facts.pages == 2000
+    assert inspect(pdfs.made(lambda many: [many.add_blank_page() for _ in range(2000)])).pages == 2000
 
 
 def test_plain_texts_share_their_time(monkeypatch: pytest.MonkeyPatch) -> None:

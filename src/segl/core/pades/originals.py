@@ -15,7 +15,6 @@ from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Rectangle, Strea
 from pikepdf.sanitize import Sanitizer
 
 from segl.core.errors import InvalidDocument
-from segl.core.memory_file import as_file
 
 DAMAGED = "The PDF is damaged or incomplete; save it again in the program that made it."
 MOST_CONTENT = 128 * 1024 * 1024
@@ -83,7 +82,7 @@ def _with_appearances(content: bytes | memoryview) -> Iterator[Pdf]:
 
 
 def _opened(content: bytes | memoryview) -> Pdf:
-    return Pdf.open(as_file(content), attempt_recovery=False, suppress_warnings=True)
+    return Pdf.open(BytesIO(content), attempt_recovery=False, suppress_warnings=True)
 
 
 def _mend_content(page: Page) -> None:

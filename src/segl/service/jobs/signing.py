@@ -13,7 +13,7 @@ from segl.core.xades import SignedDocument
 from segl.service import clock, due
 from segl.service.jobs import changes
 from segl.service.jobs.errors import LevelTooLowError, NotOpenError, NotTheSignerError
-from segl.service.jobs.finding import originals, signer_of
+from segl.service.jobs.finding import laid_out, originals, signer_of
 from segl.service.jobs.persons import Identity, shown_identity
 from segl.service.store.documents import JobKey, StoredDocument, unwrap
 from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signer, Signing
@@ -158,6 +158,7 @@ def begin_signature(signing: Signing) -> SignatureTask | None:
         ip_address=agreement["ip_address"],
         user_agent=agreement["user_agent"],
         login_reference=agreement["reference"],
+        shown_sha256=" ".join(bytes(each.sha256).hex() for each in laid_out(job=signer.job)),
     )
     documents = tuple(
         SignedDocument(each.name, each.media_type, bytes(each.sha256)) for each in originals(job=signer.job)

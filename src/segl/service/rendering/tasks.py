@@ -15,11 +15,11 @@ import pypdfium2.raw as pdfium
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
 from segl.core.errors import InvalidDocument, TooManyPages
-from segl.core.memory_file import as_file
-from segl.core.pades import Attachment, FrontPage, FrontPageDocument, originals
-from segl.core.pades.assembly import lay_out, merge
+from segl.core.pades import Attachment, FrontPage, FrontPageDocument, assembly, originals, sheets
+from segl.core.pades.assembly import merge
 from segl.core.pades.front_page import typeset
 from segl.core.pades.text_pages import typeset_text
+from segl.service.rendering import wire
 from segl.service.rendering.limits import Limits
 from segl.service.rendering.wire import Task
 
@@ -50,38 +50,43 @@ def _assemble(
 
 
 def inspect(pdfs: Mapping[str, bytes | memoryview], *, limits: Limits) -> bytes:
-    """The values of `PdfFacts` of each, as JSON."""
-    facts = []
+    """The parts of an `Inspected` for each, joined: its facts and its pages as JSON, and the laid-out PDF."""
+    results: list[bytes] = []
     for name, pdf in pdfs.items():
         try:
-            facts.append(_inspected(pdf, limits))
+            results += _inspected(pdf, limits)
         except InvalidDocument as error:
             raise type(error)(f"{name}: {error}") from error
-    return json.dumps(facts).encode()
+    return wire.join(results)
 
 
-def _inspected(pdf: bytes | memoryview, limits: Limits) -> dict[str, Any]:
-    """The values of `PdfFacts`, after doing to the pages all that is done to them later."""
+def _inspected(pdf: bytes | memoryview, limits: Limits) -> tuple[bytes, bytes, bytes]:
     if b"%PDF-" not in bytes(pdf[:1024]):
         raise InvalidDocument("The document is not a PDF.")
     _check_unprotected(pdf)
     with originals.opened(pdf) as document:
         facts = _facts(document, limits)
-        shown = lay_out(document)
-    with originals.reading(), pypdfium2.PdfDocument(shown) as document:
-        drawn = 0
+        laid_out = assembly.lay_out(document)
+    with originals.reading(), pypdfium2.PdfDocument(laid_out) as document:
+        pages = []
         for page in document:
             page.render(scale=TRIED_SCALE).close()  # All of them at once would take more memory than there is.
-            drawn += 1
-    if drawn != facts["pages"]:
+            pages.append(_content(page))
+    if len(pages) != facts["pages"]:
         raise InvalidDocument(originals.DAMAGED)
-    return facts
+    return json.dumps(facts).encode(), json.dumps(pages).encode(), laid_out
+
+
+def lay_out(pdf: bytes | memoryview, *, limits: Limits) -> bytes:
+    """The laid-out PDF of one that was accepted by a release that did not keep it."""
+    with originals.opened(pdf) as document:
+        return assembly.lay_out(document)
 
 
 def _check_unprotected(pdf: bytes | memoryview) -> None:
     """qpdf, which comes next, cannot open protected PDFs here: it would read random numbers from a device."""
     try:
-        with pypdfium2.PdfDocument(as_file(pdf)) as document:
+        with pypdfium2.PdfDocument(bytes(pdf)) as document:
             if pdfium.FPDF_GetSecurityHandlerRevision(document) != -1:
                 raise InvalidDocument(PROTECTED)
     except pypdfium2.PdfiumError as error:
@@ -118,7 +123,7 @@ def _check_size(number: int, page: pikepdf.Page) -> None:
 
 
 def page_image(pdf: bytes | memoryview, *, page: int, width: int, limits: Limits) -> bytes:
-    """A page as JPEG."""
+    """A page of a laid-out PDF as JPEG."""
     with _opened(pdf) as document:
         if not 1 <= page <= len(document):
             raise InvalidDocument(f"There is no page {page}; the PDF has {len(document)}.")
@@ -136,7 +141,7 @@ def page_image(pdf: bytes | memoryview, *, page: int, width: int, limits: Limits
 
 
 def read_pages(pdf: bytes | memoryview, *, limits: Limits) -> bytes:
-    """The values of a `PageContent` for each page, as JSON."""
+    """The values of a `PageContent` for each page of a laid-out PDF, as JSON."""
     with _opened(pdf) as document:
         return json.dumps([_content(page) for page in document]).encode()
 
@@ -148,14 +153,19 @@ def _content(page: pypdfium2.PdfPage) -> dict[str, Any]:
 
 @contextmanager
 def _opened(pdf: bytes | memoryview) -> Iterator[pypdfium2.PdfDocument]:
-    """The document as it is shown and sealed."""
-    with originals.opened(pdf) as original:
-        shown = lay_out(original)
-    with originals.reading(), pypdfium2.PdfDocument(shown) as document:
+    with originals.reading(), pypdfium2.PdfDocument(bytes(pdf)) as document:
         yield document
 
 
-_TASKS: dict[str, Callable[..., bytes]] = {"inspect": inspect, "page_image": page_image, "read_pages": read_pages}
+def check_sealed(pdf: bytes | memoryview, *, documents: Sequence[bytes | memoryview], limits: Limits) -> bytes:
+    """Nothing, if the last pages of a sealed PDF are the sheets of the laid-out documents."""
+    sheets.check_same(pdf, documents)
+    return b""
+
+
+_TASKS: dict[str, Callable[..., bytes]] = {
+    each.__name__: each for each in (inspect, lay_out, page_image, read_pages, check_sealed)
+}
 
 
 def rehearse() -> None:
@@ -166,11 +176,13 @@ def rehearse() -> None:
     for codec in ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "ascii", "pdfdoc"):
         codecs.lookup(codec)
     page, limits, now = _small_page(), Limits(), datetime.now(UTC)
-    inspect({"": page}, limits=limits)
-    page_image(page, page=1, width=10, limits=limits)
-    read_pages(page, limits=limits)
+    _, _, laid_out = wire.split(inspect({"": page}, limits=limits))
+    page_image(laid_out, page=1, width=10, limits=limits)
+    read_pages(laid_out, limits=limits)
     front = FrontPage("", 0, (), (FrontPageDocument("", 1),), "", now)
-    merge(page, documents=[page], front_page=front, attachments=[Attachment("a", "application/xml", "", b"")])
+    attachments = [Attachment("a", "application/xml", "", b"")]
+    merged = merge(page, documents=[laid_out], front_page=front, attachments=attachments)
+    check_sealed(merged, documents=[laid_out], limits=limits)
 
 
 def _small_page() -> bytes:

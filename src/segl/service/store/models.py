@@ -169,8 +169,12 @@ class DocumentKind(models.TextChoices):
     """What a document of a job is."""
 
     ORIGINAL = "original"
+    LAID_OUT = "laid_out"
+    """The PDF that is shown and sealed, made from the original of the same number."""
+    PAGES = "pages"
+    """The sizes and texts of its pages, as JSON."""
     TYPESET = "typeset"
-    """The PDF made from the original of the same number, which is not a PDF."""
+    """By releases that kept no laid-out PDF: the PDF made from the original of the same number, which is not a PDF."""
     MANIFEST = "manifest"
     XADES = "xades"
     PADES = "pades"

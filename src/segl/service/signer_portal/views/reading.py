@@ -16,17 +16,17 @@ from django.views.decorators.http import require_safe
 from segl.core.errors import InvalidDocument
 from segl.service import rendering
 from segl.service.identity import log_ins
-from segl.service.jobs.finding import originals, shown
+from segl.service.jobs.finding import originals
 from segl.service.jobs.persons import shown_identity
+from segl.service.layout import contents, laid_out
 from segl.service.signer_portal import access, ends, words
 from segl.service.signer_portal.access import for_the_signer
 from segl.service.signer_portal.situation import Situation, situation_of
-from segl.service.store.documents import read, stream
+from segl.service.store.documents import stream
 from segl.service.store.models import Document, Signer
 
 # Pixels: for a phone, for a phone or column on a high-density display, for a wide column on one.
 WIDTHS = (480, 960, 1440)
-_A4_HEIGHT = round(WIDTHS[-1] * 297 / 210)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def page_image(request: HttpRequest, signer: Signer, document: int, page: int) -
     if width not in {str(each) for each in WIDTHS} or not 1 <= page <= found.pages:
         raise Http404(f"There is no page {page} with this width.")
     try:
-        picture = rendering.page_image(read(shown(original=found)), page=page, width=int(width))
+        picture = rendering.page_image(laid_out(found), page=page, width=int(width))
     except InvalidDocument as error:
         raise Http404(f"Page {page} cannot be drawn.") from error
     return HttpResponse(picture, content_type="image/jpeg")
@@ -125,14 +125,9 @@ def _readable(signer: Signer, number: int) -> Document:
 
 
 def _pages(document: Document) -> Sequence[ShownPage]:
-    try:
-        contents = rendering.read_pages(read(shown(original=document)))
-    except InvalidDocument:
-        # It was accepted, but is too large to read at once; its pages can still be rendered one by one.
-        return [ShownPage(number, "", _A4_HEIGHT) for number in range(1, document.pages + 1)]
     return [
         ShownPage(number, _printable(each.text), round(WIDTHS[-1] * each.height / each.width))
-        for number, each in enumerate(contents, 1)
+        for number, each in enumerate(contents(document), 1)
     ]
 
 
