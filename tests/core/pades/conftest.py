@@ -1,12 +1,16 @@
 """A front page to typeset, and the organization that seals."""
 
 from collections.abc import Callable
+from io import BytesIO
 
+import pikepdf
 import pytest
 
 from certificates import NOW, Authority
 from segl.core.keys import PrivateKey
-from segl.core.pades import FrontPage, FrontPageDocument, FrontPageSigner
+from segl.core.pades import FrontPage, FrontPageDocument, FrontPageSigner, assemble, originals
+from segl.core.pades.assembly import lay_out
+from segl.core.pades.sheets import check_same
 from segl.core.protocol import SignatureType
 
 
@@ -28,6 +32,23 @@ def front_page() -> Callable[..., FrontPage]:
             "sealed_at": NOW,
         }
         return FrontPage(**values | changes)  # type: ignore[arg-type]  # values of many types
+
+    return make
+
+
+@pytest.fixture
+def assembled(front_page: Callable[..., FrontPage]) -> Callable[..., bytes]:
+    """Originals laid out and assembled, on a front page of one page."""
+
+    def make(*documents: bytes) -> bytes:
+        sheets = []
+        for content in documents:
+            with originals.opened(content) as original:
+                sheets.append(lay_out(original))
+        pages = [len(pikepdf.open(BytesIO(each)).pages) for each in sheets]
+        sealed = assemble(documents=sheets, front_page=front_page(*pages), attachments=())
+        check_same(sealed, sheets)
+        return sealed
 
     return make
 
