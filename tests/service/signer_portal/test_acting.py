@@ -87,6 +87,10 @@ def test_a_page_is_shown_as_a_picture_as_wide_as_asked_for(kari: Browser, job: J
     assert Image.open(BytesIO(answer.content)).size[0] == 480
 
 
+def test_each_sheet_says_so_until_its_picture_has_come(kari: Browser, job: Job) -> None:
+    assert text(kari.get(address(job))).count("Bildet av denne siden er ikke kommet.") == 1
+
+
 def test_pictures_are_kept_by_the_signers_browser_for_a_session_and_over_a_log_in(ola: Browser, job: Job) -> None:
     page = text(ola.get(address(job, OLA_SIGNS)))
     [shown] = re.findall(r'<img src="([^"]*picture[^"]*)"', page)
