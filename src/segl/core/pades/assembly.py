@@ -95,7 +95,8 @@ def _lay_under(sheet: Page, page: Page) -> Rectangle:
     width, height = width * scale, height * scale
     left, low = (ROOM.llx + ROOM.urx - width) / 2, (ROOM.lly + ROOM.ury - height) / 2
     if min(width / ROOM.width, height / ROOM.height) < FILLED:
-        frame = f"q 0.5 w {FRAME_COLOUR} RG {left:.2f} {low:.2f} {width:.2f} {height:.2f} re S Q\n"
+        around = f"{left - 0.25:.2f} {low - 0.25:.2f} {width + 0.5:.2f} {height + 0.5:.2f}"  # it covers nothing
+        frame = f"q 0.5 w {FRAME_COLOUR} RG {around} re S Q\n"
         sheet.contents_add(frame.encode(), prepend=True)
     place = Rectangle(left, low, left + width, low + height)
     sheet.add_underlay(page, place)
