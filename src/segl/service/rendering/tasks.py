@@ -18,6 +18,7 @@ from segl.core.errors import InvalidDocument, TooManyPages
 from segl.core.memory_file import as_file
 from segl.core.pades import Attachment, FrontPage, FrontPageDocument, originals
 from segl.core.pades.assembly import lay_out, merge
+from segl.core.pades.comparing import compare
 from segl.core.pades.front_page import typeset
 from segl.core.pades.text_pages import typeset_text
 from segl.service.rendering.limits import Limits
@@ -27,8 +28,6 @@ VERSIONS = ("1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 # Sides of a page in points (ISO 32000-1, annex C).
 SMALLEST_SIDE, LARGEST_SIDE = 3, 14400
 JPEG_QUALITY = 80
-TRIED_SCALE = 0.5
-"""The scale at which each page is drawn once before it is accepted; what takes long takes long at any scale."""
 PROTECTED = "The PDF is protected by a password or restricted by its owner; send it without protection."
 
 
@@ -68,13 +67,7 @@ def _inspected(pdf: bytes | memoryview, limits: Limits) -> dict[str, Any]:
     with originals.opened(pdf) as document:
         facts = _facts(document, limits)
         shown = lay_out(document)
-    with originals.reading(), pypdfium2.PdfDocument(shown) as document:
-        drawn = 0
-        for page in document:
-            page.render(scale=TRIED_SCALE).close()  # All of them at once would take more memory than there is.
-            drawn += 1
-    if drawn != facts["pages"]:
-        raise InvalidDocument(originals.DAMAGED)
+    compare(pdf, shown)
     return facts
 
 

@@ -1,0 +1,181 @@
+"""Whether a PDF as laid out looks, page by page, as its original does in a PDF reader.
+
+What the libraries repair, leave out or draw anew on the way is judged by its effect: PDFium draws each page of the
+original, annotations and form fields included, and the same page as laid out, so that their pixels coincide.
+
+The reference is PDFium's own view of the untouched original. Where `originals` mends what PDFium too draws otherwise
+than most readers, the two differ, and the document is refused: no picture of the mended original could be trusted more.
+
+It parses PDFs from strangers, so the service runs it in a rendering child only. It opens no file.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+from PIL import Image, ImageChops
+
+from segl.core.errors import InvalidDocument
+from segl.core.pades.originals import DAMAGED, reading
+
+SCALE = 1.493
+"""Pixels per point, about: a full stop of 8 points covers a pixel. No round number, see `SHIFT`."""
+SHIFT = 0.3
+"""Pixels by which pages lie off the raster, so that their edges, and what else is at whole points, is not at an edge
+of a pixel: there a rounding in the tenth digit would make a picture or a tile a pixel larger."""
+FRAME = 0.25
+"""Points of a sheet that its hairline around a page covers of it."""
+MOST_PIXELS = 16_000_000
+"""Pixels of one page; larger pages are compared at a smaller scale."""
+BAND = 2_000_000
+"""Pixels that are drawn at a time."""
+TOLERANCE = 48
+"""How much darker or lighter than all its neighbours (0 to 255) a pixel may be on the other picture."""
+
+
+def compare(original: bytes | memoryview, laid_out: bytes) -> None:
+    """Refuse a document whose pages, as laid out in the art boxes of `laid_out`, lack something or look otherwise.
+
+    Each pixel of either picture must be like one of the other's at its place or next to it: letters are placed on
+    whole pixels, so rounding moves them by one. The text that PDFium reads from a page must be in that of its sheet,
+    which also has the text of annotations and fields.
+
+    Raises:
+        InvalidDocument: naming the first page that differs.
+    """
+    with reading(), pypdfium2.PdfDocument(original) as before, pypdfium2.PdfDocument(laid_out) as after:
+        before.init_forms()
+        if len(before) != len(after):
+            raise InvalidDocument(DAMAGED)
+        for number in range(1, len(before) + 1):
+            page, sheet = before[number - 1], after[number - 1]
+            if not (_has_its_text(page, sheet) and _looks_same(page, sheet)):
+                raise InvalidDocument(
+                    f"Page {number} of the PDF would not look in the signed document as it does in a PDF reader; "
+                    "print it to a new PDF and send that."
+                )
+            page.close()
+            sheet.close()
+
+
+def _has_its_text(page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage) -> bool:
+    needed, found = _text(page), _text(sheet)
+    return found.startswith(needed) or not Counter(needed) - Counter(found)
+
+
+def _text(page: pypdfium2.PdfPage) -> str:
+    text = page.get_textpage()
+    try:
+        return "".join(text.get_text_range().split())
+    finally:
+        text.close()
+
+
+class _Grid(NamedTuple):
+    """The pixels of a page, how far it lies off them, and which of them are in the band from `top` to `bottom`."""
+
+    width: int
+    height: int
+    shift: float
+    margin: int
+    top: int
+    bottom: int
+
+
+def _looks_same(page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage) -> bool:
+    return all(_same(_original(page, grid), _laid_out(sheet, grid), grid) for grid in _bands(page, sheet))
+
+
+def _bands(page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage) -> Iterator[_Grid]:
+    across, down = page.get_size()
+    scale = min(SCALE, math.sqrt(MOST_PIXELS / (across * down)))
+    width, height = max(1, round(across * scale)), max(1, round(down * scale))
+    left, _, right, _ = sheet.get_artbox()
+    margin = 1 + math.ceil(FRAME * width / (right - left))
+    step = max(1, BAND // width)
+    for top in range(0, height, step):
+        yield _Grid(width, height, 0 if _has_fields(page) else SHIFT, margin, top, min(top + step, height))
+
+
+def _has_fields(page: pypdfium2.PdfPage) -> bool:
+    """Whether the page has fields; PDFium draws those without a matrix only."""
+    return page.formenv is not None and any(
+        pdfium.FPDFPage_GetAnnotCount(page)
+        and pdfium.FPDFAnnot_GetSubtype(pdfium.FPDFPage_GetAnnot(page, index)) == pdfium.FPDF_ANNOT_WIDGET
+        for index in range(pdfium.FPDFPage_GetAnnotCount(page))
+    )
+
+
+def _original(page: pypdfium2.PdfPage, grid: _Grid) -> pypdfium2.PdfBitmap:
+    """The band as a reader shows it."""
+    if grid.shift:
+        width, height = page.get_size()
+        return _through(page, grid, (0, 0, width, height))
+    bitmap = _blank(grid)
+    place = (0, -grid.top, grid.width, grid.height, 0, pdfium.FPDF_ANNOT)
+    pdfium.FPDF_RenderPageBitmap(bitmap, page, *place)
+    pdfium.FPDF_FFLDraw(page.formenv, bitmap, page, *place)
+    return bitmap
+
+
+def _laid_out(sheet: pypdfium2.PdfPage, grid: _Grid) -> pypdfium2.PdfBitmap:
+    """The band as it lies in the sheet's art box."""
+    left, low, right, high = sheet.get_artbox()
+    return _through(sheet, grid, (left, sheet.get_height() - high, right, sheet.get_height() - low))
+
+
+def _through(page: pypdfium2.PdfPage, grid: _Grid, area: tuple[float, float, float, float]) -> pypdfium2.PdfBitmap:
+    """The band of a part of a page, which is in points from the upper left: left, top, right, bottom."""
+    left, top, right, bottom = area
+    across, down = grid.width / (right - left), grid.height / (bottom - top)
+    matrix = pdfium.FS_MATRIX(across, 0, 0, down, grid.shift - left * across, grid.shift - top * down - grid.top)
+    bitmap = _blank(grid)
+    clip = pdfium.FS_RECTF(0, 0, grid.width, grid.bottom - grid.top)
+    pdfium.FPDF_RenderPageBitmapWithMatrix(bitmap, page, matrix, clip, pdfium.FPDF_ANNOT)
+    return bitmap
+
+
+def _blank(grid: _Grid) -> pypdfium2.PdfBitmap:
+    height = grid.bottom - grid.top
+    bitmap = pypdfium2.PdfBitmap.new_native(grid.width, height, pdfium.FPDFBitmap_BGRx)
+    bitmap.fill_rect((255, 255, 255, 255), 0, 0, grid.width, height)
+    return bitmap
+
+
+def _same(one: pypdfium2.PdfBitmap, other: pypdfium2.PdfBitmap, grid: _Grid) -> bool:
+    """Whether two pictures of a band show the same, but for the frame around the page."""
+    if memoryview(one.buffer).cast("B") == memoryview(other.buffer).cast("B"):
+        return True
+    top, bottom = max(grid.margin - grid.top, 0), min(grid.height - grid.margin, grid.bottom) - grid.top
+    if grid.width <= 2 * grid.margin or top >= bottom:
+        return True
+    inner = (grid.margin, top, grid.width - grid.margin, bottom)
+    first, second = (each.to_pil().convert("RGB").crop(inner) for each in (one, other))
+    area = _unlike(ImageChops.difference(first, second))
+    if area is None:
+        return True
+    around = (max(0, area[0] - 2), max(0, area[1] - 2), min(first.width, area[2] + 2), min(first.height, area[3] + 2))
+    first, second = first.crop(around), second.crop(around)
+    return _within(first, second) and _within(second, first)
+
+
+def _within(one: Image.Image, other: Image.Image) -> bool:
+    """Whether each pixel of `one` is between the darkest and lightest of the nine around its place in `other`."""
+    darkest, lightest = _neighbours(other, ImageChops.darker), _neighbours(other, ImageChops.lighter)
+    return _unlike(ImageChops.subtract(darkest, one)) is None and _unlike(ImageChops.subtract(one, lightest)) is None
+
+
+def _neighbours(picture: Image.Image, choose: Callable[[Image.Image, Image.Image], Image.Image]) -> Image.Image:
+    """What `choose` chooses, for each pixel, of it and the eight around it; those outside the picture are black."""
+    for across, down in ((1, 0), (0, 1)):
+        before, after = (ImageChops.offset(picture, sign * across, sign * down) for sign in (1, -1))
+        picture = choose(choose(picture, before), after)
+    return picture
+
+
+def _unlike(difference: Image.Image) -> tuple[int, int, int, int] | None:
+    """Where a difference is more than `TOLERANCE`, if anywhere: left, top, right, bottom."""
+    return difference.point(([0] * (TOLERANCE + 1) + [255] * (255 - TOLERANCE)) * 3).getbbox()
