@@ -140,7 +140,7 @@ def _through(page: pypdfium2.PdfPage, grid: _Grid, area: tuple[float, float, flo
 
 def _blank(grid: _Grid) -> pypdfium2.PdfBitmap:
     height = grid.bottom - grid.top
-    bitmap = pypdfium2.PdfBitmap.new_native(grid.width, height, pdfium.FPDFBitmap_BGRx)
+    bitmap = pypdfium2.PdfBitmap.new_native(grid.width, height, pdfium.FPDFBitmap_BGRA)
     bitmap.fill_rect((255, 255, 255, 255), 0, 0, grid.width, height)
     return bitmap
 
