@@ -12,14 +12,14 @@ It parses PDFs from strangers, so the service runs it in a rendering child only.
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageChops
 
 from segl.core.errors import InvalidDocument
-from segl.core.pades.originals import DAMAGED, reading
+from segl.core.pades.originals import DAMAGED, reading, with_form
 
 SCALE = 1.493
 """Pixels per point, about: a full stop of 8 points covers a pixel. No round number, see `SHIFT`."""
@@ -46,19 +46,50 @@ def compare(original: bytes | memoryview, laid_out: bytes) -> None:
     Raises:
         InvalidDocument: naming the first page that differs.
     """
-    with reading(), pypdfium2.PdfDocument(original) as before, pypdfium2.PdfDocument(laid_out) as after:
-        before.init_forms()
-        if len(before) != len(after):
+    with reading(), _Original(bytes(original)) as before, pypdfium2.PdfDocument(laid_out) as after:
+        if len(before.document) != len(after):
             raise InvalidDocument(DAMAGED)
-        for number in range(1, len(before) + 1):
-            page, sheet = before[number - 1], after[number - 1]
+        for index in range(len(after)):
+            page, sheet = before.page(index), after[index]
             if not (_has_its_text(page, sheet) and _looks_same(page, sheet)):
                 raise InvalidDocument(
-                    f"Page {number} of the PDF would not look in the signed document as it does in a PDF reader; "
+                    f"Page {index + 1} of the PDF would not look in the signed document as it does in a PDF reader; "
                     "print it to a new PDF and send that."
                 )
             page.close()
             sheet.close()
+
+
+class _Original:
+    """The original in PDFium, which draws fields only of a document with a form; most readers draw the others too."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.document = _open(content)
+        self._with_form: pypdfium2.PdfDocument | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in (self.document, self._with_form):
+            if each is not None:
+                each.close()
+
+    def page(self, index: int) -> pypdfium2.PdfPage:
+        page = self.document[index]
+        if page.formenv is not None or not _has_fields(page):
+            return page
+        page.close()
+        if self._with_form is None:
+            self._with_form = _open(with_form(self._content))
+        return self._with_form[index]
+
+
+def _open(content: bytes) -> pypdfium2.PdfDocument:
+    document = pypdfium2.PdfDocument(content)
+    document.init_forms()
+    return document
 
 
 def _has_its_text(page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage) -> bool:
@@ -97,16 +128,18 @@ def _bands(page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage) -> Iterator[_Grid]
     margin = 1 + math.ceil(FRAME * width / (right - left))
     step = max(1, BAND // width)
     for top in range(0, height, step):
+        # PDFium draws fields without a matrix only.
         yield _Grid(width, height, 0 if _has_fields(page) else SHIFT, margin, top, min(top + step, height))
 
 
 def _has_fields(page: pypdfium2.PdfPage) -> bool:
-    """Whether the page has fields; PDFium draws those without a matrix only."""
-    return page.formenv is not None and any(
-        pdfium.FPDFPage_GetAnnotCount(page)
-        and pdfium.FPDFAnnot_GetSubtype(pdfium.FPDFPage_GetAnnot(page, index)) == pdfium.FPDF_ANNOT_WIDGET
-        for index in range(pdfium.FPDFPage_GetAnnotCount(page))
-    )
+    for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
+        annotation = pdfium.FPDFPage_GetAnnot(page, index)
+        kind = pdfium.FPDFAnnot_GetSubtype(annotation)
+        pdfium.FPDFPage_CloseAnnot(annotation)
+        if kind == pdfium.FPDF_ANNOT_WIDGET:
+            return True
+    return False
 
 
 def _original(page: pypdfium2.PdfPage, grid: _Grid) -> pypdfium2.PdfBitmap:

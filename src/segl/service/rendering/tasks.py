@@ -15,7 +15,6 @@ import pypdfium2.raw as pdfium
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
 from segl.core.errors import InvalidDocument, TooManyPages
-from segl.core.memory_file import as_file
 from segl.core.pades import Attachment, FrontPage, FrontPageDocument, originals
 from segl.core.pades.assembly import lay_out, merge
 from segl.core.pades.comparing import compare
@@ -28,7 +27,9 @@ VERSIONS = ("1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 # Sides of a page in points (ISO 32000-1, annex C).
 SMALLEST_SIDE, LARGEST_SIDE = 3, 14400
 JPEG_QUALITY = 80
-PROTECTED = "The PDF is protected by a password or restricted by its owner; send it without protection."
+LOCKED = "The PDF is protected by a password, without which nobody can open it; send it without protection."
+RESTRICTED = "The PDF opens without a password, but is restricted by its owner; send it without restrictions."
+PROTECTED = "The PDF is protected in a way that is not known here; send it without protection."
 
 
 def prepare(task: Task) -> Callable[[], bytes]:
@@ -74,11 +75,12 @@ def _inspected(pdf: bytes | memoryview, limits: Limits) -> dict[str, Any]:
 def _check_unprotected(pdf: bytes | memoryview) -> None:
     """qpdf, which comes next, cannot open protected PDFs here: it would read random numbers from a device."""
     try:
-        with pypdfium2.PdfDocument(as_file(pdf)) as document:
+        with pypdfium2.PdfDocument(bytes(pdf)) as document:
             if pdfium.FPDF_GetSecurityHandlerRevision(document) != -1:
-                raise InvalidDocument(PROTECTED)
+                raise InvalidDocument(RESTRICTED)
     except pypdfium2.PdfiumError as error:
-        raise InvalidDocument(PROTECTED if error.err_code == pdfium.FPDF_ERR_PASSWORD else originals.DAMAGED) from None
+        reasons = {pdfium.FPDF_ERR_PASSWORD: LOCKED, pdfium.FPDF_ERR_SECURITY: PROTECTED}
+        raise InvalidDocument(reasons.get(error.err_code, originals.DAMAGED)) from None
 
 
 def _facts(document: Pdf, limits: Limits) -> dict[str, Any]:
