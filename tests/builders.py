@@ -30,7 +30,7 @@ from segl.service.jobs.notifying import begin_notification, complete_notificatio
 from segl.service.jobs.persons import Identity
 from segl.service.jobs.sealing import begin_seal, complete_seal
 from segl.service.jobs.signing import Agreement, agree, begin_signature, complete_signature
-from segl.service.rendering import tasks, wire
+from segl.service.rendering import read_contents, tasks, wire
 from segl.service.rendering.limits import Limits
 from segl.service.store import documents as stored
 from segl.service.store.models import (
@@ -95,9 +95,13 @@ def accepted(wanted: PortalManifest, *contents: bytes) -> list[AcceptedDocument]
     """The documents of a manifest, as the edge passes them on after its checks."""
     given = contents or (PDF,) * len(wanted.documents)
     return [
-        AcceptedDocument(each.title, each.href, each.media_type, content, 1, *laid_out(content))
+        AcceptedDocument(each.title, each.href, each.media_type, content, _pages(content), *laid_out(content))
         for each, content in zip(wanted.documents, given, strict=True)
     ]
+
+
+def _pages(content: bytes) -> int:
+    return len(read_contents(laid_out(content)[1]))
 
 
 @cache
@@ -168,7 +172,9 @@ def identity(number: str = KARI, *, level: int = 4, name: str = "Kari Nordmann")
 
 
 def agreement() -> Agreement:
-    return Agreement(sentence="Jeg signerer dokumentet.", ip_address="192.0.2.7", user_agent="Firefox")
+    return Agreement(
+        sentence="Jeg signerer dokumentet.", ip_address="192.0.2.7", user_agent="Firefox", without_pictures=True
+    )
 
 
 def agreed(job: Job, number: int = 1, who: Identity | None = None) -> Signing:

@@ -39,6 +39,9 @@ class Evidence:
     """The provider's reference of the log-in."""
     shown_sha256: str = ""
     """The SHA-256 of each PDF that the signer was shown, in hexadecimal digits, in the order of the documents."""
+    shown_pages: str = ""
+    """The pages whose pictures were sent to the signer, by document: «1:1-5,7 2:1» are pages 1 to 5 and 7 of the first
+    document and page 1 of the second. The signer confirmed to sign without the pictures of the others."""
 
 
 NAMESPACE = "urn:segl:evidence:1"

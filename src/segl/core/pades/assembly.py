@@ -109,11 +109,11 @@ def _lay_on_sheet(result: Pdf, page: Page) -> tuple[Place, bytes]:
 
 
 def _frame(box: Rectangle) -> bytes:
-    """A mark of where a page ends that does not fill its sheet."""
+    """A mark of where a page ends that does not fill its sheet; around it, so that it covers nothing."""
     if min(box.width / ROOM.width, box.height / ROOM.height) >= FILLED:
         return b""
-    area = f"{box.llx:.2f} {box.lly:.2f} {box.width:.2f} {box.height:.2f}"
-    return f"/Artifact BMC q 0.5 w {FRAME_COLOUR} RG {area} re S Q EMC\n".encode()
+    around = f"{box.llx - 0.25:.2f} {box.lly - 0.25:.2f} {box.width + 0.5:.2f} {box.height + 0.5:.2f}"
+    return f"/Artifact BMC q 0.5 w {FRAME_COLOUR} RG {around} re S Q EMC\n".encode()
 
 
 def _own_place(sheet: Page) -> Place:

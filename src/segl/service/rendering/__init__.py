@@ -16,7 +16,7 @@ from typing import Any
 from segl.core.errors import InvalidDocument
 from segl.core.pades import Attachment, FrontPage
 from segl.service import configuration
-from segl.service.rendering import wire
+from segl.service.rendering import pictures, wire
 from segl.service.rendering.children import RenderingUnavailableError, run, turn, warm_up
 from segl.service.rendering.limits import MEBIBYTE, Limits
 
@@ -37,6 +37,7 @@ __all__ = [
     "inspect",
     "lay_out",
     "page_image",
+    "picture_size",
     "read_contents",
     "read_pages",
     "typeset_texts",
@@ -55,11 +56,15 @@ class PdfFacts:
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
-    """A page as it is in the signed PDF: width and height in points, and its text, as far as it has one in order."""
+    """A page as it is in the signed PDF: width and height in points, and its text, as far as it has one in order.
+
+    `scale` is that of the original page in the signed PDF; 1 where it was not recorded.
+    """
 
     width: float
     height: float
     text: str
+    scale: float = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +122,13 @@ def typeset_texts(texts: Mapping[str, bytes | memoryview]) -> dict[str, bytes]:
 
 
 def page_image(laid_out: bytes, *, page: int, width: int) -> bytes:
-    """A page (from 1) of a laid-out PDF as JPEG of that width in pixels."""
+    """A page (from 1) of a laid-out PDF as JPEG or WebP, of that width in pixels or as wide as possible."""
     return _run("page_image", _pages(), pdf=pickle.PickleBuffer(laid_out), page=page, width=width)
+
+
+def picture_size(page: PageContent, *, width: int) -> tuple[int, int]:
+    """Width and height of what `page_image` makes of a page for this width."""
+    return pictures.picture_size(page.width, page.height, wanted=width, pixels=PAGES.pixels)
 
 
 def read_pages(laid_out: bytes) -> bytes:

@@ -13,23 +13,24 @@ import pikepdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
+from PIL import Image
 
 from segl.core.errors import InvalidDocument, TooManyPages
 from segl.core.pades import Attachment, FrontPage, FrontPageDocument, assembly, originals, sheets
 from segl.core.pades.assembly import merge
+from segl.core.pades.comparing import compare
 from segl.core.pades.front_page import typeset
 from segl.core.pades.text_pages import typeset_text
-from segl.service.rendering import wire
+from segl.service.rendering import pictures, wire
 from segl.service.rendering.limits import Limits
 from segl.service.rendering.wire import Task
 
 VERSIONS = ("1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 # Sides of a page in points (ISO 32000-1, annex C).
 SMALLEST_SIDE, LARGEST_SIDE = 3, 14400
-JPEG_QUALITY = 80
-TRIED_SCALE = 0.5
-"""The scale at which each page is drawn once before it is accepted; what takes long takes long at any scale."""
-PROTECTED = "The PDF is protected by a password or restricted by its owner; send it without protection."
+LOCKED = "The PDF is protected by a password, without which nobody can open it; send it without protection."
+RESTRICTED = "The PDF opens without a password, but is restricted by its owner; send it without restrictions."
+PROTECTED = "The PDF is protected in a way that is not known here; send it without protection."
 
 
 def prepare(task: Task) -> Callable[[], bytes]:
@@ -66,14 +67,13 @@ def _inspected(pdf: bytes | memoryview, limits: Limits) -> tuple[bytes, bytes, b
     _check_unprotected(pdf)
     with originals.opened(pdf) as document:
         facts = _facts(document, limits)
+        widths = [originals.shown_size(page)[0] for page in document.pages]
         laid_out = assembly.lay_out(document)
-    with originals.reading(), pypdfium2.PdfDocument(laid_out) as document:
-        pages = []
-        for page in document:
-            page.render(scale=TRIED_SCALE).close()  # All of them at once would take more memory than there is.
-            pages.append(_content(page))
-    if len(pages) != facts["pages"]:
-        raise InvalidDocument(originals.DAMAGED)
+    compare(pdf, laid_out)
+    with _opened(laid_out) as shown:
+        pages = [_content(each) for each in shown]
+    for content, width in zip(pages, widths, strict=True):
+        content["scale"] = content["width"] / width
     return json.dumps(facts).encode(), json.dumps(pages).encode(), laid_out
 
 
@@ -88,9 +88,10 @@ def _check_unprotected(pdf: bytes | memoryview) -> None:
     try:
         with pypdfium2.PdfDocument(bytes(pdf)) as document:
             if pdfium.FPDF_GetSecurityHandlerRevision(document) != -1:
-                raise InvalidDocument(PROTECTED)
+                raise InvalidDocument(RESTRICTED)
     except pypdfium2.PdfiumError as error:
-        raise InvalidDocument(PROTECTED if error.err_code == pdfium.FPDF_ERR_PASSWORD else originals.DAMAGED) from None
+        reasons = {pdfium.FPDF_ERR_PASSWORD: LOCKED, pdfium.FPDF_ERR_SECURITY: PROTECTED}
+        raise InvalidDocument(reasons.get(error.err_code, originals.DAMAGED)) from None
 
 
 def _facts(document: Pdf, limits: Limits) -> dict[str, Any]:
@@ -123,21 +124,26 @@ def _check_size(number: int, page: pikepdf.Page) -> None:
 
 
 def page_image(pdf: bytes | memoryview, *, page: int, width: int, limits: Limits) -> bytes:
-    """A page of a laid-out PDF as JPEG."""
+    """A page of a laid-out PDF as a picture, of the size that `picture_size` says."""
     with _opened(pdf) as document:
         if not 1 <= page <= len(document):
             raise InvalidDocument(f"There is no page {page}; the PDF has {len(document)}.")
-        sheet = document[page - 1]
-        left, low, right, high = sheet.get_artbox()
-        scale = width / (right - left)
-        if sheet.get_width() * sheet.get_height() * scale**2 > limits.pixels:
-            raise InvalidDocument(f"Page {page} at {width} pixels' width has more than {limits.pixels} pixels.")
-        top = sheet.get_height() - high
-        box = (round(left * scale), round(top * scale), round(left * scale) + width, round((top + high - low) * scale))
-        image = BytesIO()
-        picture = sheet.render(scale=scale, rev_byteorder=True).to_pil().convert("RGB").crop(box)
-        picture.save(image, "JPEG", quality=JPEG_QUALITY)
-        return image.getvalue()
+        return pictures.encode(_drawn(document[page - 1], width, limits))
+
+
+def _drawn(sheet: pypdfium2.PdfPage, width: int, limits: Limits) -> Image.Image:
+    """What lies in the sheet's art box; the rest is not drawn."""
+    left, low, right, high = sheet.get_artbox()
+    size = pictures.picture_size(right - left, high - low, wanted=width, pixels=limits.pixels)
+    scale = size[0] / (right - left)
+    start = (-round(left * scale), -round((sheet.get_height() - high) * scale))
+    whole = (round(sheet.get_width() * scale), round(sheet.get_height() * scale))
+    bitmap = pypdfium2.PdfBitmap.new_native(*size, pdfium.FPDFBitmap_BGR, rev_byteorder=True)
+    bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
+    flags = pdfium.FPDF_ANNOT | pdfium.FPDF_REVERSE_BYTE_ORDER
+    pdfium.FPDF_RenderPageBitmap(bitmap, sheet, *start, *whole, 0, flags)
+    picture: Image.Image = bitmap.to_pil()
+    return picture
 
 
 def read_pages(pdf: bytes | memoryview, *, limits: Limits) -> bytes:

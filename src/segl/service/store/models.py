@@ -203,6 +203,21 @@ class Document(models.Model):
         constraints = [models.UniqueConstraint(fields=["job", "kind", "number"], name="document_number")]
 
 
+class DeliveredPage(models.Model):
+    """A page of a document whose picture for this width, in pixels, was sent to a signer."""
+
+    signer = models.ForeignKey(Signer, models.CASCADE, related_name="delivered_pages", db_index=False)
+    document = models.PositiveSmallIntegerField()
+    page = models.PositiveIntegerField()
+    width = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "delivered_page"
+        constraints = [
+            models.UniqueConstraint(fields=["signer", "document", "page", "width"], name="delivered_page_once")
+        ]
+
+
 class StatusChange(Due):
     """A job's place on its sender's polling queue; `version` grows with each change of the job or of a signer."""
 
