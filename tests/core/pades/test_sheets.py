@@ -14,7 +14,10 @@ from segl.core.pades.sheets import check_same
 FrontPages = Callable[..., FrontPage]
 
 
-def add_links(document: Pdf) -> None:
+def add_more(document: Pdf) -> None:
+    """Links, and an object of its own for a mere name."""
+    colours = document.make_indirect(Name.DeviceRGB)
+    document.pages[0].Group = Dictionary(S=Name.Transparency, CS=colours)
     link = {"Type": Name.Annot, "Subtype": Name.Link, "Rect": [20, 790, 60, 820]}
     address = Dictionary(S=Name.URI, URI=String("https://example.com/"))
     document.pages[0].Annots = Array([Dictionary(**link, A=address), Dictionary(**link, Dest=[1, Name.Fit])])
@@ -23,7 +26,7 @@ def add_links(document: Pdf) -> None:
 @pytest.fixture(scope="module")
 def sheets() -> list[bytes]:
     made = []
-    for content in (pdfs.changed(pdfs.pdf("One", "Two"), add_links), pdfs.active_form()):
+    for content in (pdfs.changed(pdfs.pdf("One", "Two"), add_more), pdfs.active_form()):
         with originals.opened(content) as original:
             made.append(lay_out(original))
     return made

@@ -105,5 +105,5 @@ def _digest(root: Object) -> bytes:
             digest.update(b"array%d;" % len(each))
             waiting.extend(each)
         else:
-            digest.update(each.unparse() + b";")
+            digest.update(each.unparse(resolved=True) + b";")
     return digest.digest()
