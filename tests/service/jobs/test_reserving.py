@@ -11,7 +11,7 @@ from segl.service.due import LEASE
 from segl.service.jobs import changes
 from segl.service.jobs.creating import Idempotency
 from segl.service.jobs.errors import KeyReusedError, UnderWayError
-from segl.service.jobs.reserving import KEPT, extend, forget, release, reserve, sweep
+from segl.service.jobs.reserving import KEPT, extend, forget, release, release_all, reserve, sweep
 from segl.service.store.models import Reservation
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -63,11 +63,13 @@ def test_a_refused_request_frees_its_key() -> None:
 
 
 @pytest.mark.parametrize(("body", "received_at"), [(ONE, FIRST), (OTHER, LATER)])
-@pytest.mark.parametrize("end", ["released", "killed"])
+@pytest.mark.parametrize("end", ["released", "all released", "killed"])
 def test_a_request_without_an_outcome_is_taken_over(passes: Any, body: bytes, received_at: datetime, end: str) -> None:
     lost = reserved()
     if end == "released":
         release(lost)
+    elif end == "all released":
+        release_all()
     else:
         passes(LEASE)
     taken = reserved(body, LATER)

@@ -27,7 +27,9 @@ def reserve(*, sender: Organization, key: str, request_sha256: bytes, received_a
         UnderWayError: The same request is being handled.
         KeyReusedError: Another request with this key is being handled.
     """
-    now = clock.shared()
+    now, its = clock.shared(), Reservation.objects.filter(sender=sender, key=key)
+    if found := its.first():
+        _check_free(found, request_sha256, now)  # Those who wait ask often, and need no lock.
     ours = Reservation(
         sender=sender,
         key=key,
@@ -41,22 +43,25 @@ def reserve(*, sender: Organization, key: str, request_sha256: bytes, received_a
         Reservation.objects.bulk_create(
             [ours], update_conflicts=True, unique_fields=["sender", "key"], update_fields=["key"]
         )
-        found = Reservation.objects.get(sender=sender, key=key)
-        if found.holder == ours.holder:
-            return found
-        is_same = bytes(found.request_sha256) == request_sha256
-        if found.lease_until > now and is_same:
-            raise UnderWayError(found.received_at)
-        if found.lease_until > now:
-            raise KeyReusedError(
-                f"The Idempotency-Key {key!r} came with another request, which is being handled: send a new request "
-                "with a new key, and a retry with exactly the same body."
-            )
-        ours.pk = found.pk
-        if is_same:
-            ours.received_at = found.received_at
-        ours.save()
+        found = its.get()
+        if found.holder != ours.holder:
+            _check_free(found, request_sha256, now)
+            ours.pk = found.pk
+            if bytes(found.request_sha256) == request_sha256:
+                ours.received_at = found.received_at
+            ours.save()
     return ours
+
+
+def _check_free(found: Reservation, request_sha256: bytes, now: datetime) -> None:
+    if found.lease_until <= now:
+        return
+    if bytes(found.request_sha256) == request_sha256:
+        raise UnderWayError(found.received_at)
+    raise KeyReusedError(
+        f"The Idempotency-Key {found.key!r} came with another request, which is being handled: send a new request with "
+        "a new key, and a retry with exactly the same body."
+    )
 
 
 def extend(reservation: Reservation) -> None:
@@ -69,6 +74,13 @@ def release(reservation: Reservation) -> None:
     """Let a repeat take the reservation over at once."""
     with write():
         _held(reservation).update(lease_until=clock.shared())
+
+
+def release_all() -> None:
+    """Release every reservation. Only for a service that is known to be alone on its database."""
+    with write():
+        now = clock.shared()
+        Reservation.objects.filter(lease_until__gt=now).update(lease_until=now)
 
 
 def forget(reservation: Reservation) -> None:
