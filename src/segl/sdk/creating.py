@@ -97,8 +97,6 @@ def created(build: Build, retries: int, pace: Pace | None, *, keeps_keys: bool) 
         pause = backoff(attempt)
         try:
             response: Response = yield from sent(tries.request, 0, pace)
-        except (UntrustedServerError, ClientCertificateError):
-            raise
         except NoAnswerError as error:
             goes_on = tries.unanswered(error)
         else:
@@ -137,8 +135,8 @@ class _Tries:
     def is_final(self, response: Response) -> bool:
         """Whether an answer decides the matter: the job is created, or refused."""
         is_passing = response.status in PASSING and self._keeps_keys
-        is_refused_caller = response.status == 429 and self._lost is not None
-        return not (is_passing or is_refused_caller or self._is_too_old(response))
+        is_blocked = response.status == 429 and self._lost is not None
+        return not (is_passing or is_blocked or self._is_too_old(response))
 
     def answered(self, response: Response) -> bool:
         """Take note of an answer that is not final; return whether there is a next try."""
@@ -156,6 +154,8 @@ class _Tries:
     def unanswered(self, error: NoAnswerError) -> bool:
         """Take note that no answer came; return whether there is a next try."""
         self._last = error
+        if isinstance(error, UntrustedServerError | ClientCertificateError):
+            return False
         if not isinstance(error, NotReachedError):
             self._lost = error
             return self._keeps_keys

@@ -505,6 +505,8 @@ class TestIdempotentCreation:
     def test_another_server_is_not_asked_again(self, patient: PortalOperations, job: Job) -> None:
         with pytest.raises(UntrustedServerError):
             self.played(patient.create(job), UntrustedServerError("not them"))
+        with pytest.raises(NoAnswerError, match=r"^lost$"):
+            self.played(patient.create(job), LOST, UntrustedServerError("not them"))
 
 
 def test_a_creation_waits_longer(calls: PortalOperations, job: Job) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
 
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 from django.http import HttpRequest
 
 from segl.service import outages
@@ -98,7 +98,7 @@ def _attempt(change: Callable[[Reservation], None], reservation: Reservation) ->
     """Change a reservation, unless the database is away: then its lease ends by itself."""
     try:
         change(reservation)
-    except DatabaseError as error:
+    except Error as error:
         logger.warning("A reservation could not be changed: %s", outages.reason(error) or type(error).__name__)
 
 
