@@ -67,6 +67,15 @@ def test_the_page_says_who_asks_what_until_when_and_shows_the_text(kari: Browser
     assert "Side 1 av 1" in page
     assert NB in page
     assert f"<strong>Kari Nordmann, {KARI}</strong>" in page
+    assert "mangler tegn" not in page
+
+
+def test_the_page_says_how_a_name_is_printed_that_no_font_has(browser: Browser, job: Job) -> None:
+    browser.log_in(KARI, "Kari 😀 Nordmann")
+    page = text(browser.get(address(job)))
+    assert "mangler tegn i navnet ditt, så der står det «Kari ? Nordmann»" in page
+    browser.press_sign(job)
+    assert Signing.objects.get().agreement["name"] == "Kari 😀 Nordmann"
 
 
 def test_a_page_is_shown_as_a_picture_as_wide_as_asked_for(kari: Browser, job: Job) -> None:

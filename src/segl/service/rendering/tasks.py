@@ -18,7 +18,7 @@ from segl.core.errors import InvalidDocument, TooManyPages
 from segl.core.memory_file import as_file
 from segl.core.pades import Attachment, FrontPage, FrontPageDocument, originals
 from segl.core.pades.assembly import lay_out, merge
-from segl.core.pades.front_page import typeset
+from segl.core.pades.front_page import faces, typeset
 from segl.core.pades.text_pages import typeset_text
 from segl.service.rendering.limits import Limits
 from segl.service.rendering.wire import Task
@@ -161,8 +161,9 @@ _TASKS: dict[str, Callable[..., bytes]] = {"inspect": inspect, "page_image": pag
 def rehearse() -> None:
     """Do each task once on a small page, so that whatever the libraries load late is loaded before the lock-down.
 
-    Typesetting is left out: typst would start threads, which a forked child does not inherit.
+    Typesetting is left out: typst would start threads, which a forked child does not inherit. Its faces are not.
     """
+    faces()
     for codec in ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "ascii", "pdfdoc"):
         codecs.lookup(codec)
     page, limits, now = _small_page(), Limits(), datetime.now(UTC)
