@@ -38,13 +38,6 @@ def shipped_faces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fonts, "NOTO", ())
 
 
-@pytest.fixture
-def debian_fonts() -> None:
-    """A machine with Debian's fonts."""
-    if not all(each.is_dir() for each in fonts.NOTO):
-        pytest.skip("Debian's fonts are not installed: apt-get install fonts-noto-core fonts-noto-cjk")
-
-
 @pytest.fixture(scope="session")
 def authority() -> Authority:
     return Authority.root("Seal Root").intermediate("Seal Issuer")

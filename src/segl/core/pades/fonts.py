@@ -7,11 +7,13 @@ Inter and small faces for Arabic and Hebrew are part of Segl. Other scripts need
 import re
 import struct
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from functools import cache
 from itertools import chain
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import NamedTuple
 
 SHIPPED = Path(__file__).parent / "fonts"
 NOTO = (Path("/usr/share/fonts/truetype/noto"), Path("/usr/share/fonts/opentype/noto"))
@@ -26,7 +28,6 @@ _FROM_THE_RIGHT = {"R", "AL"}
 _IGNORABLE = re.compile(r"[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
 # Marks that go with letters of any script, which only a face that has both can set; Inter has the usual ones.
 _COMMON_MARKS = re.compile(r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\U0001d165-\U0001d1ad]")
-_HIGHEST = 0x110000
 
 
 def folders() -> tuple[Path, ...]:
@@ -76,13 +77,14 @@ def shows_in_inter(character: str) -> bool:
     return bool(_characters((SHIPPED / "Inter-Regular.ttf",))[ord(character)])
 
 
-def characters_of(path: Path, at: int = 0) -> Iterator[range]:
-    """The characters of the face that begins at a byte of a font file (OpenType, `cmap`)."""
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as font:
-        yield from _read_characters(font, at)
+class Face(NamedTuple):
+    """A face in a font file that is mapped into memory: the byte at which it begins is not 0 in collections."""
+
+    font: mmap
+    at: int
 
 
-def face_offsets(font: bytes | mmap) -> list[int]:
+def face_offsets(font: mmap) -> list[int]:
     """Where in a font file its faces begin (OpenType, font collections)."""
     if font[:4] != b"ttcf":
         return [0]
@@ -90,22 +92,20 @@ def face_offsets(font: bytes | mmap) -> list[int]:
     return list(struct.unpack_from(f">{count}I", font, 12))
 
 
+def characters(faces: Iterable[Face]) -> bytes:
+    """A 1 at the code of each character that one of the faces has, else 0 (OpenType, `cmap`)."""
+    found = bytearray(0x110000)
+    for each in chain.from_iterable(map(_ranges, faces)):
+        found[each.start : each.stop] = b"\1" * len(each)
+    return bytes(found)
+
+
 def _is_invisible(character: str) -> bool:
     return character.isspace() or bool(_IGNORABLE.match(character))
 
 
-@cache
-def _characters(paths: tuple[Path, ...]) -> bytearray:
-    """A 1 at each character that one of the fonts has."""
-    found = bytearray(_HIGHEST)
-    for each in chain.from_iterable(map(characters_of, paths)):
-        found[each.start : each.stop] = b"\1" * len(each)
-    return found
-
-
-def _read_characters(font: mmap, at: int) -> Iterator[range]:
-    if font[:4] == b"ttcf" and not at:
-        at = face_offsets(font)[0]
+def _ranges(face: Face) -> Iterator[range]:
+    font, at = face
     tables = struct.unpack_from(">H", font, at + 4)[0]
     entries = (struct.unpack_from(">4sIII", font, at + 12 + 16 * number) for number in range(tables))
     [cmap] = [offset for tag, _, offset, _ in entries if tag == b"cmap"]
@@ -118,6 +118,15 @@ def _read_characters(font: mmap, at: int) -> Iterator[range]:
             count = struct.unpack_from(">I", font, cmap + offset + 12)[0]
             groups = font[cmap + offset + 16 : cmap + offset + 16 + 12 * count]
             yield from (range(first, last + 1) for first, last, _ in struct.iter_unpack(">III", groups))
+
+
+@cache
+def _characters(paths: tuple[Path, ...]) -> bytes:
+    """What the fonts have; the faces of a collection have the same."""
+    with ExitStack() as opened:
+        files = [opened.enter_context(path.open("rb")) for path in paths]
+        maps = [opened.enter_context(mmap(file.fileno(), 0, access=ACCESS_READ)) for file in files]
+        return characters(Face(each, face_offsets(each)[0]) for each in maps)
 
 
 def _segments(font: mmap, at: int) -> Iterator[range]:

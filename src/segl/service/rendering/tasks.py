@@ -16,7 +16,7 @@ from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
 from segl.core.errors import InvalidDocument, TooManyPages
 from segl.core.memory_file import as_file
-from segl.core.pades import Attachment, FrontPage, FrontPageDocument, originals
+from segl.core.pades import Attachment, FrontPage, FrontPageDocument, originals, substitutes
 from segl.core.pades.assembly import lay_out, merge
 from segl.core.pades.front_page import faces, typeset
 from segl.core.pades.text_pages import typeset_text
@@ -68,11 +68,13 @@ def _inspected(pdf: bytes | memoryview, limits: Limits) -> dict[str, Any]:
     with originals.opened(pdf) as document:
         facts = _facts(document, limits)
         shown = lay_out(document)
+    asked = substitutes.asked()
     with originals.reading(), pypdfium2.PdfDocument(shown) as document:
         drawn = 0
         for page in document:
             page.render(scale=TRIED_SCALE).close()  # All of them at once would take more memory than there is.
             drawn += 1
+        substitutes.check_fonts(document, since=asked)
     if drawn != facts["pages"]:
         raise InvalidDocument(originals.DAMAGED)
     return facts
@@ -161,9 +163,10 @@ _TASKS: dict[str, Callable[..., bytes]] = {"inspect": inspect, "page_image": pag
 def rehearse() -> None:
     """Do each task once on a small page, so that whatever the libraries load late is loaded before the lock-down.
 
-    Typesetting is left out: typst would start threads, which a forked child does not inherit. Its faces are not.
+    Typesetting is left out: typst would start threads, which a forked child does not inherit. Faces are not.
     """
     faces()
+    substitutes.load()
     for codec in ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "ascii", "pdfdoc"):
         codecs.lookup(codec)
     page, limits, now = _small_page(), Limits(), datetime.now(UTC)
