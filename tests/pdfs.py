@@ -109,6 +109,20 @@ def not_embedded(
     return made(fill)
 
 
+def field(value: str) -> bytes:
+    """A page with a text field of which a reader has to draw the value."""
+
+    def fill(document: Pdf) -> None:
+        page = document.add_blank_page(page_size=A4)
+        text = Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=Name.Tx, T=String("name"), V=String(value), F=4)
+        text.Rect, text.DA = Array([40, 700, 400, 730]), String("/F 20 Tf 0 g")
+        page.Annots = Array([document.make_indirect(text)])
+        fonts = Dictionary(Font=Dictionary(F=helvetica(document)))
+        document.Root.AcroForm = Dictionary(Fields=page.Annots, NeedAppearances=True, DR=fonts, DA=text.DA)
+
+    return made(fill)
+
+
 def all_codes(font: str, codes: bytes) -> bytes:
     """A page with these codes in a standard font, each in a place of its own."""
 

@@ -1,12 +1,16 @@
 """What is drawn in place of fonts that a PDF does not embed, and the refusal of what could not be."""
 
+from io import BytesIO
+
 import pypdfium2
 import pytest
+from pikepdf import Dictionary, Name, Pdf, Stream
 from PIL import Image
 
 import pdfs
 from segl.core.errors import InvalidDocument
-from segl.core.pades import substitutes
+from segl.core.pades import originals, substitutes
+from segl.core.pades.assembly import lay_out
 
 
 def cid(text: str, font: str, encoding: str, ordering: str) -> bytes:
@@ -83,6 +87,51 @@ def test_what_no_font_can_draw_is_refused(pdf: bytes, lost: str) -> None:
 def test_what_even_debians_fonts_lack_is_refused() -> None:
     with pytest.raises(InvalidDocument, match=r"U\+0645 \(ARABIC LETTER MEEM\) in the font ArialMT.* embed the fonts"):
         drawn(identity(b"\0\x24\0\x26"))
+
+
+@pytest.mark.usefixtures("debian_fonts")
+@pytest.mark.parametrize("value", ["Łukasz Żółć", "Иван Петров"])
+def test_a_form_value_is_sealed_with_its_font(value: str) -> None:
+    substitutes.load()
+    with originals.opened(pdfs.field(value)) as original:
+        shown = lay_out(original)
+    with pypdfium2.PdfDocument(shown) as document:
+        assert value in document[0].get_textpage().get_text_bounded()
+    assert ink(drawn(shown)) > 100
+    with Pdf.open(BytesIO(shown)) as sealed:
+        [file] = [each.FontFile2 for each in sealed.objects if isinstance(each, Dictionary) and Name.FontFile2 in each]
+        assert file.read_bytes()[:4] == b"\0\1\0\0"
+
+
+@pytest.mark.usefixtures("debian_fonts")
+def test_a_form_value_whose_font_is_too_large_to_be_sealed_is_refused() -> None:
+    substitutes.load()
+    with (
+        pytest.raises(InvalidDocument, match="a form field with Chinese, .* print it"),
+        originals.opened(pdfs.field("李")),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("value", ["Łukasz Żółć", "Иван Петров", "李小龍"])
+def test_a_form_value_that_no_font_can_draw_is_refused(value: str, no_fonts: None) -> None:
+    with originals.opened(pdfs.field(value)) as original:
+        shown = lay_out(original)
+    with pytest.raises(InvalidDocument, match="embed the fonts"):
+        drawn(shown)
+
+
+def test_numbers_of_letters_in_a_font_that_is_not_there_are_forgotten() -> None:
+    letters = identity(b"\0\x24\0\x27")
+    others = pdfs.changed(letters, lambda document: _number(document, b"\0\x30" * 64))
+    with originals.opened(letters) as one, originals.opened(others) as other:
+        assert drawn(lay_out(one)) == drawn(lay_out(other))
+
+
+def _number(document: Pdf, numbers: bytes) -> None:
+    font = document.pages[0].Resources.Font
+    font.F = document.make_indirect(font.F)
+    font.F.DescendantFonts[0].CIDToGIDMap = Stream(document, numbers)
 
 
 def test_text_of_which_only_its_font_knows_what_it_says_is_refused() -> None:

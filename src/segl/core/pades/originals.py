@@ -16,6 +16,7 @@ from pikepdf.sanitize import Sanitizer
 
 from segl.core.errors import InvalidDocument
 from segl.core.memory_file import as_file
+from segl.core.pades import substitutes
 
 DAMAGED = "The PDF is damaged or incomplete; save it again in the program that made it."
 MOST_CONTENT = 128 * 1024 * 1024
@@ -53,6 +54,7 @@ def opened(content: bytes | memoryview) -> Iterator[Pdf]:
     with reading(), _with_appearances(content) as original:
         Sanitizer().remove_attachments().remove_javascript().remove_private_app_data().apply(original)
         _fix_layers(original)
+        substitutes.settle_fonts(original)
         _draw_annotations(original)
         for page in original.pages:
             _crop(page)

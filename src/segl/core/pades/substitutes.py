@@ -15,6 +15,7 @@ from typing import Any
 
 import pypdfium2
 import pypdfium2.raw as pdfium
+from pikepdf import Dictionary, Name, Object, Pdf
 
 from segl.core.errors import InvalidDocument
 from segl.core.pades.fonts import Face, characters, face_offsets, named
@@ -36,6 +37,9 @@ PICTURES = re.compile(r"wingdings|webdings|marlett", re.IGNORECASE)
 # What PDFium and every face here has.
 SURE = frozenset(bytes(range(256)).decode("cp1252", "ignore")) - {"\x00"}
 SURE_CODES = frozenset(map(ord, SURE))
+LIBERATION_FAMILIES = {f"Liberation{kind}": f"Liberation {kind}" for kind in ("Sans", "Serif", "Mono")}
+LARGE = ("NotoSansCJK", "NotoSerifCJK")
+FONT_FILES = (Name.FontFile, Name.FontFile2, Name.FontFile3)
 INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
 
 
@@ -73,7 +77,7 @@ class _Faces:
     def _map(self, _: Any, weight: int, italic: int, charset: int, pitch: int, face: Any, __: Any) -> int | None:
         """The number of a face; None for what PDFium has of its own."""
         name = (ctypes.cast(face, ctypes.c_char_p).value or b"").decode(errors="replace")
-        self.asked.append(name)
+        self.asked.append("".join(each for each in name if each.isprintable()))
         if charset == SYMBOLS:
             return None  # It asks again, as if for letters.
         if country := CJK.get(charset):
@@ -114,6 +118,21 @@ def asked() -> int:
     return len(_faces.asked)
 
 
+def settle_fonts(original: Pdf) -> None:
+    """Embed the fonts that PDFium gave to form values, and forget the numbers that others have in a font not there.
+
+    PDFium would look such a number up in another font, where it is another letter.
+
+    Raises:
+        InvalidDocument: The font of a form value is too large to be embedded.
+    """
+    embedded: dict[str, Object] = {}
+    for each in original.objects:
+        if isinstance(each, Dictionary) and each.get(Name.Type) == Name.Font:
+            for font in (each, *each.get(Name.DescendantFonts, ())):
+                _settle(font, original, embedded)
+
+
 def check_fonts(document: pypdfium2.PdfDocument, *, since: int) -> None:
     """Make sure that fonts which are not embedded lose nothing; `since` is what `asked` gave before it was drawn.
 
@@ -132,6 +151,25 @@ def check_fonts(document: pypdfium2.PdfDocument, *, since: int) -> None:
                 f"Page {number} of the PDF has {character} in the font {font}, which is not embedded, "
                 "and cannot be shown: embed the fonts."
             )
+
+
+def _settle(font: Object, original: Pdf, embedded: dict[str, Object]) -> None:
+    descriptor = font.get(Name.FontDescriptor)
+    if not isinstance(descriptor, Dictionary) or any(each in descriptor for each in FONT_FILES):
+        return
+    if Name.CIDToGIDMap in font:
+        del font.CIDToGIDMap
+    name = str(descriptor.get(Name.FontName, ""))[1:]
+    if name.startswith(LARGE):
+        raise InvalidDocument(
+            "The PDF has a form field with Chinese, Japanese or Korean characters in a font that it does not embed; "
+            "print it to a new PDF and send that."
+        )
+    number = _faces.numbers.get((LIBERATION_FAMILIES.get(name, ""), "Regular"))
+    if number is not None and font.get(Name.Subtype) == Name.TrueType:
+        if name not in embedded:
+            embedded[name] = original.make_stream(_faces.faces[number - 1].font[:])
+        descriptor.FontFile2 = embedded[name]
 
 
 def _kind(name: str, pitch: int) -> str:
@@ -182,7 +220,7 @@ def _is_drawn(font: Any, code: int) -> bool:
 def _text(read: Any, font: Any) -> str:
     buffer = ctypes.create_string_buffer(256)
     read(font, buffer, len(buffer))
-    return buffer.value.decode(errors="replace")
+    return "".join(each for each in buffer.value.decode(errors="replace") if each.isprintable())
 
 
 @cache
