@@ -106,10 +106,7 @@ def test_a_form_value_is_sealed_with_its_font(value: str) -> None:
 @pytest.mark.usefixtures("debian_fonts")
 def test_a_form_value_whose_font_is_too_large_to_be_sealed_is_refused() -> None:
     substitutes.load()
-    with (
-        pytest.raises(InvalidDocument, match="a form field with Chinese, .* print it"),
-        originals.opened(pdfs.field("李")),
-    ):
+    with pytest.raises(InvalidDocument, match="a form field with Chinese"), originals.opened(pdfs.field("李")):
         pass
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pypdfium2
 import pypdfium2.raw as pdfium
-from pikepdf import Dictionary, Name, Object, Pdf
+from pikepdf import Array, Dictionary, Name, Object, Pdf
 
 from segl.core.errors import InvalidDocument
 from segl.core.pades.fonts import Face, characters, face_offsets, named
@@ -34,7 +34,7 @@ CJK = {128: "JP", 129: "KR", 130: "KR", 134: "SC", 136: "TC"}
 COUNTRIES = ("JP", "KR", "SC", "TC")
 # Fonts whose letters are pictures, which no other font has in these places.
 PICTURES = re.compile(r"wingdings|webdings|marlett", re.IGNORECASE)
-# What PDFium and every face here has.
+# What PDFium's own faces and each of these have: Windows code page 1252 and control characters, which are not shown.
 SURE = frozenset(bytes(range(256)).decode("cp1252", "ignore")) - {"\x00"}
 SURE_CODES = frozenset(map(ord, SURE))
 LIBERATION_FAMILIES = {f"Liberation{kind}": f"Liberation {kind}" for kind in ("Sans", "Serif", "Mono")}
@@ -44,7 +44,7 @@ INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERM
 
 
 class _Faces:
-    """Answers PDFium, which asks for a face for each font that a document does not embed."""
+    """Answers PDFium, which asks for a face for each font that a document does not embed (fpdf_sysfontinfo.h)."""
 
     def __init__(self) -> None:
         self.faces: list[Face] = []
@@ -88,9 +88,10 @@ class _Faces:
         return self.numbers.get((f"Liberation {_kind(name, pitch)}", style))
 
     def _get(self, *_: Any) -> None:
-        return None
+        """Faces are found by `_map`."""
 
     def _data(self, _: Any, number: int, table: int, buffer: Any, room: int) -> int:
+        """Fill the buffer with the font file, as a whole (of a collection) or from the face on; return its length."""
         font, at = self.faces[number - 1]
         if table not in {0, COLLECTION} or (table and font[:4] != b"ttcf"):
             return 0
@@ -129,7 +130,8 @@ def settle_fonts(original: Pdf) -> None:
     embedded: dict[str, Object] = {}
     for each in original.objects:
         if isinstance(each, Dictionary) and each.get(Name.Type) == Name.Font:
-            for font in (each, *each.get(Name.DescendantFonts, ())):
+            descendants = each.get(Name.DescendantFonts)
+            for font in (each, *(descendants if isinstance(descendants, Array) else ())):
                 _settle(font, original, embedded)
 
 
@@ -154,7 +156,7 @@ def check_fonts(document: pypdfium2.PdfDocument, *, since: int) -> None:
 
 
 def _settle(font: Object, original: Pdf, embedded: dict[str, Object]) -> None:
-    descriptor = font.get(Name.FontDescriptor)
+    descriptor = font.get(Name.FontDescriptor) if isinstance(font, Dictionary) else None
     if not isinstance(descriptor, Dictionary) or any(each in descriptor for each in FONT_FILES):
         return
     if Name.CIDToGIDMap in font:

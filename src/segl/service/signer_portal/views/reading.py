@@ -109,7 +109,7 @@ def _act(request: HttpRequest, signer: Signer, documents: int) -> dict[str, Any]
     return {
         "person": person,
         "may_sign": person is not None and person.level >= signer.job.required_authentication,
-        "printed_name": person and fonts.printable(person.name),
+        "printed_name": fonts.printable(person.name) if person and fonts.missing(person.name) else "",
         "shown_identity": person and shown_identity(signer, person),
         "sentence": words.agreement(documents, language),
         "language": language,
