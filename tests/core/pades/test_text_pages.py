@@ -73,6 +73,7 @@ def test_it_is_a_pdf_of_a4_pages_with_its_font() -> None:
         (b"a\0b", r"U\+0000, which cannot be shown"),
         ("100 kr\u202e001".encode(), r"U\+202E, which cannot be shown"),
         ("ok 😀".encode(), r"U\+1F600 \(GRINNING FACE\), which no font of the signed document has"),
+        ("a\u1680b".encode(), r"U\+1680 \(OGHAM SPACE MARK\), which no font"),
         ("a\u0305".encode(), r"U\+0305 \(COMBINING OVERLINE\), which no font"),
         (b"x" * (MOST_CHARACTERS + 1), f"has {MOST_CHARACTERS + 1} characters; at most {MOST_CHARACTERS}"),
     ],

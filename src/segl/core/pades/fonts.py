@@ -26,8 +26,11 @@ MOST_NAMED = 3
 _FROM_THE_RIGHT = {"R", "AL"}
 # Characters that typesetting hides if no face has them (Unicode's Default_Ignorable_Code_Point).
 _IGNORABLE = re.compile(r"[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
-# Marks that go with letters of any script, which only a face that has both can set; Inter has the usual ones.
-_COMMON_MARKS = re.compile(r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\U0001d165-\U0001d1ad]")
+# Marks of letters of any script, which only a face that has both can set, and odd spaces, for which typst looks into no
+# other face: what of these the shipped faces lack is missing.
+_SHIPPED_ONLY = re.compile(
+    r"[\x1c-\x1f\u1680\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\U0001d165-\U0001d1ad]"
+)
 
 
 def folders() -> tuple[Path, ...]:
@@ -42,7 +45,7 @@ def missing(text: str) -> str:
     if not (others := [each for each in visible if not shipped[ord(each)]]):
         return ""  # Looking into Debian's hundreds of faces takes a while, and is seldom needed.
     installed = _characters(tuple(path for folder in folders()[1:] for path in sorted(folder.glob("*-Regular.tt[cf]"))))
-    return "".join(each for each in others if _COMMON_MARKS.match(each) or not installed[ord(each)])
+    return "".join(each for each in others if _SHIPPED_ONLY.match(each) or not installed[ord(each)])
 
 
 def named(characters: str) -> str:
@@ -101,7 +104,8 @@ def characters(faces: Iterable[Face]) -> bytes:
 
 
 def _is_invisible(character: str) -> bool:
-    return character.isspace() or bool(_IGNORABLE.match(character))
+    is_space = character.isspace() and not _SHIPPED_ONLY.match(character)
+    return is_space or bool(_IGNORABLE.match(character))
 
 
 def _ranges(face: Face) -> Iterator[range]:
