@@ -33,18 +33,16 @@ _SHIPPED_ONLY = re.compile(
 )
 
 
-def folders() -> tuple[Path, ...]:
-    """Where the faces are."""
-    return tuple(each for each in (SHIPPED, *NOTO) if each.is_dir())
+def folders(text: str) -> tuple[Path, ...]:
+    """Where the faces are that a text needs."""
+    return (SHIPPED, *_installed()) if _beyond_shipped(text) else (SHIPPED,)
 
 
 def missing(text: str) -> str:
     """The characters that no face has, each once."""
-    visible = [each for each in dict.fromkeys(text) if not _is_invisible(each)]
-    shipped = _characters(tuple(SHIPPED.glob("*-Regular.ttf")))
-    if not (others := [each for each in visible if not shipped[ord(each)]]):
-        return ""  # Looking into Debian's hundreds of faces takes a while, and is seldom needed.
-    installed = _characters(tuple(path for folder in folders()[1:] for path in sorted(folder.glob("*-Regular.tt[cf]"))))
+    if not (others := _beyond_shipped(text)):
+        return ""
+    installed = _characters(tuple(path for each in _installed() for path in sorted(each.glob("*-Regular.tt[cf]"))))
     return "".join(each for each in others if _SHIPPED_ONLY.match(each) or not installed[ord(each)])
 
 
@@ -101,6 +99,16 @@ def characters(faces: Iterable[Face]) -> bytes:
     for each in chain.from_iterable(map(_ranges, faces)):
         found[each.start : each.stop] = b"\1" * len(each)
     return bytes(found)
+
+
+def _installed() -> list[Path]:
+    """Debian's hundreds of faces: looking into them takes some 0.2 s, and is seldom needed."""
+    return [each for each in NOTO if each.is_dir()]
+
+
+def _beyond_shipped(text: str) -> list[str]:
+    shipped = _characters(tuple(SHIPPED.glob("*-Regular.ttf")))
+    return [each for each in dict.fromkeys(text) if not shipped[ord(each)] and not _is_invisible(each)]
 
 
 def _is_invisible(character: str) -> bool:

@@ -48,9 +48,9 @@ def typeset(front_page: FrontPage) -> bytes:
     return pdf if front_pages == 1 else _compiled(front_page, front_pages)
 
 
-def faces() -> typst.Fonts:
-    """All faces. Finding those of Debian's packages takes some 0.2 s the first time."""
-    return _faces(fonts.folders())
+def faces(text: str) -> typst.Fonts:
+    """The faces that a text needs; those of Debian's packages, if it does, take some 0.2 s the first time."""
+    return _faces(fonts.folders(text))
 
 
 @cache
@@ -61,10 +61,11 @@ def _faces(folders: Sequence[Path]) -> typst.Fonts:
 
 def _compiled(front_page: FrontPage, front_pages: int) -> bytes:
     """The PDF, numbered as if the front page took so many pages: having typst find that out is slow in long PDFs."""
-    pdf = typst.Compiler(font_paths=faces()).compile(
+    data = json.dumps(_data(front_page, front_pages), ensure_ascii=False)
+    pdf = typst.Compiler(font_paths=faces(data)).compile(
         SOURCE,
         format="pdf",
-        sys_inputs={"data": json.dumps(_data(front_page, front_pages))},
+        sys_inputs={"data": data},
         pdf_standards="1.7",
         timestamp=int(front_page.sealed_at.timestamp()),
         # A tag tree that covers the front page alone would hide the originals from screen readers.

@@ -30,7 +30,7 @@ def typeset_text(content: bytes) -> bytes:
     lines = read_lines(content)
     _check_faces(lines)
     kept = [{"text": _kept(line), "rtl": fonts.is_from_the_right(line)} for line in lines or [""]]
-    pdf = typst.Compiler(font_paths=faces()).compile(
+    pdf = typst.Compiler(font_paths=faces("".join(lines))).compile(
         SOURCE,
         format="pdf",
         sys_inputs={"data": json.dumps({"families": fonts.FAMILIES, "lines": kept})},

@@ -163,9 +163,9 @@ _TASKS: dict[str, Callable[..., bytes]] = {"inspect": inspect, "page_image": pag
 def rehearse() -> None:
     """Do each task once on a small page, so that whatever the libraries load late is loaded before the lock-down.
 
-    Typesetting is left out: typst would start threads, which a forked child does not inherit. Faces are not.
+    Typesetting is left out: typst would start threads, which a forked child does not inherit.
     """
-    faces()
+    faces("")
     substitutes.load()
     for codec in ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "ascii", "pdfdoc"):
         codecs.lookup(codec)
