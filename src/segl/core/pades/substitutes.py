@@ -37,8 +37,15 @@ PICTURES = re.compile(r"wingdings|webdings|marlett", re.IGNORECASE)
 # What PDFium's own faces and each of these have: Windows code page 1252 and control characters, which are not shown.
 SURE = frozenset(bytes(range(256)).decode("cp1252", "ignore")) - {"\x00"}
 SURE_CODES = frozenset(map(ord, SURE))
+WESTERN = frozenset("\t\n\r" + bytes(range(32, 256)).decode("latin-1") + "ŠšŽžŒœŸ–—‘’“”…€™")
+IN_FIELDS = WESTERN | {
+    each
+    for page in ("cp1250", "cp1251", "cp1253")
+    for each in bytes(range(128, 256)).decode(page, "ignore")
+    if each.isupper() or each.islower()
+}
+"""What PDFium draws in fields: it leaves out other characters, also those that its fonts have."""
 LIBERATION_FAMILIES = {f"Liberation{kind}": f"Liberation {kind}" for kind in ("Sans", "Serif", "Mono")}
-LARGE = ("NotoSansCJK", "NotoSerifCJK")
 FONT_FILES = (Name.FontFile, Name.FontFile2, Name.FontFile3)
 INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
 
@@ -119,13 +126,17 @@ def asked() -> int:
     return len(_faces.asked)
 
 
+def can_embed(value: str) -> bool:
+    """Whether PDFium can draw a form value in a font that every reader has, or that `settle_fonts` embeds."""
+    if WESTERN.issuperset(value):
+        return True
+    return IN_FIELDS.issuperset(value) and ("Liberation Sans", "Regular") in _faces.numbers
+
+
 def settle_fonts(original: Pdf) -> None:
     """Embed the fonts that PDFium gave to form values, and forget the numbers that others have in a font not there.
 
     PDFium would look such a number up in another font, where it is another letter.
-
-    Raises:
-        InvalidDocument: The font of a form value is too large to be embedded.
     """
     embedded: dict[str, Object] = {}
     for each in original.objects:
@@ -162,11 +173,6 @@ def _settle(font: Object, original: Pdf, embedded: dict[str, Object]) -> None:
     if Name.CIDToGIDMap in font:
         del font.CIDToGIDMap
     name = str(descriptor.get(Name.FontName, ""))[1:]
-    if name.startswith(LARGE):
-        raise InvalidDocument(
-            "The PDF has a form field with Chinese, Japanese or Korean characters in a font that it does not embed; "
-            "print it to a new PDF and send that."
-        )
     number = _faces.numbers.get((LIBERATION_FAMILIES.get(name, ""), "Regular"))
     if number is not None and font.get(Name.Subtype) == Name.TrueType:
         if name not in embedded:
