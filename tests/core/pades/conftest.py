@@ -6,7 +6,7 @@ import pytest
 
 from certificates import NOW, Authority
 from segl.core.keys import PrivateKey
-from segl.core.pades import FrontPage, FrontPageDocument, FrontPageSigner
+from segl.core.pades import FrontPage, FrontPageDocument, FrontPageSigner, fonts
 from segl.core.protocol import SignatureType
 
 
@@ -30,6 +30,12 @@ def front_page() -> Callable[..., FrontPage]:
         return FrontPage(**values | changes)  # type: ignore[arg-type]  # values of many types
 
     return make
+
+
+@pytest.fixture
+def shipped_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Debian's fonts."""
+    monkeypatch.setattr(fonts, "NOTO", ())
 
 
 @pytest.fixture(scope="session")

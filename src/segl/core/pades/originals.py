@@ -17,6 +17,7 @@ from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Rectangle, Strea
 from pikepdf.sanitize import Sanitizer
 
 from segl.core.errors import InvalidDocument
+from segl.core.pades import substitutes
 
 DAMAGED = "The PDF is damaged or incomplete; save it again in the program that made it."
 PORTFOLIO = "The PDF is a portfolio: what it shows are files within it; send each of them as a PDF of its own."
@@ -64,6 +65,7 @@ def opened(content: bytes | memoryview) -> Iterator[Pdf]:
             raise InvalidDocument(PORTFOLIO)
         Sanitizer().remove_attachments().remove_javascript().remove_private_app_data().apply(original)
         _fix_layers(original)
+        substitutes.settle_fonts(original)
         _draw_annotations(original)
         for page in original.pages:
             _crop(page)
@@ -246,20 +248,12 @@ def _check_values(original: Pdf) -> None:
             value = _inherited(field, Name.V)
             if field.get(Name.Subtype) != Name.Widget or not isinstance(value, String) or not _is_shown(field):
                 continue
-            if (stale or not _appearances(field)) and not _is_western(str(value)):
+            if (stale or not _appearances(field)) and not substitutes.can_embed(str(value)):
                 name = str(_inherited(field, Name.T) or "")
                 raise InvalidDocument(
                     f"The value of the field «{name}» on page {number} of the PDF has letters that not every reader "
                     "has a font for; print it to a new PDF and send that."
                 )
-
-
-def _is_western(text: str) -> bool:
-    try:
-        text.encode("cp1252")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _mark_undrawn(original: Pdf) -> None:
