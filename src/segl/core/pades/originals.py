@@ -3,26 +3,36 @@
 It parses PDFs from strangers, so the service runs it in a rendering child only.
 """
 
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from io import BytesIO
 
 import pikepdf
 import pypdfium2
 import pypdfium2.raw as pdfium
-from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Rectangle, Stream
+from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Rectangle, Stream, String
 from pikepdf.sanitize import Sanitizer
 
 from segl.core.errors import InvalidDocument
 
 DAMAGED = "The PDF is damaged or incomplete; save it again in the program that made it."
+PORTFOLIO = "The PDF is a portfolio: what it shows are files within it; send each of them as a PDF of its own."
+GIVEN_UP = re.compile("as null|null as value|as empty|giving up|ignoring|too many|loop detected|unable to|invalid kid")
+"""What qpdf warns of when it goes on without a part of the document; other faults it mends as readers do."""
 MOST_CONTENT = 128 * 1024 * 1024
 """Bytes that the pages' content of one document may unpack to."""
 LARGEST_RATIO = 1032
 """Deflate packs no tighter."""
 NEVER_SHOWN = 2 | 32
 """The flags Hidden and NoView of an annotation (ISO 32000-1, table 165)."""
+UNSEEN = (Name.Link, Name.Popup, Name.FileAttachment, Name.Widget, Name.PrinterMark, Name.TrapNet)
+"""Annotations that readers may show nothing of, or leave with the file attached to them, if they have no appearance."""
+MARKED_TEXT = (Name.Highlight, Name.Underline, Name.StrikeOut, Name.Squiggly)
+HIGHEST_OBJECT = 8_388_607
+"""ISO 32000-1, annex C."""
 
 
 @contextmanager
@@ -50,12 +60,25 @@ def opened(content: bytes | memoryview) -> Iterator[Pdf]:
         InvalidDocument: it cannot be read, or its pages unpack to more than `MOST_CONTENT`.
     """
     with reading(), _with_appearances(content) as original:
+        if Name.Collection in original.Root:
+            raise InvalidDocument(PORTFOLIO)
         Sanitizer().remove_attachments().remove_javascript().remove_private_app_data().apply(original)
         _fix_layers(original)
         _draw_annotations(original)
         for page in original.pages:
             _crop(page)
+        _check_whole(original)
         yield original
+
+
+def with_form(content: bytes) -> bytes:
+    """The document with a form if it has none, for PDFium, which draws fields only then."""
+    with _opened(content) as original:
+        if Name.AcroForm not in original.Root:
+            original.Root.AcroForm = Dictionary(Fields=Array())
+        saved = BytesIO()
+        original.save(saved, deterministic_id=True, compress_streams=False)
+    return saved.getvalue()
 
 
 def shown_size(page: Page) -> tuple[float, float]:
@@ -71,27 +94,94 @@ def _with_appearances(content: bytes | memoryview) -> Iterator[Pdf]:
     with _opened(content) as original:
         for page in original.pages:
             _mend_content(page)
+            _mend_rotation(page)
+            _mend_appearances(page)
         _check_content(original)
+        _check_values(original)
         if not any(_lacks_appearance(page, original) for page in original.pages):
             yield original
             return
+        _check_whole(original)
+        _mark_undrawn(original)
         saved = BytesIO()
         original.save(saved, deterministic_id=True, compress_streams=False)
     with _opened(_drawn(saved.getvalue())) as original:
+        _place_drawn(original)
         yield original
 
 
 def _opened(content: bytes | memoryview) -> Pdf:
-    return Pdf.open(BytesIO(content), attempt_recovery=False, suppress_warnings=True)
+    return Pdf.open(BytesIO(_padded(content)), suppress_warnings=True)
+
+
+def _padded(content: bytes | memoryview) -> bytes:
+    """The file, made longer if its objects' numbers are high: qpdf drops those above a third of the file's size."""
+    whole = bytes(content)
+    numbers = [int(each) for each in re.findall(rb"/Size\s+(\d{1,7})\b", whole)]
+    missing = 3 * min(max(numbers, default=0) + 1, HIGHEST_OBJECT) - len(whole)
+    if missing <= 0:
+        return whole
+    end = whole.rfind(b"startxref")
+    return b"".join((whole, b"\n", b" " * missing, b"\n", whole[end:] if end >= 0 else b""))
+
+
+def _check_whole(original: Pdf) -> None:
+    """Refuse a document of which qpdf gave up a part, which a reader may show all the same."""
+    for warning in original.get_warnings():
+        if GIVEN_UP.search(str(warning)):
+            where = re.search(r"\(object (\d+) \d+, offset \d+\): |\(offset \d+\): ", str(warning))
+            place = f"in its object {where[1]}" if where and where[1] else "in its structure"
+            raise InvalidDocument(
+                f"The PDF is damaged {place}, so that readers may show different things; "
+                "print it to a new PDF and send that."
+            )
 
 
 def _mend_content(page: Page) -> None:
-    """Drop entries of a page's content that are not streams, as readers do."""
+    """Drop entries of a page's content that are not streams, as readers do; a reader that does not, is compared."""
     content = page.obj.get(Name.Contents)
     if isinstance(content, Array):
         page.obj.Contents = Array([each for each in content if isinstance(each, Stream)])
     elif content is not None and not isinstance(content, Stream):
         del page.obj[Name.Contents]
+
+
+def _mend_rotation(page: Page) -> None:
+    """Make a rotation that is a real number, as readers take it, an integer."""
+    node: Object | None = page.obj
+    for _ in range(100):  # the page tree may be a loop
+        if not isinstance(node, Dictionary):
+            return
+        if Name.Rotate in node:
+            break
+        node = node.get(Name.Parent)
+    rotation = node.get(Name.Rotate) if isinstance(node, Dictionary) else None
+    if isinstance(rotation, Decimal):
+        page.obj.Rotate = int(rotation)
+
+
+def _mend_appearances(page: Page) -> None:
+    """Give the appearances of annotations what PDFium does without: a box, and the state that is shown."""
+    for annotation in _annotations(page):
+        appearance = annotation.get(Name.AP)
+        normal = appearance.get(Name.N) if isinstance(appearance, Dictionary) else None
+        if isinstance(normal, Dictionary) and not isinstance(normal, Stream) and Name.AS not in annotation:
+            value = _inherited(annotation, Name.V)
+            annotation.AS = value if isinstance(value, Name) and value in normal else Name.Off
+        area = annotation.get(Name.Rect)
+        for each in _appearances(annotation):
+            if Name.BBox not in each and isinstance(area, Array):
+                each.BBox = Array([0, 0, Rectangle(area).width, Rectangle(area).height])
+
+
+def _inherited(field: Object, key: Name) -> Object | None:
+    """An entry of a form's field, or of the field that it is a part of."""
+    node: Object | None = field
+    for _ in range(100):  # fields may be a loop
+        if not isinstance(node, Dictionary) or key in node:
+            break
+        node = node.get(Name.Parent)
+    return node.get(key) if isinstance(node, Dictionary) else None
 
 
 def _check_content(original: Pdf) -> None:
@@ -138,9 +228,55 @@ def _annotations(page: Page) -> list[Object]:
 
 
 def _lacks_appearance(page: Page, original: Pdf) -> bool:
-    form = original.Root.get(Name.AcroForm)
-    stale = isinstance(form, Dictionary) and bool(form.get(Name.NeedAppearances, False))
+    stale = _is_stale(original)
     return any(stale or not _appearances(each) for each in _annotations(page))
+
+
+def _is_stale(original: Pdf) -> bool:
+    """Whether readers draw the fields anew."""
+    form = original.Root.get(Name.AcroForm)
+    return isinstance(form, Dictionary) and bool(form.get(Name.NeedAppearances, False))
+
+
+def _check_values(original: Pdf) -> None:
+    """Refuse values of fields that are to be drawn and that the usual fonts of forms have no letters for."""
+    stale = _is_stale(original)
+    for number, page in enumerate(original.pages, 1):
+        for field in _annotations(page):
+            value = _inherited(field, Name.V)
+            if field.get(Name.Subtype) != Name.Widget or not isinstance(value, String) or not _is_shown(field):
+                continue
+            if (stale or not _appearances(field)) and not _is_western(str(value)):
+                name = str(_inherited(field, Name.T) or "")
+                raise InvalidDocument(
+                    f"The value of the field «{name}» on page {number} of the PDF has letters that not every reader "
+                    "has a font for; print it to a new PDF and send that."
+                )
+
+
+def _is_western(text: str) -> bool:
+    try:
+        text.encode("cp1252")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _mark_undrawn(original: Pdf) -> None:
+    """Mark the marks on text that PDFium is going to draw, since it draws them smaller than their annotations are."""
+    for page in original.pages:
+        for annotation in _annotations(page):
+            if annotation.get(Name.Subtype) in MARKED_TEXT and not _appearances(annotation):
+                annotation.SeglUndrawn = True
+
+
+def _place_drawn(original: Pdf) -> None:
+    """Put marks on text where PDFium drew them."""
+    for page in original.pages:
+        for annotation in _annotations(page):
+            if Name.SeglUndrawn in annotation:
+                for appearance in _appearances(annotation):
+                    annotation.Rect = appearance.BBox
 
 
 def _appearances(annotation: Object) -> list[Object]:
@@ -172,10 +308,11 @@ def _draw_annotations(original: Pdf) -> None:
     form = original.Root.get(Name.AcroForm)
     if isinstance(form, Dictionary) and Name.NeedAppearances in form:
         del form[Name.NeedAppearances]
-    for page in original.pages:
+    for number, page in enumerate(original.pages, 1):
         if Name.Annots in page.obj:
             page.obj.Annots = Array([each for each in _annotations(page) if _is_shown(each)])
         for annotation in _annotations(page):
+            _check_appearance(number, annotation)
             _layer_appearance(annotation)
     original.flatten_annotations("screen")
     for page in original.pages:
@@ -193,6 +330,15 @@ def _is_shown(annotation: Object) -> bool:
         return False
     rectangle = Rectangle(area)
     return rectangle.width > 0 < rectangle.height
+
+
+def _check_appearance(page: int, annotation: Object) -> None:
+    kind = annotation.get(Name.Subtype)
+    if kind not in UNSEEN and not _appearances(annotation):
+        raise InvalidDocument(
+            f"An annotation on page {page} of the PDF ({str(kind).removeprefix('/')}) has no appearance, "
+            "so that readers draw it differently; print it to a new PDF and send that."
+        )
 
 
 def _layer_appearance(annotation: Object) -> None:
@@ -229,15 +375,22 @@ def _fix_layers(original: Pdf) -> None:
 
     Readers differ in the rest, which depends on purpose, language and zoom.
     """
-    groups = [each for each in original.objects if isinstance(each, Dictionary) and each.get(Name.Type) == Name.OCG]
     properties = original.Root.get(Name.OCProperties)
+    listed = _listed(properties.get(Name.OCGs)) if isinstance(properties, Dictionary) else set()
+    groups = [each for each in original.objects if isinstance(each, Dictionary) and _is_group(each, listed)]
     config = properties.get(Name.D) if isinstance(properties, Dictionary) else None
     hidden = [each for each in groups if _is_hidden(each, config if isinstance(config, Dictionary) else Dictionary())]
     for group in groups:
+        group.Type = Name.OCG
         for key in (Name.Usage, Name.Intent):
             if key in group:
                 del group[key]
     original.Root.OCProperties = layers(groups, hidden)
+
+
+def _is_group(each: Object, listed: set[tuple[int, int]]) -> bool:
+    """Whether an object is a layer, which the list of layers may be the only one to say."""
+    return each.get(Name.Type) == Name.OCG or (Name.Type not in each and each.objgen in listed)
 
 
 def _is_hidden(group: Object, config: Object) -> bool:

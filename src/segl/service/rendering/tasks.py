@@ -18,6 +18,7 @@ from PIL import Image
 from segl.core.errors import InvalidDocument, TooManyPages
 from segl.core.pades import Attachment, FrontPage, FrontPageDocument, assembly, originals, sheets
 from segl.core.pades.assembly import merge
+from segl.core.pades.comparing import compare
 from segl.core.pades.front_page import typeset
 from segl.core.pades.text_pages import typeset_text
 from segl.service.rendering import pictures, wire
@@ -27,9 +28,9 @@ from segl.service.rendering.wire import Task
 VERSIONS = ("1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 # Sides of a page in points (ISO 32000-1, annex C).
 SMALLEST_SIDE, LARGEST_SIDE = 3, 14400
-TRIED_SCALE = 0.5
-"""The scale at which each page is drawn once before it is accepted; what takes long takes long at any scale."""
-PROTECTED = "The PDF is protected by a password or restricted by its owner; send it without protection."
+LOCKED = "The PDF is protected by a password, without which nobody can open it; send it without protection."
+RESTRICTED = "The PDF opens without a password, but is restricted by its owner; send it without restrictions."
+PROTECTED = "The PDF is protected in a way that is not known here; send it without protection."
 
 
 def prepare(task: Task) -> Callable[[], bytes]:
@@ -68,13 +69,9 @@ def _inspected(pdf: bytes | memoryview, limits: Limits) -> tuple[bytes, bytes, b
         facts = _facts(document, limits)
         widths = [originals.shown_size(page)[0] for page in document.pages]
         laid_out = assembly.lay_out(document)
-    with originals.reading(), pypdfium2.PdfDocument(laid_out) as document:
-        pages = []
-        for page in document:
-            page.render(scale=TRIED_SCALE).close()  # All of them at once would take more memory than there is.
-            pages.append(_content(page))
-    if len(pages) != facts["pages"]:
-        raise InvalidDocument(originals.DAMAGED)
+    compare(pdf, laid_out)
+    with _opened(laid_out) as shown:
+        pages = [_content(each) for each in shown]
     for content, width in zip(pages, widths, strict=True):
         content["scale"] = content["width"] / width
     return json.dumps(facts).encode(), json.dumps(pages).encode(), laid_out
@@ -91,9 +88,10 @@ def _check_unprotected(pdf: bytes | memoryview) -> None:
     try:
         with pypdfium2.PdfDocument(bytes(pdf)) as document:
             if pdfium.FPDF_GetSecurityHandlerRevision(document) != -1:
-                raise InvalidDocument(PROTECTED)
+                raise InvalidDocument(RESTRICTED)
     except pypdfium2.PdfiumError as error:
-        raise InvalidDocument(PROTECTED if error.err_code == pdfium.FPDF_ERR_PASSWORD else originals.DAMAGED) from None
+        reasons = {pdfium.FPDF_ERR_PASSWORD: LOCKED, pdfium.FPDF_ERR_SECURITY: PROTECTED}
+        raise InvalidDocument(reasons.get(error.err_code, originals.DAMAGED)) from None
 
 
 def _facts(document: Pdf, limits: Limits) -> dict[str, Any]:
