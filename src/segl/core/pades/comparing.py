@@ -37,6 +37,9 @@ PEAK, MEAN, SIDE = 96, 20, 4
 """How far (0 to 255) one pixel, and the mean of a square of pixels, may be beyond all that is next to its place on the
 other picture. A full stop of 8 points that is lost has a pixel of 150, a letter a square of 20; rounding makes less."""
 
+_EMPTY = 2
+"""Bytes of an empty string as PDFium gives it, in UTF-16 with an end."""
+
 
 def compare(original: bytes | memoryview, laid_out: bytes) -> None:
     """Refuse a document whose pages, as laid out in the art boxes of `laid_out`, lack something or look otherwise.
@@ -81,12 +84,13 @@ class _Original:
 
     def page(self, index: int) -> pypdfium2.PdfPage:
         page = self.document[index]
-        if page.formenv is not None or not _has_fields(page):
-            return page
-        page.close()
-        if self._with_form is None:
-            self._with_form = _open(with_form(self._content))
-        return self._with_form[index]
+        if page.formenv is None and _has_fields(page):
+            page.close()
+            if self._with_form is None:
+                self._with_form = _open(with_form(self._content))
+            page = self._with_form[index]
+        _hide_aids(page)
+        return page
 
 
 def _open(content: bytes) -> pypdfium2.PdfDocument:
@@ -162,13 +166,29 @@ def _bands(page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage) -> Iterator[_Grid]
 
 
 def _has_fields(page: pypdfium2.PdfPage) -> bool:
+    return any(pdfium.FPDFAnnot_GetSubtype(each) == pdfium.FPDF_ANNOT_WIDGET for each in _annotations(page))
+
+
+def _annotations(page: pypdfium2.PdfPage) -> Iterator[pdfium.FPDF_ANNOTATION]:
+    """The page's annotations, each open until the next."""
     for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
-        annotation = pdfium.FPDFPage_GetAnnot(page, index)
-        kind = pdfium.FPDFAnnot_GetSubtype(annotation)
-        pdfium.FPDFPage_CloseAnnot(annotation)
-        if kind == pdfium.FPDF_ANNOT_WIDGET:
-            return True
-    return False
+        if annotation := pdfium.FPDFPage_GetAnnot(page, index):
+            try:
+                yield annotation
+            finally:
+                pdfium.FPDFPage_CloseAnnot(annotation)
+
+
+def _hide_aids(page: pypdfium2.PdfPage) -> None:
+    """Hide boxes to tick that have no picture of their present state: PDFium alone shows a grey frame for them."""
+    if page.formenv is None:
+        return
+    for annotation in _annotations(page):
+        kind = pdfium.FPDFAnnot_GetFormFieldType(page.formenv, annotation)
+        drawn = pdfium.FPDFAnnot_GetAP(annotation, pdfium.FPDF_ANNOT_APPEARANCEMODE_NORMAL, None, 0) > _EMPTY
+        if kind in (pdfium.FPDF_FORMFIELD_CHECKBOX, pdfium.FPDF_FORMFIELD_RADIOBUTTON) and not drawn:
+            flags = pdfium.FPDFAnnot_GetFlags(annotation)
+            pdfium.FPDFAnnot_SetFlags(annotation, flags | pdfium.FPDF_ANNOT_FLAG_HIDDEN)
 
 
 def _draw_original(page: pypdfium2.PdfPage, bitmap: pypdfium2.PdfBitmap, grid: _Grid) -> None:
