@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import obstore
 from django.apps import apps
 from django.db import connections
 
+from pdfs import pdf
 from segl.core.protocol import (
     ContactInformation,
     Email,
@@ -28,6 +30,8 @@ from segl.service.jobs.notifying import begin_notification, complete_notificatio
 from segl.service.jobs.persons import Identity
 from segl.service.jobs.sealing import begin_seal, complete_seal
 from segl.service.jobs.signing import Agreement, agree, begin_signature, complete_signature
+from segl.service.rendering import read_contents, tasks, wire
+from segl.service.rendering.limits import Limits
 from segl.service.store import documents as stored
 from segl.service.store.models import (
     CallPace,
@@ -45,7 +49,7 @@ from segl.service.store.transactions import write
 KARI = "13097248022"
 OLA = "17054026641"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-PDF = b"%PDF-1.7 as good as any if it is not opened"
+PDF = pdf("Avtale")
 
 
 def organization(
@@ -91,9 +95,23 @@ def accepted(wanted: PortalManifest, *contents: bytes) -> list[AcceptedDocument]
     """The documents of a manifest, as the edge passes them on after its checks."""
     given = contents or (PDF,) * len(wanted.documents)
     return [
-        AcceptedDocument(each.title, each.href, each.media_type, content, pages=1)
+        AcceptedDocument(each.title, each.href, each.media_type, content, _pages(content), *laid_out(content))
         for each, content in zip(wanted.documents, given, strict=True)
     ]
+
+
+def _pages(content: bytes) -> int:
+    return len(read_contents(laid_out(content)[1]))
+
+
+@cache
+def laid_out(content: bytes) -> tuple[bytes, bytes]:
+    """A PDF as it is shown and sealed, and the JSON of its pages, made as a rendering child makes them.
+
+    What is no PDF is taken for a text that was typeset.
+    """
+    _, pages, made = wire.split(tasks.inspect({"": content if content[:6] == b"%PDF-1" else PDF}, limits=Limits()))
+    return made, pages
 
 
 def create(
@@ -134,7 +152,7 @@ def create_texts(*typeset: bytes) -> Job:
     """A job for Kari of plain texts, one for each of these PDFs that they were typeset as."""
     return create_of(
         *(
-            AcceptedDocument("Tekst", f"{number:04}_tekst.txt", "text/plain", b"tekst", pages=1, typeset=pdf)
+            AcceptedDocument("Tekst", f"{number:04}_tekst.txt", "text/plain", b"tekst", 1, *laid_out(pdf))
             for number, pdf in enumerate(typeset, 1)
         )
     )
@@ -154,7 +172,9 @@ def identity(number: str = KARI, *, level: int = 4, name: str = "Kari Nordmann")
 
 
 def agreement() -> Agreement:
-    return Agreement(sentence="Jeg signerer dokumentet.", ip_address="192.0.2.7", user_agent="Firefox")
+    return Agreement(
+        sentence="Jeg signerer dokumentet.", ip_address="192.0.2.7", user_agent="Firefox", without_pictures=True
+    )
 
 
 def agreed(job: Job, number: int = 1, who: Identity | None = None) -> Signing:

@@ -44,7 +44,7 @@ def test_a_page_that_is_given_one_does_not_fail(store: str, given: str) -> None:
     browser.log_in()
     for path, name in ((f"{address(job)}/sign", "log_in"), (f"{address(job)}/sign", "language")):
         answers.append(browser.post(path, {name: given}, headers={"user-agent": given}))
-    answers.append(browser.get(f"{address(job)}/documents/1/pages/1.jpg?w={quote(given)}"))
+    answers.append(browser.get(f"{address(job)}/documents/1/pages/1/picture?w={quote(given)}"))
     browser.cookies["segl_session"] = browser.cookies["segl_language"] = given
     answers.append(browser.get("/"))
     assert [each.status_code for each in answers if each.status_code >= 500] == []

@@ -151,8 +151,8 @@ def _page_counter() -> "Callable[[str, str, memoryview], int] | None":
     def count(name: str, media_type: str, content: memoryview) -> int:
         if media_type == FileType.TXT:
             content = memoryview(rendering.typeset_texts({name: content})[name])
-        [facts] = rendering.inspect({name: content})
-        return facts.pages
+        [inspected] = rendering.inspect({name: content})
+        return inspected.facts.pages
 
     return count
 

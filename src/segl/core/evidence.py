@@ -1,7 +1,7 @@
 """The evidence of one signing act: who agreed to what, when, and how they were identified; and its XML."""
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,11 @@ class Evidence:
     user_agent: str
     login_reference: str
     """The provider's reference of the log-in."""
+    shown_sha256: str = ""
+    """The SHA-256 of each PDF that the signer was shown, in hexadecimal digits, in the order of the documents."""
+    shown_pages: str = ""
+    """The pages whose pictures were sent to the signer, by document: «1:1-5,7 2:1» are pages 1 to 5 and 7 of the first
+    document and page 1 of the second. The signer confirmed to sign without the pictures of the others."""
 
 
 NAMESPACE = "urn:segl:evidence:1"
@@ -64,7 +69,13 @@ def read_evidence(content: bytes) -> Evidence:
         if root is None:
             raise ValueError("it is not there")
         texts = {str(each.tag): each.text or "" for each in root}
-        return Evidence(**{field.name: _value(field.type, texts[_tag(field.name)]) for field in fields(Evidence)})
+        return Evidence(
+            **{
+                field.name: _value(field.type, texts[_tag(field.name)])
+                for field in fields(Evidence)
+                if _tag(field.name) in texts or field.default is MISSING  # which earlier releases did not write
+            }
+        )
     except (ValueError, KeyError) as error:
         raise InvalidSignature(f"The evidence in the signature cannot be read: {error}.") from None
 

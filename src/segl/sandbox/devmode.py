@@ -117,5 +117,6 @@ def _sign(signer: Signer, request: HttpRequest) -> bool:
         sentence=words.agreement(len(originals(job=signer.job)), "nb"),
         ip_address=request.META["REMOTE_ADDR"],
         user_agent="devmodesign",
+        without_pictures=True,
     )
     return sign_now(job_id=signer.job_id, number=signer.number, identity=person, agreement=agreement)

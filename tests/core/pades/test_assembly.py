@@ -10,17 +10,22 @@ from pikepdf import Array, Dictionary, Name, Pdf, Stream
 
 import pdfs
 from segl.core.errors import InvalidDocument
-from segl.core.pades import Attachment, FrontPage, assemble
+from segl.core.pades import Attachment, FrontPage, assemble, originals
+from segl.core.pades.assembly import lay_out
 from segl.core.pades.originals import shown_size
 
 FrontPages = Callable[..., FrontPage]
 XADES = Attachment("signatur-1.xml", "application/xml", "Signatur av Kari Nordmann", b"<signature/>")
 
 
+def laid_out(content: bytes) -> bytes:
+    with originals.opened(content) as original:
+        return lay_out(original)
+
+
 def assembled(front_page: FrontPage, *documents: bytes, attachments: tuple[Attachment, ...] = ()) -> Pdf:
-    return pikepdf.open(
-        BytesIO(assemble(documents=documents, front_page=front_page, attachments=attachments)),
-    )
+    sheets = [laid_out(each) for each in documents]
+    return pikepdf.open(BytesIO(assemble(documents=sheets, front_page=front_page, attachments=attachments)))
 
 
 def text_of(pdf: Pdf, number: int) -> str:
@@ -136,9 +141,9 @@ def test_an_original_with_other_pages_than_were_accepted_is_refused(front_page: 
         assembled(front_page(1), pdfs.pdf("One", "Two"))
 
 
-def test_an_original_that_is_no_pdf_is_refused(front_page: FrontPages) -> None:
+def test_what_is_no_pdf_is_refused(front_page: FrontPages) -> None:
     with pytest.raises(InvalidDocument, match="«Dokument 1»: The PDF is damaged"):
-        assembled(front_page(1), b"%PDF-1.7 but no more")
+        assemble(documents=[b"%PDF-1.7 but no more"], front_page=front_page(1), attachments=())
 
 
 def test_a_crop_box_outside_the_page_is_passed_over() -> None:

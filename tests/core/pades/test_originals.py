@@ -166,7 +166,7 @@ def odd(name: str) -> bytes:
 @pytest.mark.parametrize("name", ODD)
 def test_the_signers_see_what_is_sealed(front_page: FrontPages, name: str) -> None:
     shown = shown_pages(odd(name))
-    sealed = assemble(documents=[odd(name)], front_page=front_page(1), attachments=[])
+    sealed = assemble(documents=[shown], front_page=front_page(1), attachments=[])
 
     assert_same(seen(shown), seen_in(sealed, shown))
 
@@ -177,7 +177,7 @@ def test_another_program_shows_the_same(front_page: FrontPages, tmp_path: Path, 
     if shutil.which("pdftoppm") is None:
         pytest.skip("pdftoppm (poppler-utils) is not installed")
     shown = shown_pages(odd(name))
-    sealed = assemble(documents=[odd(name)], front_page=front_page(1), attachments=[])
+    sealed = assemble(documents=[shown], front_page=front_page(1), attachments=[])
     (tmp_path / "sealed.pdf").write_bytes(sealed)
 
     command = ["pdftoppm", "-r", f"{72 * SCALE}", "-f", "2", "-l", "2", "-singlefile", "-png", "sealed.pdf", "page"]

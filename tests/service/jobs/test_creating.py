@@ -18,6 +18,7 @@ from builders import (
     everything,
     identity,
     in_threads,
+    laid_out,
     manifest,
     organization,
     person,
@@ -88,7 +89,7 @@ def test_a_job_keeps_what_its_sender_gave() -> None:
 
 
 def test_each_text_may_be_as_long_as_the_api_permits() -> None:
-    document = AcceptedDocument("D" * 80, "ø" * 96 + ".txt", "text/plain", b"text", pages=1, typeset=PDF)
+    document = AcceptedDocument("D" * 80, "ø" * 96 + ".txt", "text/plain", b"text", 1, *laid_out(PDF))
     sender, wanted = organization(), manifest(title="T" * 80, nonsensitive_title="N" * 80, description="D" * 220)
     job = create_job(
         sender=sender,
@@ -205,8 +206,8 @@ def test_too_many_pages_together_leave_nothing_behind() -> None:
     before = everything()
     with pytest.raises(NotAllowedError, match="2001 pages"):
         create_of(
-            AcceptedDocument("A", "a.pdf", "application/pdf", PDF, pages=1000),
-            AcceptedDocument("B", "b.pdf", "application/pdf", PDF, pages=1001),
+            AcceptedDocument("A", "a.pdf", "application/pdf", PDF, 1000, b"", b""),
+            AcceptedDocument("B", "b.pdf", "application/pdf", PDF, 1001, b"", b""),
         )
     assert everything() == before
 
@@ -282,7 +283,7 @@ def test_an_error_after_the_commit_loses_no_document(monkeypatch: pytest.MonkeyP
         create()
     document = Document.objects.get(kind=DocumentKind.ORIGINAL)
     assert documents.read(document) == PDF
-    assert len(stored_names()) == 2
+    assert len(stored_names()) == 4
 
 
 class TestFind:

@@ -6,9 +6,10 @@ import pytest
 
 from builders import create, everything, organization, sealed, signed
 from segl.service import clock, configuration
+from segl.service.jobs import deliveries
 from segl.service.jobs.deleting import delete_documents
 from segl.service.jobs.errors import NotDeletableError
-from segl.service.store.models import Document, Job
+from segl.service.store.models import DeliveredPage, Document, Job
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.usefixtures("store")
 @pytest.fixture
 def completed(store: str) -> Job:
     job = create()
+    deliveries.record(job.signers.get(), document=1, page=1, width=480)
     signed(job)
     sealed(job)
     job.refresh_from_db()
@@ -37,6 +39,7 @@ def test_documents_can_be_deleted_some_time_after_the_job_was_completed(
     monkeypatch.setattr(clock, "now", lambda: deletable_at)
     delete(completed)
     assert not Document.objects.exists()
+    assert not DeliveredPage.objects.exists()
 
 
 def test_the_key_is_destroyed_with_the_documents(completed: Job) -> None:

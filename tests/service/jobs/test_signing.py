@@ -1,6 +1,7 @@
 """Signers agree, reject and are signed for; those who come late, twice or uninvited change nothing."""
 
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 
@@ -15,6 +16,7 @@ from builders import (
     everything,
     identity,
     in_threads,
+    laid_out,
     organization,
     person,
     signed,
@@ -23,12 +25,13 @@ from builders import (
     version_of,
 )
 from clocks import machine
+from pdfs import pdf
 from segl.core.protocol import AuthenticationLevel, Availability, SignatureType
-from segl.service import clock, due
+from segl.service import clock, due, layout
 from segl.service.due import LeaseLostError
 from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.errors import JobError, LevelTooLowError, NoSuchJobError, NotOpenError, NotTheSignerError
-from segl.service.jobs.finding import document_of, originals, shown, signer_of, signers_of_person
+from segl.service.jobs.finding import document_of, originals, signer_of, signers_of_person
 from segl.service.jobs.signing import agree, begin_signature, check_open, complete_signature, reject
 from segl.service.store import documents
 from segl.service.store.documents import StoredDocument
@@ -68,10 +71,12 @@ class TestFind:
         create(contact())
         assert list(signers_of_person(personal_identification_number="")) == []
 
-    def test_each_text_is_shown_as_the_pdf_it_was_typeset_as(self) -> None:
-        jobs = create_texts(b"A1", b"B1"), create_texts(b"A2", b"B2")
-        found = [[documents.read(shown(original=each)) for each in originals(job=job)] for job in jobs]
-        assert found == [[b"A1", b"B1"], [b"A2", b"B2"]]
+    def test_each_document_is_shown_as_it_was_laid_out(self) -> None:
+        texts = [("A1", "B1"), ("A2", "B2")]
+        jobs = [create_texts(*map(pdf, each)) for each in texts]
+        found = [[layout.contents(each)[0].text for each in originals(job=job)] for job in jobs]
+        assert found == [[*each] for each in texts]
+        assert layout.laid_out(originals(job=jobs[1])[0]) == laid_out(pdf("A2"))[0]
 
     @pytest.mark.parametrize(("job_id", "number"), [(0, 1), (None, 0), (None, 2), (2**40, 1), (None, 2**40)])
     def test_a_signer_that_never_existed_is_unknown(self, job_id: int | None, number: int) -> None:
@@ -105,7 +110,7 @@ class TestAgree:
         assert len(due.claim(Signing)) == 1
 
     def test_what_was_agreed_to_becomes_the_evidence(self) -> None:
-        job = create(title="Avtale", contents=[b"%PDF one", b"%PDF two"], titles=["A", "B"])
+        job = create(title="Avtale", contents=[pdf("one"), pdf("two")], titles=["A", "B"])
         signing = agreed(job)
         signing = Signing.objects.get(pk=signing.pk)
         task = begin_signature(signing)
@@ -122,6 +127,8 @@ class TestAgree:
         assert evidence.login_reference == "login-1"
         assert (evidence.authenticated_at, evidence.agreed_at) == (identity().authenticated_at, signing.agreed_at)
         assert [each.name for each in task.documents] == ["0001_dokument.pdf", "0002_dokument.pdf"]
+        shown = [layout.laid_out(each) for each in originals(job=job)]
+        assert evidence.shown_sha256 == " ".join(sha256(each).hexdigest() for each in shown)
 
     def test_the_evidence_holds_the_level_and_the_type_of_the_signature(self) -> None:
         advanced = SignatureType.ADVANCED_SIGNATURE

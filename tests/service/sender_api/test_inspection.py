@@ -8,7 +8,7 @@ import pytest
 import pdfs
 from segl.core.errors import InvalidDocument
 from segl.service import rendering
-from segl.service.rendering import PdfFacts
+from segl.service.rendering import Inspected
 from segl.service.sender_api import inspection
 
 Asked = list[list[str]]
@@ -20,7 +20,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
     names: Asked = []
     real = rendering.inspect
 
-    def inspect(sent: Mapping[str, bytes | memoryview]) -> list[PdfFacts]:
+    def inspect(sent: Mapping[str, bytes | memoryview]) -> list[Inspected]:
         names.append(list(sent))
         return real(sent)
 
@@ -36,7 +36,8 @@ def test_what_a_sender_sends_again_is_known(asked: Asked) -> None:
     first = inspection.inspect("1", {"one.pdf": one})
     again = inspection.inspect("1", {"two.pdf": two, "another name.pdf": memoryview(one)})
     assert asked == [["one.pdf"], ["two.pdf"]]
-    assert again == [*rendering.inspect({"two.pdf": two}), *first]
+    assert [each.facts.pages for each in again] == [2, 1]
+    assert again[1] is first[0]
 
 
 def test_what_others_sent_is_not_known(asked: Asked) -> None:
@@ -60,9 +61,10 @@ def test_what_took_long_is_not_remembered(asked: Asked, monkeypatch: pytest.Monk
 
 
 def test_the_oldest_are_forgotten(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspection, "MOST_REMEMBERED", 2)
-    texts = ("One", "Two", "Three")
-    for text in (*texts, "Three", "Two", "One"):
+    texts = ("One", "Two", "Six")
+    [known] = inspection.inspect("1", {"One.pdf": pdfs.pdf("One")})
+    monkeypatch.setattr(inspection, "MOST_REMEMBERED", int(2.5 * (len(known.laid_out) + len(known.pages))))
+    for text in (*texts, "Six", "Two", "One"):
         inspection.inspect("1", {f"{text}.pdf": pdfs.pdf(text)})
-    assert asked == [["One.pdf"], ["Two.pdf"], ["Three.pdf"], ["One.pdf"]]
+    assert asked == [["One.pdf"], ["Two.pdf"], ["Six.pdf"], ["One.pdf"]]
     assert len(inspection._known) == 2

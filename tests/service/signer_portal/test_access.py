@@ -26,7 +26,7 @@ def job(store: str) -> Job:
 
 def pages_of(job: Job, number: int) -> list[str]:
     """Every address of a signer's pages."""
-    below = ["reject", "receipt", "signed.pdf", "xades", "documents/1/original", "documents/1/pages/1.jpg?w=480"]
+    below = ["reject", "receipt", "signed.pdf", "xades", "documents/1/original", "documents/1/pages/1/picture?w=480"]
     return [address(job, number), *(f"{address(job, number)}/{each}" for each in below)]
 
 
@@ -49,7 +49,7 @@ def test_a_person_without_documents_sees_so(browser: Browser, job: Job) -> None:
 SIGNERS = ["/jobs/1/signers/1", "/jobs/1/signers/2", "/jobs/1/signers/9", "/jobs/7/signers/1"]
 BELOW = [
     *("", "/reject", "/receipt", "/signed.pdf", "/xades", "/sign", "/end-link"),
-    *("/documents/1/original", "/documents/1/pages/1.jpg?w=480"),
+    *("/documents/1/original", "/documents/1/pages/1/picture?w=480"),
 ]
 
 
@@ -176,7 +176,7 @@ def test_a_session_lasts_from_each_page_on_but_not_from_its_pictures(browser: Br
     browser.log_in()
     assert "segl_session" in browser.get("/").cookies
     assert "segl_session" in browser.get(address(job)).cookies
-    assert "segl_session" not in browser.get(f"{address(job)}/documents/1/pages/1.jpg?w=480").cookies
+    assert "segl_session" not in browser.get(f"{address(job)}/documents/1/pages/1/picture?w=480").cookies
 
 
 def test_a_right_code_forgets_who_used_the_browser_before(browser: Browser, job: Job) -> None:
@@ -235,7 +235,9 @@ def test_what_does_not_exist_is_not_found(browser: Browser, job: Job, path: str)
     assert heading(answer) == "Siden finnes ikke"
 
 
-@pytest.mark.parametrize("below", ["2/original", "1/pages/2.jpg?w=480", "1/pages/0.jpg?w=480", "1/pages/1.jpg?w=5000"])
+@pytest.mark.parametrize(
+    "below", ["2/original", "1/pages/2/picture?w=480", "1/pages/0/picture?w=480", "1/pages/1/picture?w=5000"]
+)
 def test_a_document_or_page_that_does_not_exist_is_not_found(browser: Browser, job: Job, below: str) -> None:
     browser.log_in()
     assert browser.get(f"{address(job)}/documents/{below}").status_code == 404

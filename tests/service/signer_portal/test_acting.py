@@ -1,5 +1,7 @@
 """Reading, signing, rejecting, and what comes after."""
 
+import html
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -11,14 +13,15 @@ from PIL import Image
 from browsers import Browser, address, heading, text
 from builders import KARI, OLA, contact, create, person, sent_link, status_of
 from pdfs import pdf
+from segl.core.errors import InvalidDocument
 from segl.core.protocol import IdentifierInSignedDocuments, OnBehalfOf
-from segl.service import clock, configuration
+from segl.service import clock, configuration, rendering
 from segl.service.jobs.finding import document_of
 from segl.service.jobs.links import NewLink, new_link
 from segl.service.rendering import children
 from segl.service.sealing import Sealer
 from segl.service.store import documents
-from segl.service.store.models import DocumentKind, Job, Signing
+from segl.service.store.models import Document, DocumentKind, Job, Signing
 
 KARI_SIGNS, OLA_SIGNS = 1, 2
 CONTRACT = pdf("Leie av plass 14")
@@ -69,16 +72,117 @@ def test_the_page_says_who_asks_what_until_when_and_shows_the_text(kari: Browser
     assert f"<strong>Kari Nordmann, {KARI}</strong>" in page
 
 
+def picture(job: Job, page: int = 1, width: int = 480, number: int = KARI_SIGNS) -> str:
+    return f"{address(job, number)}/documents/1/pages/{page}/picture?w={width}"
+
+
+def form(browser: Browser, job: Job) -> dict[str, str]:
+    """What the form to sign has in it."""
+    return dict(re.findall(r'type="hidden" name="(log_in|language)" value="([^"]*)"', text(browser.get(address(job)))))
+
+
 def test_a_page_is_shown_as_a_picture_as_wide_as_asked_for(kari: Browser, job: Job) -> None:
-    answer = kari.get(f"{address(job)}/documents/1/pages/1.jpg?w=480")
-    assert answer.headers["Content-Type"] == "image/jpeg"
+    answer = kari.get(picture(job))
+    assert answer.headers["Content-Type"] == "image/webp"
     assert Image.open(BytesIO(answer.content)).size[0] == 480
+
+
+def test_each_sheet_says_so_until_its_picture_has_come(kari: Browser, job: Job) -> None:
+    assert text(kari.get(address(job))).count("Bildet av denne siden er ikke kommet.") == 1
+
+
+def test_pictures_are_kept_by_the_signers_browser_for_a_session_and_over_a_log_in(ola: Browser, job: Job) -> None:
+    page = text(ola.get(address(job, OLA_SIGNS)))
+    [shown] = re.findall(r'<img src="([^"]*picture[^"]*)"', page)
+    answer = ola.get(html.unescape(shown))
+    assert answer.headers["Cache-Control"] == "private, max-age=1800, immutable"
+    assert "Cookie" not in answer.headers["Vary"]
+    page = text(ola.log_in(OLA, "Ola Hansen", then=address(job, OLA_SIGNS)))
+    assert shown in page
+
+    again = ola.get(html.unescape(shown), headers={"if-none-match": answer.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["Cache-Control"] == answer.headers["Cache-Control"]
+    assert ola.get(html.unescape(shown), headers={"if-none-match": '"other"'}).status_code == 200
+
+
+def test_a_picture_with_another_documents_version_is_not_kept(kari: Browser, job: Job) -> None:
+    assert kari.get(f"{picture(job)}&v=0123456789abcdef").headers["Cache-Control"] == "no-store"
+
+
+def test_who_logs_out_leaves_no_pictures_in_the_browser(kari: Browser, job: Job) -> None:
+    assert kari.post("/log-out").headers["Clear-Site-Data"] == '"cache"'
+    assert kari.get(picture(job)).status_code == 302
 
 
 def test_the_page_keeps_the_room_that_its_pictures_need(browser: Browser, sealer: Sealer) -> None:
     wide = create(person(KARI), contents=[pdf("Kart", size=(842, 595))])
     browser.log_in()
     assert 'width="1440" height="1018"' in text(browser.get(address(wide)))
+
+
+def test_a_long_page_is_offered_as_wide_as_its_pictures_are(browser: Browser, sealer: Sealer) -> None:
+    long = create(person(KARI), contents=[pdf("Kvittering", size=(226, 3000))])
+    browser.log_in()
+    page = text(browser.get(address(long)))
+    assert 'width="1097" height="14562"' in page
+    assert re.findall(r"w=(\d+)&amp;v=\w+ (\d+)w", page) == [("480", "480"), ("960", "960"), ("1440", "1097")]
+    assert Image.open(BytesIO(browser.get(picture(long, width=1440)).content)).size == (1097, 14562)
+
+
+def test_only_a_page_that_is_coarse_is_offered_larger(browser: Browser, sealer: Sealer) -> None:
+    contents = [pdf("Plan", size=(2384, 1684)), pdf("Brev"), pdf("Bong", size=(226, 3000))]
+    plan = create(person(KARI), contents=contents, titles=["Plan", "Brev", "Bong"])
+    browser.log_in()
+    larger = re.findall(r'<a href="([^"]*picture[^"]*)"', text(browser.get(address(plan))))
+    assert [each.split("&")[0] for each in larger] == [picture(plan, width=4320)]
+    assert Image.open(BytesIO(browser.get(html.unescape(larger[0])).content)).size[0] == 4320
+
+
+def test_signing_asks_once_more_when_pages_have_not_been_fetched(browser: Browser, sealer: Sealer) -> None:
+    both = create(person(KARI), contents=[pdf(*"abcdef"), pdf("Vedlegg")], titles=["Avtale", "Vedlegg"])
+    browser.log_in()
+    for page in (1, 2, 5, 5):
+        browser.get(picture(both, page))
+    browser.head(picture(both, 6))
+    shown = form(browser, both)
+    asked = browser.post(f"{address(both)}/sign", shown)
+    assert heading(asked) == "Vil du signere uten å ha sett alle sidene?"
+    assert "<strong>Avtale</strong>: side 3–4, 6" in text(asked)
+    assert "<strong>Vedlegg</strong>: side 1" in text(asked)
+    assert not Signing.objects.exists()
+
+    browser.get(picture(both, 4))
+    signed = browser.post(f"{address(both)}/sign", {**shown, "without_pictures": "yes"})
+    assert signed.headers["Location"] == f"{address(both)}/receipt"
+    xades = document_of(job=both, kind=DocumentKind.XADES, number=KARI_SIGNS)
+    assert xades is not None
+    assert b"<shown-pages>1:1-2,4-5</shown-pages>" in documents.read(xades)
+
+
+def test_the_question_is_asked_in_english_too(kari: Browser, job: Job) -> None:
+    kari.post("/language", {"language": "en", "next": "/"})
+    asked = kari.post(f"{address(job)}/sign", form(kari, job))
+    assert heading(asked) == "Do you want to sign without having seen every page?"
+    assert "</strong>: page 1" in text(asked)
+
+
+def test_who_has_fetched_every_page_signs_at_once(kari: Browser, job: Job) -> None:
+    kari.get(picture(job))
+    assert kari.post(f"{address(job)}/sign", form(kari, job)).headers["Location"] == f"{address(job)}/receipt"
+    assert Signing.objects.get(signer__job=job).agreement["shown_pages"] == "1:1"
+
+
+def test_a_page_that_could_not_be_drawn_is_not_counted_as_shown(
+    kari: Browser, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> bytes:
+        raise InvalidDocument("too much memory")
+
+    monkeypatch.setattr(rendering, "page_image", fails)
+    answer = kari.get(picture(job))
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (404, "no-store")
+    assert "side 1" in text(kari.post(f"{address(job)}/sign", form(kari, job)))
 
 
 def test_the_original_can_be_kept(kari: Browser, job: Job) -> None:
@@ -99,13 +203,11 @@ def test_a_title_makes_a_safe_file_name(browser: Browser, sealer: Sealer) -> Non
     )
 
 
-def test_a_document_that_cannot_be_read_at_once_is_still_shown(browser: Browser, store: str) -> None:
-    broken = create(person(KARI), contents=[b"%PDF-1.7 broken"])
-    browser.log_in()
-    page = browser.get(address(broken))
-    assert page.status_code == 200
-    assert "Siden har ingen tekst som kan leses opp." in text(page)
-    assert browser.get(f"{address(broken)}/documents/1/pages/1.jpg?w=480").status_code == 404
+def test_a_job_of_a_release_that_kept_no_laid_out_documents_is_shown(kari: Browser, job: Job) -> None:
+    before = kari.get(picture(job)).content
+    Document.objects.filter(job=job, kind__in=(DocumentKind.LAID_OUT, DocumentKind.PAGES)).delete()
+    assert NB in text(kari.get(address(job)))
+    assert kari.get(picture(job)).content == before
 
 
 def test_both_sign_and_fetch_the_sealed_document(kari: Browser, ola: Browser, job: Job) -> None:
@@ -161,7 +263,7 @@ def test_the_sentence_is_that_of_the_page_even_if_the_language_changed_since(kar
     page = text(kari.get(address(job)))
     reference = page.split('name="log_in" value="')[1].split('"')[0]
     kari.post("/language", {"language": "en", "next": "/"})
-    kari.post(f"{address(job)}/sign", {"log_in": reference, "language": "nb"})
+    kari.post(f"{address(job)}/sign", {"log_in": reference, "language": "nb", "without_pictures": "yes"})
     assert Signing.objects.get(signer__job=job).agreement["sentence"] == NB
 
 
@@ -339,8 +441,7 @@ def test_pages_that_cannot_be_drawn_at_present_can_be_asked_for_again(
     with ExitStack() as turns:
         for _ in range(configuration.current().rendering.children):
             turns.enter_context(children.turn())
-        for path in (address(job), f"{address(job)}/documents/1/pages/1.jpg?w=480"):
-            page = kari.get(path)
-            assert (page.status_code, page["Retry-After"]) == (503, "10")
-            assert heading(page) == "Vi kan ikke vise siden nå"
-    assert heading(kari.get(address(job))) == "Avtale om båtplass"
+        page = kari.get(picture(job))
+        assert (page.status_code, page["Retry-After"]) == (503, "10")
+        assert heading(page) == "Vi kan ikke vise siden nå"
+        assert heading(kari.get(address(job))) == "Avtale om båtplass"

@@ -19,6 +19,7 @@ from builders import (
     create,
     create_texts,
     identity,
+    laid_out,
     person,
     status_of,
     stored_names,
@@ -34,6 +35,7 @@ from segl.service import clock, due, rendering, sealing
 from segl.service.jobs import sealing as jobs
 from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.finding import document_of
+from segl.service.rendering import PageContent
 from segl.service.sealing import Sealer
 from segl.service.store import documents
 from segl.service.store.documents import DocumentDamagedError
@@ -67,6 +69,11 @@ def originals(job: Job) -> dict[str, bytes]:
     return {each.name: documents.read(each) for each in rows}
 
 
+def pages_of(job: Job) -> list[PageContent]:
+    """The pages of its sealed PDF."""
+    return rendering.read_contents(rendering.read_pages(content(job, DocumentKind.PADES)))
+
+
 def test_a_job_is_signed_sealed_and_verified(database: str, sealer: Sealer) -> None:
     job = create(person(KARI), contact(signature_type=ADVANCED), contents=[pdf("Avtale")])
     assert sign(job)
@@ -80,8 +87,8 @@ def test_a_job_is_signed_sealed_and_verified(database: str, sealer: Sealer) -> N
     sealed = content(job, DocumentKind.PADES)
     found = pades.verify(sealed, trust=sealer.trust, documents=originals(job), at=clock.now())
     assert [each.verdict for each in found] == [Verdict.PASSED] * 3
-    [facts] = rendering.inspect({"signed.pdf": sealed})
-    assert facts.pages == 2
+    [found] = rendering.inspect({"signed.pdf": sealed})
+    assert found.facts.pages == 2
 
 
 @pytest.mark.usefixtures("sqlite")
@@ -89,14 +96,14 @@ class TestSeal:
     def test_a_plain_text_is_sealed_as_the_pdf_it_was_typeset_as(self) -> None:
         job = create_texts(pdf("En avtale"))
         assert sign(job)
-        front, page = rendering.read_pages(content(job, DocumentKind.PADES))
+        front, page = pages_of(job)
         assert "TEST – uten rettsvirkning" in front.text
         assert page.text.startswith("En avtale")
 
     def test_outside_a_sandbox_nothing_says_that_it_is_a_test(self, no_sandbox: None) -> None:
         job = create(person(KARI), contents=[pdf("En avtale")])
         assert sign(job)
-        assert not [each for each in rendering.read_pages(content(job, DocumentKind.PADES)) if "TEST" in each.text]
+        assert not [each for each in pages_of(job) if "TEST" in each.text]
 
 
 @pytest.mark.usefixtures("sqlite")
@@ -238,15 +245,17 @@ class TestVerification:
     def refuses(self, job: Job, sealed: bytes, words: str) -> None:
         task = jobs.begin_seal(Sealing.objects.get(job=job))
         with pytest.raises((UnverifiedResultError, InvalidSignature, DocumentDamagedError), match=words):
-            verify_results(task, documents.put(task.key, sealed), at=clock.now())
+            stored = documents.put(task.key, sealed)
+            shown = [laid_out(documents.read(each))[0] for each in task.originals]
+            verify_results(task, stored, shown=shown, at=clock.now())
 
-    def assembled(self, job: Job, xades_files: dict[str, bytes]) -> bytes:
+    def assembled(self, job: Job, xades_files: dict[str, bytes], *shown: bytes) -> bytes:
         from segl.service.work import seal as room
 
         task = jobs.begin_seal(Sealing.objects.get(job=job))
         attachments = [room._attachment(name, data) for name, data in xades_files.items()]
         return rendering.assemble(
-            documents=list(originals(job).values()),
+            documents=[laid_out(each)[0] for each in shown or originals(job).values()],
             front_page=room._front_page(task, clock.now()),
             attachments=attachments,
         )
@@ -286,6 +295,10 @@ class TestVerification:
         made = bytearray(sealer.seal(self.assembled(ready, self.xades(ready)), sealed_at=clock.now()))
         made[len(b"%PDF-1.7\n%")] ^= 1  # in a comment: nothing else would notice
         self.refuses(ready, bytes(made), "of job .* is TOTAL-FAILED")
+
+    def test_other_pages_than_the_signers_were_shown_are_refused(self, ready: Job, sealer: Sealer) -> None:
+        other = self.assembled(ready, self.xades(ready), pdf("Avtala"))
+        self.refuses(ready, sealer.seal(other, sealed_at=clock.now()), "does not show the pages that were laid out")
 
     def test_another_original_than_the_signed_one_is_refused(self, ready: Job, sealer: Sealer) -> None:
         made = sealer.seal(self.assembled(ready, self.xades(ready)), sealed_at=clock.now())

@@ -1,17 +1,17 @@
 """The signed PDF before its seal: front page, every page of the originals above a footer, the XAdES attached.
 
-Signers are shown the same pages, laid out in the same way (`lay_out`): even content that readers disagree about then
-looks to them as it will in the signed PDF.
+Each original is laid out once, when its job is created (`lay_out`). Signers are shown that laid-out PDF, and the signed
+PDF is assembled from it: even content that readers disagree about is sealed as signers saw it.
 
 It parses PDFs from strangers, so the service runs it in a rendering child only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
 import pikepdf
-from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Rectangle, Stream
+from pikepdf import Array, Name, Object, Page, Pdf, Rectangle
 
 from segl.core.errors import InvalidDocument
 from segl.core.pades import front_page as typesetting
@@ -29,12 +29,10 @@ FRAME_COLOUR = "0.81 0.83 0.82"
 def assemble(
     *, documents: Sequence[bytes | memoryview], front_page: FrontPage, attachments: Sequence[Attachment]
 ) -> bytes:
-    """One PDF 1.7 of A4 portrait pages: the front page, then each page of `documents` above a footer.
-
-    Pages larger than the room above the footer are scaled down. Which pages those are, `originals` says.
+    """One PDF 1.7 of A4 portrait pages: the front page, then each sheet of the laid-out `documents` with a footer.
 
     Raises:
-        InvalidDocument: an original cannot be read, or has not as many pages as the front page says.
+        InvalidDocument: a document cannot be read, or has not as many pages as the front page says.
     """
     footers = typesetting.typeset(front_page)
     return merge(footers, documents=documents, front_page=front_page, attachments=attachments)
@@ -49,34 +47,36 @@ def merge(
 ) -> bytes:
     """`assemble` once the front page and footers are typeset: from here on no file need be opened."""
     with Pdf.open(BytesIO(footers)) as result:
-        sheets = iter(result.pages[-sum(document.pages for document in front_page.documents) :])
+        blank = list(result.pages[-sum(document.pages for document in front_page.documents) :])
         layers = _Layers(result)
         for content, described in zip(documents, front_page.documents, strict=True):
             try:
-                _add(content, described.pages, sheets, layers)
+                _add(content, described.pages, layers)
             except InvalidDocument as error:
                 raise InvalidDocument(f"«{described.title}»: {error}") from error
+        sheets = list(result.pages)[-len(blank) :]
+        for sheet, footer in zip(sheets, blank, strict=True):
+            sheet.add_overlay(footer, Rectangle(0, 0, *PAGE_SIZE))
+            result.pages.remove(footer)
         layers.write()
         _attach(result, attachments, front_page)
         return _saved(result)
 
 
-def _add(content: bytes | memoryview, pages: int, sheets: Iterator[Page], layers: "_Layers") -> None:
-    """Lay the pages of an original under the next footers."""
-    with originals.opened(content) as original:
-        if len(original.pages) != pages:
-            raise InvalidDocument(f"A document has {len(original.pages)} pages, but was accepted with {pages}.")
-        for page in original.pages:
-            sheet = next(sheets)
-            _hide_names(layers.result, sheet)
-            _lay_under(sheet, page)
-        layers.add(original)
+def _add(content: bytes | memoryview, pages: int, layers: "_Layers") -> None:
+    """Append the sheets of a laid-out document."""
+    with originals.reading(), Pdf.open(BytesIO(content)) as laid_out:
+        if len(laid_out.pages) != pages:
+            raise InvalidDocument(f"A document has {len(laid_out.pages)} pages, but was accepted with {pages}.")
+        layers.result.pages.extend(laid_out.pages)
+        layers.add(laid_out)
 
 
 def lay_out(original: Pdf) -> bytes:
-    """The pages of an opened original as they lie in the signed PDF, each in the art box of its sheet.
+    """A PDF of A4 portrait sheets with the pages of an opened original as they lie in the signed PDF.
 
-    Signers are shown pictures of this, cut to the art box; a crop box would let PDFium draw some content differently.
+    Pages larger than the room above the footer are scaled down. A sheet's art box is where its page lies; signers are
+    shown pictures cut to it, since a crop box would let PDFium draw some content differently.
     """
     with Pdf.new() as result, originals.reading():
         for page in original.pages:
@@ -88,17 +88,6 @@ def lay_out(original: Pdf) -> bytes:
         return _saved(result)
 
 
-def _hide_names(result: Pdf, sheet: Page) -> None:
-    """Move the footer into a form of its own: content that names a resource it lacks would find the sheet's instead."""
-    sheet.contents_coalesce()
-    footer = sheet.obj.Contents
-    footer.update({"/Type": Name.XObject, "/Subtype": Name.Form, "/BBox": sheet.mediabox})
-    footer.Resources = sheet.obj.Resources
-    sheet.obj.Resources = Dictionary()
-    name = sheet.add_resource(footer, Name.XObject)
-    sheet.obj.Contents = Stream(result, f"{name} Do\n".encode())
-
-
 def _lay_under(sheet: Page, page: Page) -> Rectangle:
     """Lay a page under a footer, centred, and mark where it ends if it does not fill the sheet; gives its place."""
     width, height = originals.shown_size(page)
@@ -106,7 +95,8 @@ def _lay_under(sheet: Page, page: Page) -> Rectangle:
     width, height = width * scale, height * scale
     left, low = (ROOM.llx + ROOM.urx - width) / 2, (ROOM.lly + ROOM.ury - height) / 2
     if min(width / ROOM.width, height / ROOM.height) < FILLED:
-        frame = f"q 0.5 w {FRAME_COLOUR} RG {left:.2f} {low:.2f} {width:.2f} {height:.2f} re S Q\n"
+        around = f"{left - 0.25:.2f} {low - 0.25:.2f} {width + 0.5:.2f} {height + 0.5:.2f}"  # it covers nothing
+        frame = f"q 0.5 w {FRAME_COLOUR} RG {around} re S Q\n"
         sheet.contents_add(frame.encode(), prepend=True)
     place = Rectangle(left, low, left + width, low + height)
     sheet.add_underlay(page, place)
@@ -122,6 +112,8 @@ class _Layers:
     hidden: list[Object] = field(default_factory=list)
 
     def add(self, original: Pdf) -> None:
+        if Name.OCProperties not in original.Root:
+            return
         layers = original.Root.OCProperties
         hidden = {group.objgen for group in layers.D.OFF}
         for group in layers.OCGs:

@@ -78,7 +78,10 @@ def sign(person: Person, mail: Mapping[str, Any]) -> str:
     """Follow the message, sign, and return the heading of the receipt."""
     with _browser() as browser:
         page = reach(browser, person, mail, lambda page: page.button("Signer"))
-        return receipt(page.press(page.button("Signer")), person)
+        page = page.press(page.button("Signer"))
+        if (confirm := page.button("Signer likevel")) is not None:  # they read the text, not the pictures
+            page = page.press(confirm)
+        return receipt(page, person)
 
 
 def reject(person: Person, mail: Mapping[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
+from typing import Any
 
 from django.db import Error, IntegrityError, OperationalError
 
@@ -31,7 +33,7 @@ from segl.service.store.transactions import write
 class AcceptedDocument:
     """A document that was checked: its title, file name and media type by the manifest, its bytes and its pages.
 
-    `typeset` is the PDF that is shown and sealed in place of a document that is not a PDF.
+    `laid_out` is the PDF that is shown and sealed, `contents` the JSON of its pages (see `segl.service.rendering`).
     """
 
     title: str
@@ -39,7 +41,8 @@ class AcceptedDocument:
     media_type: str
     content: bytes | memoryview
     pages: int
-    typeset: bytes | None = None
+    laid_out: bytes
+    contents: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,7 @@ def create_job(
     rules.check_size(sum(len(each.content) for each in documents))
     rules.check_pages(sum(each.pages for each in documents))
     key = new_key()
-    typeset = [each.typeset for each in documents if each.typeset is not None]
-    stored = put_all(key, (manifest_xml, *(each.content for each in documents), *typeset))
+    stored = put_all(key, chain([manifest_xml], *([each.content, each.laid_out, each.contents] for each in documents)))
     is_complete = False
     try:
         with write():
@@ -222,46 +224,42 @@ def _contact(given: Notifications) -> dict[str, str]:
 
 
 def _add_documents(job: Job, documents: Sequence[AcceptedDocument], stored: Sequence[StoredDocument]) -> None:
-    manifest, originals, typeset = stored[0], stored[1 : 1 + len(documents)], iter(stored[1 + len(documents) :])
-    rows = [
-        Document(
-            job=job,
-            kind=DocumentKind.ORIGINAL,
-            number=number,
-            title=document.title,
-            name=document.name,
-            media_type=document.media_type,
-            pages=document.pages,
-            **_columns(each),
-        )
-        for number, (document, each) in enumerate(zip(documents, originals, strict=True), start=1)
-    ]
-    rows += [
-        Document(
-            job=job,
-            kind=DocumentKind.TYPESET,
-            number=number,
-            title=document.title,
-            name=f"typeset-{number}.pdf",
-            media_type="application/pdf",
-            pages=document.pages,
-            **_columns(next(typeset)),
-        )
-        for number, document in enumerate(documents, 1)
-        if document.typeset is not None
-    ]
-    rows.append(
-        Document(
-            job=job,
-            kind=DocumentKind.MANIFEST,
-            number=1,
-            name="manifest.xml",
-            media_type="application/xml",
-            **_columns(manifest),
-        )
-    )
+    """The manifest, then for each document the original, the laid-out PDF and its pages, in the order of `stored`."""
+    manifest, *rest = stored
+    rows = [_row(job, 1, manifest, kind=DocumentKind.MANIFEST, name="manifest.xml", media_type="application/xml")]
+    for number, document in enumerate(documents, 1):
+        original, laid_out, pages = rest[3 * number - 3 : 3 * number]
+        rows += [
+            _row(
+                job,
+                number,
+                original,
+                kind=DocumentKind.ORIGINAL,
+                title=document.title,
+                name=document.name,
+                media_type=document.media_type,
+                pages=document.pages,
+            ),
+            _row(
+                job,
+                number,
+                laid_out,
+                kind=DocumentKind.LAID_OUT,
+                name=f"laid-out-{number}.pdf",
+                media_type="application/pdf",
+                pages=document.pages,
+            ),
+            _row(
+                job,
+                number,
+                pages,
+                kind=DocumentKind.PAGES,
+                name=f"pages-{number}.json",
+                media_type="application/json",
+            ),
+        ]
     Document.objects.bulk_create(rows)
 
 
-def _columns(stored: StoredDocument) -> dict[str, object]:
-    return {"stored_name": stored.name, "size": stored.size, "sha256": stored.sha256}
+def _row(job: Job, number: int, stored: StoredDocument, **values: Any) -> Document:
+    return Document(job=job, number=number, stored_name=stored.name, size=stored.size, sha256=stored.sha256, **values)

@@ -8,14 +8,15 @@ from segl.service.jobs import changes
 from segl.service.jobs.errors import NotDeletableError
 from segl.service.jobs.finding import job_of
 from segl.service.store.documents import remove
-from segl.service.store.models import Document, Job, Organization
+from segl.service.store.models import DeliveredPage, Document, Job, Organization
 from segl.service.store.transactions import write
 
 
 def delete_documents(*, sender: Organization, job_id: int) -> None:
     """Delete originals and results for good: rows, contents, and the key without which backups cannot be read.
 
-    Doing it again changes nothing. `documents.sweep` removes contents that a crash leaves behind.
+    Who was sent which pages is deleted too. Doing it again changes nothing. `documents.sweep` removes contents that a
+    crash leaves behind.
 
     Raises:
         NoSuchJobError: There is no such job, or it is another organization's.
@@ -30,6 +31,7 @@ def delete_documents(*, sender: Organization, job_id: int) -> None:
         rows = Document.objects.filter(job=job)
         names = list(rows.values_list("stored_name", flat=True))
         rows.delete()
+        DeliveredPage.objects.filter(signer__job=job).delete()
         job.wrapped_key = b""
         job.documents_deleted_at = clock.now()
         job.save(update_fields=["wrapped_key", "documents_deleted_at"])

@@ -10,10 +10,13 @@ SeglError
     WrongCodeError          a wrong security code; `tries_left`
     NotTheSignerError       not the person who was asked to sign
     LevelTooLowError        logged in with an eID of a lower level than the job requires
+    PagesNotShownError      pages whose pictures the signer was not sent; `pages`
     NotOpenError            not yet activated, not this signer's turn, ended or past the deadline
   OutageError               (segl.service.outages)
     OutcomeUnknownError     the database does not say whether the use case was recorded
 """
+
+from collections.abc import Mapping, Sequence
 
 from segl.core.errors import SeglError
 from segl.service.outages import OutageError
@@ -61,6 +64,17 @@ class NotTheSignerError(JobError):
 
 class LevelTooLowError(JobError):
     """The log-in's security level is below the one the job requires."""
+
+
+class PagesNotShownError(JobError):
+    """The signer was not sent the pictures of some pages, and has not confirmed to sign all the same.
+
+    `pages` has these pages by the number of their document.
+    """
+
+    def __init__(self, pages: Mapping[int, Sequence[int]]) -> None:
+        super().__init__("Pages have not been shown to the signer, who must confirm to sign without.")
+        self.pages = pages
 
 
 class NotOpenError(JobError):

@@ -79,9 +79,13 @@ def originals(*, job: Job) -> list[Document]:
     return list(Document.objects.select_related("job").filter(job=job, kind=DocumentKind.ORIGINAL).order_by("number"))
 
 
-def shown(*, original: Document) -> Document:
-    """The PDF whose pages a signer is shown, and which are sealed: the original itself, or the PDF typeset from it."""
-    typeset = Document.objects.select_related("job").filter(
-        job=original.job, kind=DocumentKind.TYPESET, number=original.number
-    )
-    return typeset.first() or original
+def laid_out(*, job: Job) -> list[Document]:
+    """The PDFs that are shown and sealed, in the order of the originals; none of a job of an earlier release."""
+    return list(Document.objects.filter(job=job, kind=DocumentKind.LAID_OUT).order_by("number"))
+
+
+def made_from(*, original: Document) -> dict[str, Document]:
+    """By kind, what the service made from an original: the laid-out PDF and its pages, or a typeset text."""
+    kinds = (DocumentKind.LAID_OUT, DocumentKind.PAGES, DocumentKind.TYPESET)
+    made = Document.objects.select_related("job").filter(job=original.job, kind__in=kinds, number=original.number)
+    return {each.kind: each for each in made}

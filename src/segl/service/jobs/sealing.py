@@ -7,7 +7,7 @@ from segl.core.protocol import SignatureType
 from segl.core.statuses import JobStatus
 from segl.service import clock, due
 from segl.service.jobs import changes
-from segl.service.jobs.finding import originals, shown
+from segl.service.jobs.finding import originals
 from segl.service.store.documents import JobKey, StoredDocument, unwrap
 from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signer
 from segl.service.store.transactions import write
@@ -20,8 +20,6 @@ class SealTask:
     job: Job
     key: JobKey
     originals: tuple[Document, ...]
-    shown: tuple[Document, ...]
-    """The PDFs whose pages are sealed, in the order of the originals, which they are or were typeset from."""
     xades: tuple[Document, ...]
     signers: tuple[FrontPageSigner, ...]
 
@@ -36,7 +34,6 @@ def begin_seal(sealing: Sealing) -> SealTask:
         job=job,
         key=unwrap(bytes(job.wrapped_key)),
         originals=tuple(signed),
-        shown=tuple(shown(original=each) for each in signed),
         xades=tuple(xades),
         signers=tuple(_front_page_signer(each) for each in signers),
     )

@@ -11,9 +11,9 @@ from segl.core.protocol import SignatureType
 from segl.core.statuses import SignerStatus
 from segl.core.xades import SignedDocument
 from segl.service import clock, due
-from segl.service.jobs import changes
-from segl.service.jobs.errors import LevelTooLowError, NotOpenError, NotTheSignerError
-from segl.service.jobs.finding import originals, signer_of
+from segl.service.jobs import changes, deliveries
+from segl.service.jobs.errors import LevelTooLowError, NotOpenError, NotTheSignerError, PagesNotShownError
+from segl.service.jobs.finding import laid_out, originals, signer_of
 from segl.service.jobs.persons import Identity, shown_identity
 from segl.service.store.documents import JobKey, StoredDocument, unwrap
 from segl.service.store.models import Document, DocumentKind, Job, Sealing, Signer, Signing
@@ -22,11 +22,15 @@ from segl.service.store.transactions import write
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """What a signer agreed to, and from where: the sentence as it was shown is part of the evidence."""
+    """What a signer agreed to, and from where: the sentence as it was shown is part of the evidence.
+
+    `without_pictures`: the signer confirmed to sign though some pages have not been shown as pictures.
+    """
 
     sentence: str
     ip_address: str
     user_agent: str
+    without_pictures: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +100,24 @@ def agree(*, job_id: int, number: int, identity: Identity, agreement: Agreement)
         NoSuchJobError: There is no such signer.
         NotTheSignerError, LevelTooLowError: The person may not sign as this signer.
         NotOpenError: The signer cannot sign now.
+        PagesNotShownError: Pages have not been shown, and the agreement is not without their pictures.
     """
     with write():
-        changes.lock(job_id)
+        job = changes.lock(job_id)
         signer = signer_of(job_id=job_id, number=number)
         check_person(signer, identity)
         check_open(signer)
+        delivered = deliveries.delivered(signer)
+        missing = deliveries.missing(delivered, originals(job=job))
+        if missing and not agreement.without_pictures:
+            raise PagesNotShownError(missing)
         now = clock.now()
         record = {
             **asdict(identity),
             **asdict(agreement),
             "authenticated_at": identity.authenticated_at.isoformat(),
             "shown_identity": shown_identity(signer, identity),
+            "shown_pages": deliveries.as_text(delivered),
         }
         signing = Signing.objects.create(signer=signer, agreement=record, agreed_at=now, due_at=now)
         return due.claim(Signing, id=signing.pk)[0]
@@ -158,6 +168,8 @@ def begin_signature(signing: Signing) -> SignatureTask | None:
         ip_address=agreement["ip_address"],
         user_agent=agreement["user_agent"],
         login_reference=agreement["reference"],
+        shown_sha256=" ".join(bytes(each.sha256).hex() for each in laid_out(job=signer.job)),
+        shown_pages=agreement.get("shown_pages", ""),
     )
     documents = tuple(
         SignedDocument(each.name, each.media_type, bytes(each.sha256)) for each in originals(job=signer.job)

@@ -16,6 +16,7 @@ from typing import Any
 from segl.core.errors import InvalidDocument
 from segl.core.pades import Attachment, FrontPage
 from segl.service import configuration
+from segl.service.rendering import pictures, wire
 from segl.service.rendering.children import RenderingUnavailableError, run, turn, warm_up
 from segl.service.rendering.limits import MEBIBYTE, Limits
 
@@ -27,12 +28,17 @@ PAGES = Limits(cpu_seconds=20, wall_seconds=40)
 ASSEMBLY = Limits(cpu_seconds=120, wall_seconds=240, result=128 * MEBIBYTE)
 
 __all__ = [
+    "Inspected",
     "PageContent",
     "PdfFacts",
     "RenderingUnavailableError",
     "assemble",
+    "check_sealed",
     "inspect",
+    "lay_out",
     "page_image",
+    "picture_size",
+    "read_contents",
     "read_pages",
     "typeset_texts",
     "warm_up",
@@ -50,21 +56,47 @@ class PdfFacts:
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
-    """A page as it is in the signed PDF: width and height in points, and its text, as far as it has one in order."""
+    """A page as it is in the signed PDF: width and height in points, and its text, as far as it has one in order.
+
+    `scale` is that of the original page in the signed PDF; 1 where it was not recorded.
+    """
 
     width: float
     height: float
     text: str
+    scale: float = 1
 
 
-def inspect(pdfs: Mapping[str, bytes | memoryview]) -> list[PdfFacts]:
-    """The facts of a job's PDFs, after a check that every page can be shown and laid out for the seal.
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What an inspection found out about a PDF and made of it.
+
+    `laid_out` is the PDF that is shown to signers and sealed (`segl.core.pades.assembly.lay_out`), `pages` the JSON of
+    its pages (`read_contents`).
+    """
+
+    facts: PdfFacts
+    laid_out: bytes
+    pages: bytes
+
+
+def inspect(pdfs: Mapping[str, bytes | memoryview]) -> list[Inspected]:
+    """The facts of a job's PDFs and the PDFs laid out, after a check that every page can be shown.
 
     Raises `InvalidDocument`, with the name, when one is not a PDF, protected, damaged, without pages or with too many
     or absurdly large ones, of a version outside 1.1–1.7, or a dynamic form.
     """
     mapped = {name: pickle.PickleBuffer(pdf) for name, pdf in pdfs.items()}
-    return [PdfFacts(**each) for each in json.loads(_run("inspect", _inspection(), pdfs=mapped))]
+    parts = wire.split(_run("inspect", _inspection(), pdfs=mapped))
+    return [
+        Inspected(PdfFacts(**json.loads(facts)), laid_out, pages)
+        for facts, pages, laid_out in zip(*[iter(parts)] * 3, strict=True)
+    ]
+
+
+def lay_out(pdf: bytes) -> bytes:
+    """The laid-out PDF of one that was accepted before such were kept."""
+    return _run("lay_out", _pages(), pdf=pickle.PickleBuffer(pdf))
 
 
 def typeset_texts(texts: Mapping[str, bytes | memoryview]) -> dict[str, bytes]:
@@ -89,18 +121,33 @@ def typeset_texts(texts: Mapping[str, bytes | memoryview]) -> dict[str, bytes]:
     return made
 
 
-def page_image(pdf: bytes, *, page: int, width: int) -> bytes:
-    """A page (from 1) as JPEG of that width in pixels, annotations and form fields as in the signed PDF."""
-    return _run("page_image", _pages(), pdf=pickle.PickleBuffer(pdf), page=page, width=width)
+def page_image(laid_out: bytes, *, page: int, width: int) -> bytes:
+    """A page (from 1) of a laid-out PDF as JPEG or WebP, of that width in pixels or as wide as possible."""
+    return _run("page_image", _pages(), pdf=pickle.PickleBuffer(laid_out), page=page, width=width)
 
 
-def read_pages(pdf: bytes) -> tuple[PageContent, ...]:
-    """The size and text of each page."""
-    return tuple(PageContent(**each) for each in json.loads(_run("read_pages", _pages(), pdf=pickle.PickleBuffer(pdf))))
+def picture_size(page: PageContent, *, width: int) -> tuple[int, int]:
+    """Width and height of what `page_image` makes of a page for this width."""
+    return pictures.picture_size(page.width, page.height, wanted=width, pixels=PAGES.pixels)
+
+
+def read_pages(laid_out: bytes) -> bytes:
+    """The pages of a laid-out PDF as JSON."""
+    return _run("read_pages", _pages(), pdf=pickle.PickleBuffer(laid_out))
+
+
+def read_contents(pages: bytes) -> list[PageContent]:
+    """The pages that such JSON describes."""
+    return [PageContent(**each) for each in json.loads(pages)]
+
+
+def check_sealed(pdf: bytes, *, documents: Sequence[bytes]) -> None:
+    """Make sure that a sealed PDF shows these laid-out documents; `InvalidDocument` if it does not."""
+    _run("check_sealed", _pages(), pdf=pickle.PickleBuffer(pdf), documents=tuple(map(pickle.PickleBuffer, documents)))
 
 
 def assemble(*, documents: Sequence[bytes], front_page: FrontPage, attachments: Sequence[Attachment]) -> bytes:
-    """`segl.core.pades.assemble` in a child."""
+    """`segl.core.pades.assemble` of laid-out PDFs in a child."""
     return _run(
         "assemble",
         replace(ASSEMBLY, memory=configuration.rendering().assembly_memory),

@@ -19,8 +19,8 @@ class Limits:
     """Size in bytes of what a task returns."""
     pages: int = 2000
     """Pages of one document."""
-    pixels: int = 25_000_000
-    """Pixels of one page image."""
+    pixels: int = 16_000_000
+    """Pixels of one page image; browsers on phones show no larger ones."""
 
 
 def limit_resources(limits: Limits) -> None:

@@ -13,20 +13,21 @@ import pikepdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 from pikepdf import Array, Dictionary, Name, Pdf, Stream
+from PIL import Image
 
 from segl.core.errors import InvalidDocument, TooManyPages
-from segl.core.pades import Attachment, FrontPage, FrontPageDocument, originals
-from segl.core.pades.assembly import lay_out, merge
+from segl.core.pades import Attachment, FrontPage, FrontPageDocument, assembly, originals, sheets
+from segl.core.pades.assembly import merge
 from segl.core.pades.comparing import compare
 from segl.core.pades.front_page import typeset
 from segl.core.pades.text_pages import typeset_text
+from segl.service.rendering import pictures, wire
 from segl.service.rendering.limits import Limits
 from segl.service.rendering.wire import Task
 
 VERSIONS = ("1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 # Sides of a page in points (ISO 32000-1, annex C).
 SMALLEST_SIDE, LARGEST_SIDE = 3, 14400
-JPEG_QUALITY = 80
 LOCKED = "The PDF is protected by a password, without which nobody can open it; send it without protection."
 RESTRICTED = "The PDF opens without a password, but is restricted by its owner; send it without restrictions."
 PROTECTED = "The PDF is protected in a way that is not known here; send it without protection."
@@ -50,26 +51,36 @@ def _assemble(
 
 
 def inspect(pdfs: Mapping[str, bytes | memoryview], *, limits: Limits) -> bytes:
-    """The values of `PdfFacts` of each, as JSON."""
-    facts = []
+    """The parts of an `Inspected` for each, joined: its facts and its pages as JSON, and the laid-out PDF."""
+    results: list[bytes] = []
     for name, pdf in pdfs.items():
         try:
-            facts.append(_inspected(pdf, limits))
+            results += _inspected(pdf, limits)
         except InvalidDocument as error:
             raise type(error)(f"{name}: {error}") from error
-    return json.dumps(facts).encode()
+    return wire.join(results)
 
 
-def _inspected(pdf: bytes | memoryview, limits: Limits) -> dict[str, Any]:
-    """The values of `PdfFacts`, after doing to the pages all that is done to them later."""
+def _inspected(pdf: bytes | memoryview, limits: Limits) -> tuple[bytes, bytes, bytes]:
     if b"%PDF-" not in bytes(pdf[:1024]):
         raise InvalidDocument("The document is not a PDF.")
     _check_unprotected(pdf)
     with originals.opened(pdf) as document:
         facts = _facts(document, limits)
-        shown = lay_out(document)
-    compare(pdf, shown)
-    return facts
+        widths = [originals.shown_size(page)[0] for page in document.pages]
+        laid_out = assembly.lay_out(document)
+    compare(pdf, laid_out)
+    with _opened(laid_out) as shown:
+        pages = [_content(each) for each in shown]
+    for content, width in zip(pages, widths, strict=True):
+        content["scale"] = content["width"] / width
+    return json.dumps(facts).encode(), json.dumps(pages).encode(), laid_out
+
+
+def lay_out(pdf: bytes | memoryview, *, limits: Limits) -> bytes:
+    """The laid-out PDF of one that was accepted by a release that did not keep it."""
+    with originals.opened(pdf) as document:
+        return assembly.lay_out(document)
 
 
 def _check_unprotected(pdf: bytes | memoryview) -> None:
@@ -113,25 +124,30 @@ def _check_size(number: int, page: pikepdf.Page) -> None:
 
 
 def page_image(pdf: bytes | memoryview, *, page: int, width: int, limits: Limits) -> bytes:
-    """A page as JPEG."""
+    """A page of a laid-out PDF as a picture, of the size that `picture_size` says."""
     with _opened(pdf) as document:
         if not 1 <= page <= len(document):
             raise InvalidDocument(f"There is no page {page}; the PDF has {len(document)}.")
-        sheet = document[page - 1]
-        left, low, right, high = sheet.get_artbox()
-        scale = width / (right - left)
-        if sheet.get_width() * sheet.get_height() * scale**2 > limits.pixels:
-            raise InvalidDocument(f"Page {page} at {width} pixels' width has more than {limits.pixels} pixels.")
-        top = sheet.get_height() - high
-        box = (round(left * scale), round(top * scale), round(left * scale) + width, round((top + high - low) * scale))
-        image = BytesIO()
-        picture = sheet.render(scale=scale, rev_byteorder=True).to_pil().convert("RGB").crop(box)
-        picture.save(image, "JPEG", quality=JPEG_QUALITY)
-        return image.getvalue()
+        return pictures.encode(_drawn(document[page - 1], width, limits))
+
+
+def _drawn(sheet: pypdfium2.PdfPage, width: int, limits: Limits) -> Image.Image:
+    """What lies in the sheet's art box; the rest is not drawn."""
+    left, low, right, high = sheet.get_artbox()
+    size = pictures.picture_size(right - left, high - low, wanted=width, pixels=limits.pixels)
+    scale = size[0] / (right - left)
+    start = (-round(left * scale), -round((sheet.get_height() - high) * scale))
+    whole = (round(sheet.get_width() * scale), round(sheet.get_height() * scale))
+    bitmap = pypdfium2.PdfBitmap.new_native(*size, pdfium.FPDFBitmap_BGR, rev_byteorder=True)
+    bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
+    flags = pdfium.FPDF_ANNOT | pdfium.FPDF_REVERSE_BYTE_ORDER
+    pdfium.FPDF_RenderPageBitmap(bitmap, sheet, *start, *whole, 0, flags)
+    picture: Image.Image = bitmap.to_pil()
+    return picture
 
 
 def read_pages(pdf: bytes | memoryview, *, limits: Limits) -> bytes:
-    """The values of a `PageContent` for each page, as JSON."""
+    """The values of a `PageContent` for each page of a laid-out PDF, as JSON."""
     with _opened(pdf) as document:
         return json.dumps([_content(page) for page in document]).encode()
 
@@ -143,14 +159,19 @@ def _content(page: pypdfium2.PdfPage) -> dict[str, Any]:
 
 @contextmanager
 def _opened(pdf: bytes | memoryview) -> Iterator[pypdfium2.PdfDocument]:
-    """The document as it is shown and sealed."""
-    with originals.opened(pdf) as original:
-        shown = lay_out(original)
-    with originals.reading(), pypdfium2.PdfDocument(shown) as document:
+    with originals.reading(), pypdfium2.PdfDocument(bytes(pdf)) as document:
         yield document
 
 
-_TASKS: dict[str, Callable[..., bytes]] = {"inspect": inspect, "page_image": page_image, "read_pages": read_pages}
+def check_sealed(pdf: bytes | memoryview, *, documents: Sequence[bytes | memoryview], limits: Limits) -> bytes:
+    """Nothing, if the last pages of a sealed PDF are the sheets of the laid-out documents."""
+    sheets.check_same(pdf, documents)
+    return b""
+
+
+_TASKS: dict[str, Callable[..., bytes]] = {
+    each.__name__: each for each in (inspect, lay_out, page_image, read_pages, check_sealed)
+}
 
 
 def rehearse() -> None:
@@ -161,11 +182,13 @@ def rehearse() -> None:
     for codec in ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "ascii", "pdfdoc"):
         codecs.lookup(codec)
     page, limits, now = _small_page(), Limits(), datetime.now(UTC)
-    inspect({"": page}, limits=limits)
-    page_image(page, page=1, width=10, limits=limits)
-    read_pages(page, limits=limits)
+    _, _, laid_out = wire.split(inspect({"": page}, limits=limits))
+    page_image(laid_out, page=1, width=10, limits=limits)
+    read_pages(laid_out, limits=limits)
     front = FrontPage("", 0, (), (FrontPageDocument("", 1),), "", now)
-    merge(page, documents=[page], front_page=front, attachments=[Attachment("a", "application/xml", "", b"")])
+    attachments = [Attachment("a", "application/xml", "", b"")]
+    merged = merge(page, documents=[laid_out], front_page=front, attachments=attachments)
+    check_sealed(merged, documents=[laid_out], limits=limits)
 
 
 def _small_page() -> bytes:

@@ -13,6 +13,7 @@ import pickle
 import signal
 import socket
 import struct
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from io import BufferedIOBase
@@ -74,6 +75,23 @@ def is_complete(received: bytes) -> bool:
 def read_answer(received: bytes) -> tuple[bytes, bytes]:
     """Its kind and payload; FAILED when the child died before it had sent all."""
     return (received[:1], received[_HEAD:]) if is_complete(received) else (FAILED, b"the child died")
+
+
+def join(parts: Sequence[bytes]) -> bytes:
+    """Several results as one, each after its length."""
+    return b"".join(_LENGTH.pack(len(each)) + each for each in parts)
+
+
+def split(joined: bytes) -> list[bytes]:
+    """The results that `join` made one of; ValueError if they are not."""
+    parts, at = [], 0
+    while at < len(joined):
+        start = at + _LENGTH.size
+        at = start + int.from_bytes(joined[at:start])
+        parts.append(joined[start:at])
+    if at != len(joined):
+        raise ValueError("a result was cut off")
+    return parts
 
 
 def report_end(lifeline: socket.socket, status: int) -> None:

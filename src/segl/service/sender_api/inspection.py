@@ -6,22 +6,22 @@ takes over a rendering child could falsify the results for other senders' PDFs.
 
 from collections.abc import Mapping
 from hashlib import sha256
-from itertools import islice
 from threading import Lock
 from time import monotonic
 
 from segl.service import rendering
-from segl.service.rendering import PdfFacts
+from segl.service.rendering import Inspected
 
-MOST_REMEMBERED = 4096
+MOST_REMEMBERED = 64 * 1024 * 1024
+"""In bytes, of what was made of the PDFs."""
 LONGEST_SECONDS = 1
 """PDFs that take longer are inspected every time, so that known ones together are not too much for the sealing."""
 
-_known: dict[tuple[str, bytes], PdfFacts] = {}
+_known: dict[tuple[str, bytes], Inspected] = {}
 _lock = Lock()
 
 
-def inspect(sender: str, pdfs: Mapping[str, bytes | memoryview]) -> list[PdfFacts]:
+def inspect(sender: str, pdfs: Mapping[str, bytes | memoryview]) -> list[Inspected]:
     """Return what `segl.service.rendering.inspect` does, and call it only for PDFs the sender has not sent lately.
 
     Raises:
@@ -29,17 +29,21 @@ def inspect(sender: str, pdfs: Mapping[str, bytes | memoryview]) -> list[PdfFact
     """
     keys = {name: (sender, sha256(pdf).digest()) for name, pdf in pdfs.items()}
     found = {name: _known.get(key) for name, key in keys.items()}
-    new = [name for name, facts in found.items() if facts is None]
+    new = [name for name, inspected in found.items() if inspected is None]
     if new:
         began = monotonic()
         found |= zip(new, rendering.inspect({name: pdfs[name] for name in new}), strict=True)
         if monotonic() - began < LONGEST_SECONDS:
-            _remember({keys[name]: facts for name in new if (facts := found[name])})
-    return [facts for facts in found.values() if facts]
+            _remember({keys[name]: inspected for name in new if (inspected := found[name])})
+    return [inspected for inspected in found.values() if inspected]
 
 
-def _remember(found: Mapping[tuple[str, bytes], PdfFacts]) -> None:
+def _remember(found: Mapping[tuple[str, bytes], Inspected]) -> None:
     with _lock:
         _known.update(found)
-        for oldest in list(islice(_known, max(0, len(_known) - MOST_REMEMBERED))):
+        size = sum(len(each.laid_out) + len(each.pages) for each in _known.values())
+        for oldest, each in list(_known.items()):
+            if size <= MOST_REMEMBERED:
+                break
             del _known[oldest]
+            size -= len(each.laid_out) + len(each.pages)

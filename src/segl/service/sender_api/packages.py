@@ -62,17 +62,18 @@ def accepted_documents(named: Sequence[ManifestDocument], package: Package, *, s
         raise InvalidPackage(fault)
     rules.check_size(sum(map(len, package.documents.values())))  # before spending time on them
     typeset = rendering.typeset_texts({each.href: package.documents[each.href] for each in named if _is_text(each)})
-    facts = inspect(sender, {each.href: typeset.get(each.href, package.documents[each.href]) for each in named})
+    inspected = inspect(sender, {each.href: typeset.get(each.href, package.documents[each.href]) for each in named})
     return [
         AcceptedDocument(
             title=each.title,
             name=each.href,
             media_type=each.media_type.lower(),
             content=package.documents[each.href],
-            pages=found.pages,
-            typeset=typeset.get(each.href),
+            pages=found.facts.pages,
+            laid_out=found.laid_out,
+            contents=found.pages,
         )
-        for each, found in zip(named, facts, strict=True)
+        for each, found in zip(named, inspected, strict=True)
     ]
 
 

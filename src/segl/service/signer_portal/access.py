@@ -110,6 +110,12 @@ def _closed(request: HttpRequest, then: str) -> HttpResponse:
     return render(request, "signer_portal/closed.html", {"person": person}, status=HTTPStatus.FORBIDDEN)
 
 
+def forget_pictures(response: HttpResponse) -> HttpResponse:
+    """Have the browser of someone who has logged out remove the pictures it keeps."""
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
 def signer_url(name: str, signer: Signer) -> str:
     """Return the path of one of a signer's pages."""
     return reverse(name, args=[signer.job_id, signer.number])

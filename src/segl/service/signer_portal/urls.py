@@ -7,7 +7,7 @@ from segl.service.signer_portal.views import acting, link, log_in, reading, rece
 
 _of_a_signer = [
     path("", reading.signing_page, name="signer"),
-    path("/documents/<number:document>/pages/<number:page>.jpg", reading.page_image, name="page"),
+    path("/documents/<number:document>/pages/<number:page>/picture", reading.page_image, name="page"),
     path("/documents/<number:document>/original", reading.original, name="original"),
     path("/sign", acting.sign, name="sign"),
     path("/reject", acting.reject, name="reject"),

@@ -1,6 +1,10 @@
 """Sentences of the pages that depend on numbers. Source language: Norwegian bokmål."""
 
+from collections.abc import Sequence
+
 from django.utils.translation import ngettext, override
+
+from segl.service.jobs.deliveries import runs
 
 
 def agreement(documents: int, language: str) -> str:
@@ -13,6 +17,11 @@ def agreement(documents: int, language: str) -> str:
             "like bindende som på papir.",
             documents,
         )
+
+
+def pages(numbers: Sequence[int]) -> str:
+    """Name pages by their numbers."""
+    return ngettext("side %(pages)s", "side %(pages)s", len(numbers)) % {"pages": ", ".join(runs(numbers, "–"))}
 
 
 def tries(left: int) -> str:

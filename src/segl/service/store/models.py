@@ -169,8 +169,12 @@ class DocumentKind(models.TextChoices):
     """What a document of a job is."""
 
     ORIGINAL = "original"
+    LAID_OUT = "laid_out"
+    """The PDF that is shown and sealed, made from the original of the same number."""
+    PAGES = "pages"
+    """The sizes and texts of its pages, as JSON."""
     TYPESET = "typeset"
-    """The PDF made from the original of the same number, which is not a PDF."""
+    """By releases that kept no laid-out PDF: the PDF made from the original of the same number, which is not a PDF."""
     MANIFEST = "manifest"
     XADES = "xades"
     PADES = "pades"
@@ -197,6 +201,21 @@ class Document(models.Model):
     class Meta:
         db_table = "document"
         constraints = [models.UniqueConstraint(fields=["job", "kind", "number"], name="document_number")]
+
+
+class DeliveredPage(models.Model):
+    """A page of a document whose picture for this width, in pixels, was sent to a signer."""
+
+    signer = models.ForeignKey(Signer, models.CASCADE, related_name="delivered_pages", db_index=False)
+    document = models.PositiveSmallIntegerField()
+    page = models.PositiveIntegerField()
+    width = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "delivered_page"
+        constraints = [
+            models.UniqueConstraint(fields=["signer", "document", "page", "width"], name="delivered_page_once")
+        ]
 
 
 class StatusChange(Due):

@@ -8,6 +8,7 @@ from segl.service import clock, configuration, rendering, sealing
 from segl.service.due import LeaseLostError
 from segl.service.jobs import sealing as jobs
 from segl.service.jobs.sealing import SealTask
+from segl.service.layout import laid_out
 from segl.service.store import documents
 from segl.service.store.models import Sealing
 from segl.service.work.keys import valid_sealer
@@ -26,14 +27,15 @@ def seal(row: Sealing) -> None:
     sealed_at = clock.now()
     sealer = valid_sealer(sealed_at)
     xades = {each.name: documents.read(each) for each in task.xades}
+    shown = [laid_out(each) for each in task.originals]
     assembled = rendering.assemble(
-        documents=[documents.read(each) for each in task.shown],
+        documents=shown,
         front_page=_front_page(task, sealed_at),
         attachments=[_attachment(name, content) for name, content in xades.items()],
     )
     stored = documents.put(task.key, sealer.seal(assembled, sealed_at=sealed_at))
     try:
-        verify_results(task, stored, at=clock.now())
+        verify_results(task, stored, shown=shown, at=clock.now())
         jobs.complete_seal(row, stored)
     except LeaseLostError:
         documents.discard([stored])

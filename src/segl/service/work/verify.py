@@ -1,11 +1,12 @@
 """Reads a job's stored results back and verifies them, with the verifier that `segl verify` uses."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from segl.core import pades
-from segl.core.errors import SeglError
+from segl.core.errors import InvalidDocument, SeglError
 from segl.core.verification import SignatureReport, Verdict
-from segl.service import sealing
+from segl.service import rendering, sealing
 from segl.service.jobs.sealing import SealTask
 from segl.service.store import documents
 from segl.service.store.documents import StoredDocument
@@ -15,8 +16,10 @@ class UnverifiedResultError(SeglError):
     """A stored result does not verify: the job must not be completed with it."""
 
 
-def verify_results(task: SealTask, sealed: StoredDocument, *, at: datetime) -> None:
-    """Make sure that the stored seal, every signer's XAdES and the documents' digests are right.
+def verify_results(task: SealTask, sealed: StoredDocument, *, shown: Sequence[bytes], at: datetime) -> None:
+    """Make sure that the stored seal, every signer's XAdES, the documents' digests and the shown pages are right.
+
+    `shown` are the laid-out PDFs.
 
     Raises:
         UnverifiedResultError: One of them is wrong; the message says which.
@@ -31,6 +34,15 @@ def verify_results(task: SealTask, sealed: StoredDocument, *, at: datetime) -> N
             raise UnverifiedResultError(
                 f"{report.name} of job {task.job.pk} is {report.verdict}: {' '.join(report.reasons)}"
             )
+    _check_shown(task, pdf, shown)
+
+
+def _check_shown(task: SealTask, pdf: bytes, shown: Sequence[bytes]) -> None:
+    """Require the pages that were shown to the signers."""
+    try:
+        rendering.check_sealed(pdf, documents=shown)
+    except InvalidDocument as error:
+        raise UnverifiedResultError(f"The sealed PDF of job {task.job.pk}: {error}") from error
 
 
 def _check_complete(task: SealTask, reports: tuple[SignatureReport, ...]) -> None:

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from segl.service.identity import log_ins
 from segl.service.jobs import signing
-from segl.service.jobs.errors import LevelTooLowError, NotOpenError
+from segl.service.jobs.errors import LevelTooLowError, NotOpenError, PagesNotShownError
 from segl.service.jobs.finding import originals
 from segl.service.jobs.signing import Agreement
 from segl.service.signer_portal import ends, words
@@ -33,7 +33,16 @@ def sign(request: HttpRequest, signer: Signer) -> HttpResponse:
         return _refused(request, signer, error)
     except LevelTooLowError:
         return show(request, signer, changed=True)
+    except PagesNotShownError as error:
+        return _ask_again(request, signer, error)
     return redirect(signer_url("receipt", signer))
+
+
+def _ask_again(request: HttpRequest, signer: Signer, error: PagesNotShownError) -> HttpResponse:
+    """Ask whether the person signs though pages have not been shown."""
+    titles = {each.number: each.title for each in originals(job=signer.job)}
+    missing = [(titles[number], words.pages(pages)) for number, pages in error.pages.items()]
+    return render(request, "signer_portal/not_shown.html", {"signer": signer, "missing": missing})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -59,6 +68,7 @@ def _agreement(request: HttpRequest, signer: Signer) -> Agreement:
         sentence=words.agreement(len(originals(job=signer.job)), language),
         ip_address=request.META["REMOTE_ADDR"],
         user_agent=_printable(request.headers.get("User-Agent", ""))[:_LONGEST_USER_AGENT],
+        without_pictures="without_pictures" in request.POST,
     )
 
 

@@ -16,7 +16,7 @@ from segl.service.jobs.errors import NoSuchJobError
 from segl.service.jobs.finding import signer_of, signers_of_person
 from segl.service.jobs.persons import Identity
 from segl.service.signer_portal import ends
-from segl.service.signer_portal.access import Door, door, is_known, signer_url, stay
+from segl.service.signer_portal.access import Door, door, forget_pictures, is_known, signer_url, stay
 from segl.service.signer_portal.situation import Situation, situations_of
 from segl.service.store.models import Signer
 
@@ -86,7 +86,7 @@ def come_back(request: HttpRequest) -> HttpResponse:
 def log_out(request: HttpRequest) -> HttpResponse:
     """Log out, and remove everything in the session."""
     log_ins.log_out(request)
-    return render(request, "signer_portal/logged_out.html")
+    return forget_pictures(render(request, "signer_portal/logged_out.html"))
 
 
 def _row(signer: Signer, situation: Situation, person: Identity) -> _Row:

@@ -6,9 +6,11 @@ from http import HTTPStatus
 from itertools import chain
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
@@ -16,33 +18,47 @@ from django.views.decorators.http import require_safe
 from segl.core.errors import InvalidDocument
 from segl.service import rendering
 from segl.service.identity import log_ins
-from segl.service.jobs.finding import originals, shown
+from segl.service.jobs import deliveries
+from segl.service.jobs.finding import originals
 from segl.service.jobs.persons import shown_identity
+from segl.service.layout import contents, laid_out
+from segl.service.rendering import PageContent
 from segl.service.signer_portal import access, ends, words
 from segl.service.signer_portal.access import for_the_signer
 from segl.service.signer_portal.situation import Situation, situation_of
-from segl.service.store.documents import read, stream
+from segl.service.store.documents import stream
 from segl.service.store.models import Document, Signer
 
 # Pixels: for a phone, for a phone or column on a high-density display, for a wide column on one.
 WIDTHS = (480, 960, 1440)
-_A4_HEIGHT = round(WIDTHS[-1] * 297 / 210)
+LARGE = 4320
+"""Pixels: of a picture to open by itself, of a page that is coarse in the widest of the others."""
+COARSE = 100
+"""Pixels per inch of the original page."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownPage:
-    """A page: its number, its text, and its height in pixels at the widest of `WIDTHS`."""
+    """A page: its number, its text, and its pictures.
+
+    `pictures` has each of `WIDTHS` with the width that the picture for it really has, which differs for long pages;
+    `width` and `height` are those of the widest.
+    """
 
     number: int
     text: str
+    pictures: Sequence[tuple[int, int]]
+    width: int
     height: int
+    has_large_picture: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ShownDocument:
-    """A document and its pages as shown."""
+    """A document and its pages as shown; `version` differs from that of any other document."""
 
     document: Document
+    version: str
     pages: Sequence[ShownPage]
 
 
@@ -61,8 +77,8 @@ def show(request: HttpRequest, signer: Signer, *, changed: bool = False) -> Http
         return redirect(access.signer_url("receipt", signer))
     if situation is not Situation.OPEN:
         return ends.not_open(request, signer, situation)
-    shown = [ShownDocument(each, _pages(each)) for each in originals(job=signer.job)]
-    context = {"signer": signer, "documents": shown, "widths": WIDTHS, "changed": changed}
+    shown = [ShownDocument(each, _version(each), _pages(each)) for each in originals(job=signer.job)]
+    context = {"signer": signer, "documents": shown, "default": WIDTHS[1], "large": LARGE, "changed": changed}
     context |= _act(request, signer, len(shown))
     status = HTTPStatus.CONFLICT if changed else HTTPStatus.OK
     return render(request, "signer_portal/signing.html", context, status=status)
@@ -71,16 +87,35 @@ def show(request: HttpRequest, signer: Signer, *, changed: bool = False) -> Http
 @require_safe
 @for_the_signer
 def page_image(request: HttpRequest, signer: Signer, document: int, page: int) -> HttpResponse:
-    """Return a page of a document as a picture, `w` pixels wide."""
+    """Return a page of a document as a picture, `w` pixels wide, and record that.
+
+    The signer's browser may keep the picture for as long as a session lasts, also over a log-in: its URL is neither
+    another signer's nor, if `v` is right, another document's.
+    """
     width = request.GET.get("w", "")
     found = _readable(signer, document)
-    if width not in {str(each) for each in WIDTHS} or not 1 <= page <= found.pages:
+    if width not in {str(each) for each in (*WIDTHS, LARGE)} or not 1 <= page <= found.pages:
         raise Http404(f"There is no page {page} with this width.")
+    version = _version(found)
+    tag = f'"{version}-{page}-{width}"'
+    response = get_conditional_response(request, etag=tag)
+    if response is None:
+        response = _picture(found, page, int(width))
+        if request.method == "GET":
+            deliveries.record(signer, document=document, page=page, width=int(width))
+    response.headers["ETag"] = tag
+    if request.GET.get("v") == version:
+        response.headers["Cache-Control"] = f"private, max-age={settings.SESSION_COOKIE_AGE}, immutable"
+    request.session.accessed = False  # else the response would vary with the session's cookie, which a log-in changes
+    return response
+
+
+def _picture(document: Document, page: int, width: int) -> HttpResponse:
     try:
-        picture = rendering.page_image(read(shown(original=found)), page=page, width=int(width))
+        picture = rendering.page_image(laid_out(document), page=page, width=width)
     except InvalidDocument as error:
         raise Http404(f"Page {page} cannot be drawn.") from error
-    return HttpResponse(picture, content_type="image/jpeg")
+    return HttpResponse(picture, content_type="image/webp" if picture.startswith(b"RIFF") else "image/jpeg")
 
 
 @require_safe
@@ -124,16 +159,20 @@ def _readable(signer: Signer, number: int) -> Document:
     raise Http404(f"There is no document {number}.")
 
 
+def _version(document: Document) -> str:
+    return bytes(document.sha256).hex()[:16]
+
+
 def _pages(document: Document) -> Sequence[ShownPage]:
-    try:
-        contents = rendering.read_pages(read(shown(original=document)))
-    except InvalidDocument:
-        # It was accepted, but is too large to read at once; its pages can still be rendered one by one.
-        return [ShownPage(number, "", _A4_HEIGHT) for number in range(1, document.pages + 1)]
-    return [
-        ShownPage(number, _printable(each.text), round(WIDTHS[-1] * each.height / each.width))
-        for number, each in enumerate(contents, 1)
-    ]
+    return [_page(number, each) for number, each in enumerate(contents(document), 1)]
+
+
+def _page(number: int, content: PageContent) -> ShownPage:
+    pictures = [(each, rendering.picture_size(content, width=each)[0]) for each in WIDTHS]
+    widest, height = rendering.picture_size(content, width=WIDTHS[-1])
+    is_coarse = widest * 72 * content.scale / content.width < COARSE
+    has_large_picture = is_coarse and rendering.picture_size(content, width=LARGE)[0] > widest
+    return ShownPage(number, _printable(content.text), pictures, widest, height, has_large_picture)
 
 
 def _printable(text: str) -> str:

@@ -13,7 +13,7 @@ from segl.service.identity import log_ins
 from segl.service.jobs import security_codes
 from segl.service.jobs.finding import document_of, originals
 from segl.service.signer_portal import ends
-from segl.service.signer_portal.access import for_the_signer, signer_url, stay
+from segl.service.signer_portal.access import for_the_signer, forget_pictures, signer_url, stay
 from segl.service.signer_portal.situation import Situation, situation_of
 from segl.service.signer_portal.views.reading import download
 from segl.service.store.models import DocumentKind, Job, Signer
@@ -91,7 +91,7 @@ def end_link(request: HttpRequest, signer: Signer) -> HttpResponse:
         return render(request, "signer_portal/end_link.html", {"signer": signer})
     security_codes.end_links(job_id=signer.job_id, number=signer.number)
     log_ins.log_out(request)
-    return ends.link_ended(request, signer)
+    return forget_pictures(ends.link_ended(request, signer))
 
 
 def _result(signer: Signer, kind: DocumentKind, number: int, name: str) -> HttpResponseBase:
