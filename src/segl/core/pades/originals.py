@@ -19,7 +19,7 @@ from pikepdf.sanitize import Sanitizer
 from segl.core.errors import InvalidDocument
 from segl.core.pades import substitutes
 
-DAMAGED = "The PDF is damaged or incomplete; save it again in the program that made it."
+DAMAGED = "The PDF is damaged or incomplete; save it again in the program that made it, or print it to a new PDF."
 PORTFOLIO = "The PDF is a portfolio: what it shows are files within it; send each of them as a PDF of its own."
 GIVEN_UP = re.compile("as null|null as value|as empty|giving up|ignoring|too many|loop detected|unable to|invalid kid")
 """What qpdf warns of when it goes on without a part of the document; other faults it mends as readers do."""
@@ -76,8 +76,7 @@ def opened(content: bytes | memoryview) -> Iterator[Pdf]:
 def with_form(content: bytes) -> bytes:
     """The document with a form if it has none, for PDFium, which draws fields only then."""
     with _opened(content) as original:
-        if Name.AcroForm not in original.Root:
-            original.Root.AcroForm = Dictionary(Fields=Array())
+        _mend_form(original)
         saved = BytesIO()
         original.save(saved, deterministic_id=True, compress_streams=False)
     return saved.getvalue()
@@ -98,6 +97,7 @@ def _with_appearances(content: bytes | memoryview) -> Iterator[Pdf]:
             _mend_content(page)
             _mend_rotation(page)
             _mend_appearances(page)
+        _mend_form(original)
         _check_content(original)
         _check_values(original)
         if not any(_lacks_appearance(page, original) for page in original.pages):
@@ -174,6 +174,14 @@ def _mend_appearances(page: Page) -> None:
         for each in _appearances(annotation):
             if Name.BBox not in each and isinstance(area, Array):
                 each.BBox = Array([0, 0, Rectangle(area).width, Rectangle(area).height])
+
+
+def _mend_form(original: Pdf) -> None:
+    """Give fields that are in no form one, as most readers do."""
+    if Name.AcroForm not in original.Root:
+        annotations = [each for page in original.pages for each in _annotations(page)]
+        if fields := [each for each in annotations if each.get(Name.Subtype) == Name.Widget and each.is_indirect]:
+            original.Root.AcroForm = Dictionary(Fields=Array(fields))
 
 
 def _inherited(field: Object, key: Name) -> Object | None:
