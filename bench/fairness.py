@@ -142,7 +142,7 @@ def do_worst(ready_file: Path, view: View, answers: Any) -> None:
         url, cookies = view
         with httpx.Client(headers={"Cookie": cookies}, timeout=60, trust_env=False) as browser:
             while True:
-                status = browser.get(f"{url}/documents/1/pages/{page}.jpg?w=1440").status_code
+                status = browser.get(f"{url}/documents/1/pages/{page}/picture?w=1440").status_code
                 answers.put(f"picture {status}")
                 time.sleep(0 if status == httpx.codes.OK else 1)
 

@@ -24,7 +24,7 @@ from segl.core.protocol import (
 from segl.core.protocol import Signer as RequestedSigner
 from segl.core.sector import Sector
 from segl.service import due
-from segl.service.jobs.creating import AcceptedDocument, create_job
+from segl.service.jobs.creating import AcceptedDocument, Idempotency, create_job
 from segl.service.jobs.links import NewLink
 from segl.service.jobs.notifying import begin_notification, complete_notification
 from segl.service.jobs.persons import Identity
@@ -120,6 +120,7 @@ def create(
     reference: str | None = None,
     polling_queue: str | None = None,
     contents: Sequence[bytes] = (),
+    idempotency: Idempotency | None = None,
     **more: Any,
 ) -> Job:
     """A job that was accepted."""
@@ -132,6 +133,7 @@ def create(
         manifest=wanted,
         manifest_xml=wanted.to_xml(),
         documents=accepted(wanted, *contents),
+        idempotency=idempotency,
     )
 
 

@@ -137,3 +137,12 @@ def chromium() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=executable, args=arguments)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def debian_fonts() -> None:
+    """A machine with Debian's fonts."""
+    from segl.core.pades import fonts, substitutes
+
+    if not all(each.is_dir() for each in (*fonts.NOTO, substitutes.LIBERATION)):
+        pytest.skip("Fonts are not installed: apt-get install fonts-liberation fonts-noto-cjk fonts-noto-core")

@@ -96,6 +96,78 @@ def helvetica(document: Pdf) -> pikepdf.Object:
     )
 
 
+def not_embedded(
+    codes: bytes, *, font: str, encoding: str, ordering: str = "Identity", to_unicode: bytes = b"", mode: int = 0
+) -> bytes:
+    """A page with text of two bytes for each character, in a font that is not embedded."""
+
+    def fill(document: Pdf) -> None:
+        page = document.add_blank_page(page_size=A4)
+        system = Dictionary(Registry=String("Adobe"), Ordering=String(ordering), Supplement=0)
+        kind = Name.CIDFontType2 if ordering == "Identity" else Name.CIDFontType0
+        descendant = _font(kind, font, CIDSystemInfo=system)
+        used = Dictionary(Type=Name.Font, Subtype=Name.Type0, BaseFont=Name("/" + font), Encoding=Name("/" + encoding))
+        used.DescendantFonts = Array([descendant])
+        if to_unicode:
+            used.ToUnicode = Stream(document, to_unicode)
+        page.Resources = Dictionary(Font=Dictionary(F=used))
+        page.Contents = Stream(document, f"BT {mode} Tr /F 40 Tf 40 700 Td <{codes.hex()}> Tj ET".encode())
+
+    return made(fill)
+
+
+def field(value: str) -> bytes:
+    """A page with a text field of which a reader has to draw the value."""
+
+    def fill(document: Pdf) -> None:
+        page = document.add_blank_page(page_size=A4)
+        text = Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=Name.Tx, T=String("name"), V=String(value), F=4)
+        text.Rect, text.DA = Array([40, 700, 400, 730]), String("/F 20 Tf 0 g")
+        page.Annots = Array([document.make_indirect(text)])
+        fonts = Dictionary(Font=Dictionary(F=helvetica(document)))
+        document.Root.AcroForm = Dictionary(Fields=page.Annots, NeedAppearances=True, DR=fonts, DA=text.DA)
+
+    return made(fill)
+
+
+def all_codes(font: str, codes: bytes) -> bytes:
+    """A page with these codes in a standard font, each in a place of its own."""
+
+    def fill(document: Pdf) -> None:
+        page = document.add_blank_page(page_size=A4)
+        used = Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name("/" + font))
+        if font not in {"Symbol", "ZapfDingbats"}:
+            used.Encoding = Name.WinAnsiEncoding
+        page.Resources = Dictionary(Font=Dictionary(F=used))
+        places = [(20 + 30 * (number % 18), 800 - 40 * (number // 18)) for number in range(len(codes))]
+        lines = [f"1 0 0 1 {x} {y} Tm <{code:02x}> Tj" for code, (x, y) in zip(codes, places, strict=True)]
+        page.Contents = Stream(document, f"BT /F 14 Tf {' '.join(lines)} ET".encode())
+
+    return made(fill)
+
+
+def cyrillic(font: str) -> bytes:
+    """A page that says «АБВ» in a font that is not embedded, as Windows programs make it."""
+
+    def fill(document: Pdf) -> None:
+        page = document.add_blank_page(page_size=A4)
+        names = Array([192, Name.afii10017, Name.afii10018, Name.afii10019])
+        encoding = Dictionary(BaseEncoding=Name.WinAnsiEncoding, Differences=names)
+        widths = Array([600] * 3)
+        used = _font(Name.TrueType, font, Encoding=encoding, FirstChar=192, LastChar=194, Widths=widths)
+        page.Resources = Dictionary(Font=Dictionary(F=used))
+        page.Contents = Stream(document, b"BT /F 40 Tf 40 700 Td (\xc0\xc1\xc2) Tj ET")
+
+    return made(fill)
+
+
+def _font(kind: Name, name: str, **more: object) -> Dictionary:
+    metrics = {"Ascent": 900, "Descent": -200, "CapHeight": 700, "StemV": 80, "ItalicAngle": 0}
+    descriptor = Dictionary(Type=Name.FontDescriptor, FontName=Name("/" + name), Flags=4, **metrics)
+    descriptor.FontBBox = Array([0, -200, 1000, 900])
+    return Dictionary(Type=Name.Font, Subtype=kind, BaseFont=Name("/" + name), FontDescriptor=descriptor, **more)
+
+
 def slow_to_draw() -> bytes:
     """A small file whose page takes minutes to draw: a pattern of tiles that are next to nothing apart."""
 

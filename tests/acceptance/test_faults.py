@@ -50,7 +50,7 @@ def configuration(sandbox: Sandbox, request: pytest.FixtureRequest) -> ClientCon
     """The public organization, with a polling queue of the test's own."""
     configured = ClientConfiguration.sandbox(sandbox.ready_file, PUBLIC)
     sender = Sender(PUBLIC, PollingQueue(request.node.name))
-    return replace(configured, sender=sender, timeouts=Timeouts(call=2), retries=0)
+    return replace(configured, sender=sender, timeouts=Timeouts(call=2, create=2), retries=0)
 
 
 @pytest.fixture

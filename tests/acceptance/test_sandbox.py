@@ -167,7 +167,7 @@ def test_silent_connections_hold_up_nobody(folder: Path) -> None:
     """Twelve on each listener, and twelve more that stop in the middle of the handshake or of a request."""
     with running_sandbox(folder) as sandbox, silent_connections(sandbox):
         # A caller that waited for one of them would wait for its time limit, ten seconds at least; these wait for less.
-        create(sandbox, timeouts=Timeouts(connect=8, call=8))
+        create(sandbox, timeouts=Timeouts(connect=8, call=8, create=8))
         assert httpx.get(sandbox.ready["web_root"], trust_env=False, timeout=8).status_code == 200
         wait_for_mail(sandbox, "ola@example.com")
 

@@ -333,13 +333,14 @@ def test_it_survives_a_sweep_that_fails(running: Running, error: Exception, monk
 
 
 def test_it_sweeps_when_it_begins_and_once_an_hour(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    swept: list[float] = []
-    monkeypatch.setattr(room.documents, "sweep", lambda: swept.append(time.monotonic()))
+    swept: list[str] = []
+    monkeypatch.setattr(room.documents, "sweep", lambda: swept.append("documents"))
+    monkeypatch.setattr(room.reserving, "sweep", lambda: swept.append("reservations"))
     monkeypatch.setattr(room, "LONGEST_SLEEP", timedelta(milliseconds=20))
     running.start()
-    eventually(lambda: swept)
+    eventually(lambda: len(swept) == 2)
     time.sleep(0.2)
-    assert len(swept) == 1
+    assert swept == ["documents", "reservations"]
     later = clock.wall() + room.SWEEP_EVERY
     monkeypatch.setattr(room.clock, "wall", lambda: later)
-    eventually(lambda: len(swept) == 2)
+    eventually(lambda: len(swept) == 4)

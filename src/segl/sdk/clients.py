@@ -118,6 +118,7 @@ def _operations(configuration: ClientConfiguration, kind: type[Calls]) -> Calls:
         api_root=configuration.environment.api_root.rstrip("/"),
         key=configuration.certificate,
         sender=configuration.sender,
+        create_wait=configuration.timeouts.create,
         download_wait=configuration.timeouts.download,
         retries=configuration.retries,
         keeps_idempotency_keys=configuration.environment.keeps_idempotency_keys,

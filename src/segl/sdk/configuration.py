@@ -118,14 +118,18 @@ class ClientCertificate(PrivateKey):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long to wait, in seconds: for a connection, for each piece of a call's answer, and of a download."""
+    """How long to wait, in seconds: for a connection, for each piece of a call's answer, of a download, of a creation.
+
+    The service checks every document of a new job before it answers, and under load that request waits its turn.
+    """
 
     connect: float = 10
     call: float = 30
     download: float = 60
+    create: float = 120
 
     def __post_init__(self) -> None:
-        for name in ("connect", "call", "download"):
+        for name in ("connect", "call", "download", "create"):
             _check_positive(f"Timeouts.{name}", getattr(self, name), write="seconds (int or float)")
 
 

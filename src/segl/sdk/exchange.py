@@ -92,7 +92,7 @@ def sent(build: Callable[[], Request], retries: int, pace: Pace | None = None) -
             response: Response = yield request
             if attempt == retries or response.status not in PASSING or not request.repeatable:
                 return response._replace(repeated=unanswered)
-            pause = max(pause, _retry_after(response))
+            pause = max(pause, retry_after(response))
         except (UntrustedServerError, ClientCertificateError):
             raise
         except NoAnswerError as error:
@@ -109,7 +109,8 @@ def backoff(failures: int) -> float:
     return min(60, 2.0 ** min(failures, 6)) * random.uniform(0.5, 1)  # noqa: S311 - it is no secret
 
 
-def _retry_after(response: Response) -> float:
+def retry_after(response: Response) -> float:
+    """Return the seconds after which the service says to try again, at most 10; 0 if it does not say."""
     seconds = response.headers.get("retry-after", "")
     return min(float(seconds), _LONGEST_RETRY_AFTER) if seconds.isascii() and seconds.isdecimal() else 0.0
 
@@ -123,7 +124,7 @@ def require(
     """
     if response.status in accepted or (not accepted and 200 <= response.status < 300):
         return
-    raise _error(response, (kinds or {}).get(response.status, UnexpectedResponseError))
+    raise refusal(response, (kinds or {}).get(response.status, UnexpectedResponseError))
 
 
 def understand(response: Response, read: Callable[[bytes], T]) -> T:
@@ -156,7 +157,10 @@ def clock_lead(response: Response) -> timedelta:
     return lead if abs(lead) > _SAME_TIME else timedelta()
 
 
-def _error(response: Response, kind: type[UnexpectedResponseError]) -> UnexpectedResponseError:
+def refusal(
+    response: Response, kind: type[UnexpectedResponseError] = UnexpectedResponseError
+) -> UnexpectedResponseError:
+    """Return the error that an answer stands for; `kind` if nothing in the answer says another."""
     error = _error_message(response)
     if response.status == 429:
         return _too_many(response, error)
@@ -179,6 +183,12 @@ def _too_many(response: Response, error: ErrorMessage | None) -> UnexpectedRespo
         error=error,
         request_id=request_id(response.headers),
     )
+
+
+def error_code(response: Response) -> str | None:
+    """Return the code in the service's error document, or None if the answer has none."""
+    error = _error_message(response)
+    return error.code if error else None
 
 
 def _error_message(response: Response) -> ErrorMessage | None:

@@ -1,6 +1,5 @@
 """The API's calls that every flow has, as operations: what is sent, and how the answers are read."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +35,7 @@ class Operations:
     api_root: str
     key: SigningKey
     sender: Sender | None = None
+    create_wait: float | None = None
     download_wait: float | None = None
     retries: int = 0
     keeps_idempotency_keys: bool = False
@@ -81,15 +81,14 @@ class Operations:
 
     def _created(self, creation: Creation) -> Operation[Response]:
         """Create the job; return the service's answer."""
-        key = secrets.token_urlsafe(16) if self.keeps_idempotency_keys else None
 
-        def build(signing_time: datetime) -> Request:
+        def build(signing_time: datetime, idempotency_key: str | None) -> Request:
             package = creation.package(self.key, signing_time)
             if self.see_package:
                 check_done(self.see_package(creation.job, b"".join(package)), "see_package")
-            return creation.posted(package, key)
+            return creation.posted(package, idempotency_key, wait=self.create_wait)
 
-        return created(build, self.retries, self.pace, same=key is not None)
+        return created(build, self.retries, self.pace, keeps_keys=self.keeps_idempotency_keys)
 
     def _sender(self, sender: Sender | None) -> Sender:
         chosen = sender or self.sender

@@ -16,6 +16,7 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from segl.service import clock, due, outages, throttling
 from segl.service.http.health import watched
+from segl.service.jobs import reserving
 from segl.service.store import documents
 from segl.service.store.models import Due
 from segl.service.work.kinds import KINDS, LANES, Lane
@@ -115,6 +116,7 @@ class Worker:
             try:
                 documents.sweep()
                 throttling.sweep()
+                reserving.sweep()
                 Session.objects.filter(expire_date__lt=clock.shared()).delete()
             except Exception as error:  # the document store or the database is down: the next hour will do
                 logger.warning("Nothing was swept: %s", _described(error))

@@ -8,7 +8,7 @@ import pytest
 
 from certificates import NOW, Authority
 from segl.core.keys import PrivateKey
-from segl.core.pades import FrontPage, FrontPageDocument, FrontPageSigner, assemble, originals
+from segl.core.pades import FrontPage, FrontPageDocument, FrontPageSigner, assemble, fonts, originals
 from segl.core.pades.assembly import lay_out
 from segl.core.pades.sheets import check_same
 from segl.core.protocol import SignatureType
@@ -51,6 +51,12 @@ def assembled(front_page: Callable[..., FrontPage]) -> Callable[..., bytes]:
         return sealed
 
     return make
+
+
+@pytest.fixture
+def shipped_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Debian's fonts."""
+    monkeypatch.setattr(fonts, "NOTO", ())
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,9 @@ import pikepdf
 import pypdfium2
 import pytest
 
-from segl.core.pades import FrontPage
+from segl.core.pades import FrontPage, fonts
 from segl.core.pades.front_page import typeset
+from segl.core.pades.text_pages import has_box
 
 FrontPages = Callable[..., FrontPage]
 
@@ -83,9 +84,45 @@ def test_names_from_many_languages_are_set_as_they_are(front_page: FrontPages, n
     assert name in pages[1]
 
 
-@pytest.mark.parametrize("name", ["محمد علي", "王小明", "😀", "a\x00b\x1f\ufffe", "", " ", "W" * 300])
+@pytest.mark.parametrize(("name", "shown"), [("محمد", "محمد"), ("דוד בן", "דוד בן")])
+def test_arabic_and_hebrew_names_need_no_package(
+    front_page: FrontPages, shipped_faces: None, name: str, shown: str
+) -> None:
+    pages = texts(typeset(front_page(1, names=(name, "Ola"))))
+    assert all(sorted(word) in [sorted(each) for each in page.split()] for page in pages for word in shown.split())
+    assert "og Ola · forseglet av Nordvik segl 24.11.2026" in pages[1]
+
+
+def test_a_name_from_the_right_leaves_the_number_after_it_where_it_is(front_page: FrontPages) -> None:
+    pdf = typeset(front_page(1, sealed_by="\u05d3\u05d5\u05d3"))
+    with pypdfium2.PdfDocument(pdf) as document:
+        text = document[1].get_textpage()
+        line = text.get_text_range()
+        name, date = (text.get_charbox(line.index(each))[0] for each in ("\u05d3", "24.11"))
+    assert name < date
+
+
+@pytest.mark.parametrize("name", ["王小明", "山田太郎", "김철수", "सुनीता", "გიორგი", "ไทย"])
+def test_names_in_other_scripts_are_set_with_debians_fonts(
+    front_page: FrontPages, debian_fonts: None, name: str
+) -> None:
+    pdf = typeset(front_page(1, names=(name,)))
+    assert fonts.missing(name) == ""
+    assert all(page.count("?") == 0 for page in texts(pdf))
+    assert not has_box(pdf)
+
+
+def test_what_no_face_has_is_printed_as_a_question_mark(front_page: FrontPages, shipped_faces: None) -> None:
+    pages = texts(typeset(front_page(1, names=("王 Wang \ufb00",), title="Avtale 😀")))
+    assert "Avtale ?" in pages[0]
+    assert all("? Wang ff" in page for page in pages)
+
+
+@pytest.mark.parametrize("name", ["محمد علي", "王小明", "😀", "a\x00b\x1f\ufffe", "", " ", "W" * 300, "a\u0305"])
 def test_a_name_that_the_font_does_not_have_does_no_harm(front_page: FrontPages, name: str) -> None:
-    assert len(texts(typeset(front_page(1, names=(name,))))) == 2
+    pdf = typeset(front_page(1, names=(name,)))
+    assert len(texts(pdf)) == 2
+    assert not has_box(pdf)
 
 
 def test_all_fonts_are_embedded(front_page: FrontPages) -> None:

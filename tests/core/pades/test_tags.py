@@ -17,7 +17,7 @@ from pikepdf import Array, Dictionary, Name, Object, Pdf, Stream, String
 
 import pdfs
 from segl.core.pades import tags
-from segl.core.pades.front_page import FONTS
+from segl.core.pades.front_page import faces
 from segl.core.pades.places import Budget
 
 Assembled = Callable[..., bytes]
@@ -39,7 +39,9 @@ Words and #link("https://example.com/")[a link] and #link(<second>)[another].
 @pytest.fixture(scope="module")
 def tagged() -> bytes:
     """Two pages with a heading each, links, a table with a header, an image with a text, and a list."""
-    made = typst.Compiler(font_paths=FONTS).compile(SOURCE.encode(), format="pdf", pdf_standards="ua-1", timestamp=0)
+    made = typst.Compiler(font_paths=faces(SOURCE)).compile(
+        SOURCE.encode(), format="pdf", pdf_standards="ua-1", timestamp=0
+    )
     return cast(bytes, made)
 
 

@@ -42,6 +42,15 @@ def test_a_long_word_stays_on_the_page() -> None:
         assert max(right for _, _, right, _ in boxes) < page.get_width() - 50
 
 
+def test_lines_that_begin_with_hebrew_or_arabic_are_set_from_the_right(shipped_faces: None) -> None:
+    with pypdfium2.PdfDocument(typeset_text("שלום 12\nمرحبا\nNorsk شكرا\n".encode())) as document:
+        text = document[0].get_textpage()
+        places = [text.get_charbox(number)[0] for number in range(text.count_chars())]
+        shown = text.get_text_range()
+    assert all(places[shown.index(each)] > 300 for each in ("ש", "م"))
+    assert places[shown.index("N")] < 60
+
+
 def test_an_empty_text_is_an_empty_page() -> None:
     assert [page.strip("\u200b") for page in pages("")] == [""]
 
@@ -63,8 +72,9 @@ def test_it_is_a_pdf_of_a4_pages_with_its_font() -> None:
         ("æ".encode("latin-1"), "not UTF-8 at byte 0"),
         (b"a\0b", r"U\+0000, which cannot be shown"),
         ("100 kr\u202e001".encode(), r"U\+202E, which cannot be shown"),
-        ("日本".encode(), "not in the font"),
-        ("ok 😀".encode(), "not in the font"),
+        ("ok 😀".encode(), r"U\+1F600 \(GRINNING FACE\), which no font of the signed document has"),
+        ("a\u1680b".encode(), r"U\+1680 \(OGHAM SPACE MARK\), which no font"),
+        ("a\u0305".encode(), r"U\+0305 \(COMBINING OVERLINE\), which no font"),
         (b"x" * (MOST_CHARACTERS + 1), f"has {MOST_CHARACTERS + 1} characters; at most {MOST_CHARACTERS}"),
     ],
 )

@@ -50,6 +50,7 @@ from segl.sdk import (
     Sms,
     TooEagerPollingError,
     UnexpectedResponseError,
+    UntrustedServerError,
     XadesReference,
     creating,
 )
@@ -60,6 +61,13 @@ from tls_service import Authority
 ROOT = "https://api.example.org/api"
 POLL_TIME = "2026-11-24T13:00:00.500+01:00"
 T = TypeVar("T")
+
+TOO_OLD = Response(400, {}, ErrorMessage("ASICE_VALIDATION_FAILED", "Signed when?", "CLIENT").to_xml())
+BUSY = Response(503, {}, ErrorMessage("SERVICE_UNAVAILABLE", "Send it again.", "SERVER").to_xml())
+BLOCKED = Response(429, {"dosfilter": "rejected"}, b"")
+GATEWAY = Response(504, {}, b"<html/>")
+CREATED = Response(200, {}, PortalJobResponse(7, f"{ROOT}/123456789/portal/signature-jobs/7/cancel").to_xml())
+LOST, UNREACHED = NoAnswerError("lost"), NotReachedError("no connection")
 
 SIGNERS = (
     Signer(PersonalIdentificationNumber("11111111111"), Notifications(Email("email1@example.com"), Sms("999999999"))),
@@ -75,7 +83,9 @@ def authority() -> Authority:
 
 @pytest.fixture(scope="module")
 def calls(authority: Authority) -> PortalOperations:
-    return PortalOperations(ROOT, authority.organization("123456789"), Sender("123456789"), download_wait=7)
+    return PortalOperations(
+        ROOT, authority.organization("123456789"), Sender("123456789"), create_wait=9, download_wait=7
+    )
 
 
 def asked(operation: Operation[T]) -> Request:
@@ -366,13 +376,13 @@ def test_a_package_that_grew_old_on_its_way_is_signed_again(
     operation = replace(calls, retries=1).create(job)
     first = next(operation)
     monkeypatch.setattr(creating, "_FRESH", timedelta())
-    second = operation.send(Response(400, {}, b""))
+    second = operation.send(TOO_OLD)
 
     assert isinstance(first, Request)
     assert isinstance(second, Request)
     assert first.content != second.content
-    with pytest.raises(UnexpectedResponseError):  # and not for ever
-        operation.send(Response(400, {}, b""))
+    with pytest.raises(UnexpectedResponseError, match="Signed when"):  # and not for ever
+        operation.send(TOO_OLD)
 
 
 @pytest.mark.parametrize("call", ["confirm", "delete_documents"])
@@ -405,41 +415,102 @@ def test_without_idempotency_a_creation_is_not_sent_again(calls: PortalOperation
 class TestIdempotentCreation:
     """A service that keeps Idempotency-Keys is asked again under the same key."""
 
-    CREATED = PortalJobResponse(7, f"{ROOT}/123456789/portal/signature-jobs/7/cancel").to_xml()
-
     @pytest.fixture
-    def patient(self, calls: PortalOperations) -> PortalOperations:
+    def patient(self, calls: PortalOperations, monkeypatch: pytest.MonkeyPatch) -> PortalOperations:
+        """Whose packages may be too old whenever an answer comes."""
+        monkeypatch.setattr(creating, "_FRESH", timedelta())
         return replace(calls, retries=2, keeps_idempotency_keys=True)
 
-    def test_a_lost_answer_is_asked_for_with_the_same_bytes(self, patient: PortalOperations, job: Job) -> None:
-        operation = patient.create(job)
-        first = next(operation)
-        assert isinstance(first, Request)
-        assert isinstance(operation.throw(NoAnswerError("lost")), Wait)
-        assert operation.send(None) is first
-        with pytest.raises(StopIteration) as end:
-            operation.send(Response(200, {}, self.CREATED))
-        assert end.value.value.signature_job_id == 7
+    def played(self, operation: Operation[JobResponse], *happenings: Response | NoAnswerError) -> list[Request]:
+        """The requests that are sent when this happens to each in turn; with the last the job must be created."""
+        sent, created, step = [], None, next(operation)
+        try:
+            for each in happenings:
+                while isinstance(step, Wait):
+                    step = operation.send(None)
+                sent.append(step)
+                step = operation.throw(each) if isinstance(each, NoAnswerError) else operation.send(each)
+        except StopIteration as end:
+            created = end.value
+        assert created is not None
+        assert created.signature_job_id == 7
+        assert len(sent) == len(happenings)
+        return sent
 
-    def test_a_package_that_grew_old_is_signed_again_under_the_same_key(
-        self, patient: PortalOperations, job: Job, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("failure", [LOST, BUSY, GATEWAY], ids=["lost", "busy", "gateway"])
+    def test_what_may_have_been_done_is_asked_for_with_the_same_bytes(
+        self, patient: PortalOperations, job: Job, failure: Response | NoAnswerError
     ) -> None:
-        operation = patient.create(job)
-        first = next(operation)
-        monkeypatch.setattr(creating, "_FRESH", timedelta())
-        second = operation.send(Response(400, {}, b""))
-        assert isinstance(first, Request)
-        assert isinstance(second, Request)
+        first, second, third = self.played(patient.create(job), failure, failure, CREATED)
+        assert first is second is third
+
+    @pytest.mark.parametrize("before", [(), (BUSY,)], ids=["at once", "later"])
+    def test_a_package_that_was_too_old_is_signed_again_under_a_new_key(
+        self, patient: PortalOperations, job: Job, before: tuple[Response, ...]
+    ) -> None:
+        *_, old, new = self.played(patient.create(job), *before, TOO_OLD, CREATED)
+        assert old.content != new.content
+        assert old.headers["Idempotency-Key"] != new.headers["Idempotency-Key"]
+
+    def test_a_package_that_never_arrived_is_signed_again(self, patient: PortalOperations, job: Job) -> None:
+        first, second = self.played(patient.create(job), UNREACHED, CREATED)
         assert first.content != second.content
-        assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
+
+    def test_what_may_have_arrived_is_not_signed_again(self, patient: PortalOperations, job: Job) -> None:
+        first, second, third = self.played(patient.create(job), LOST, UNREACHED, CREATED)
+        assert first is second is third
+
+    @pytest.mark.parametrize("after", [TOO_OLD, BLOCKED], ids=["too old", "blocked"])
+    def test_a_later_answer_does_not_hide_that_the_job_may_exist(
+        self, patient: PortalOperations, job: Job, after: Response
+    ) -> None:
+        """Nothing is signed again: an earlier try may still be on its way."""
+        with pytest.raises(NoAnswerError, match=r"^lost$"):
+            self.played(patient.create(job), LOST, after)
+        with pytest.raises(UnexpectedResponseError, match="answered 504"):
+            self.played(patient.create(job), GATEWAY, after)
+
+    @pytest.mark.parametrize("after", [UNREACHED, BUSY], ids=["unreached", "busy"])
+    def test_nor_does_a_service_that_is_away(
+        self, patient: PortalOperations, job: Job, after: Response | NoAnswerError
+    ) -> None:
+        with pytest.raises(NoAnswerError, match=r"^lost$"):
+            self.played(patient.create(job), LOST, after, after)
+
+    def test_a_service_that_was_busy_is_not_one_that_was_not_reached(self, patient: PortalOperations, job: Job) -> None:
+        with pytest.raises(UnexpectedResponseError, match="Send it again"):
+            self.played(patient.create(job), BUSY, UNREACHED, UNREACHED)
+
+    @pytest.mark.parametrize("before", [(), (LOST,), (BUSY,)], ids=["at once", "lost", "busy"])
+    def test_a_refusal_is_final_however_long_it_took(
+        self, patient: PortalOperations, job: Job, before: tuple[Any, ...]
+    ) -> None:
+        refusal = Response(400, {}, ErrorMessage("INVALID_DOCUMENT", "It takes too long.", "CLIENT").to_xml())
+        with pytest.raises(UnexpectedResponseError, match="It takes too long") as error:
+            self.played(patient.create(job), *before, refusal)
+        assert error.value.code == "INVALID_DOCUMENT"
+
+    def test_a_wrong_clock_is_reported_after_the_last_try(self, patient: PortalOperations, job: Job) -> None:
+        with pytest.raises(UnexpectedResponseError, match="Signed when"):
+            self.played(patient.create(job), TOO_OLD, TOO_OLD, TOO_OLD)
 
     def test_each_job_has_a_key_of_its_own(self, patient: PortalOperations, job: Job) -> None:
         keys = {asked(patient.create(job)).headers["Idempotency-Key"] for _ in range(2)}
         assert len(keys) == 2
 
-    def test_what_is_refused_at_once_stays_refused(self, patient: PortalOperations, job: Job) -> None:
-        with pytest.raises(UnexpectedResponseError, match="answered 400"):
-            refused(patient.create(job), 400)
+    def test_what_is_refused_at_once_stays_refused(self, calls: PortalOperations, job: Job) -> None:
+        with pytest.raises(UnexpectedResponseError, match="Signed when"):
+            self.played(replace(calls, retries=2, keeps_idempotency_keys=True).create(job), TOO_OLD)
+
+    def test_another_server_is_not_asked_again(self, patient: PortalOperations, job: Job) -> None:
+        with pytest.raises(UntrustedServerError):
+            self.played(patient.create(job), UntrustedServerError("not them"))
+        with pytest.raises(NoAnswerError, match=r"^lost$"):
+            self.played(patient.create(job), LOST, UntrustedServerError("not them"))
+
+
+def test_a_creation_waits_longer(calls: PortalOperations, job: Job) -> None:
+    assert asked(calls.create(job)).wait == 9
 
 
 def test_downloads_wait_longer(calls: PortalOperations) -> None:

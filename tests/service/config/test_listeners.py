@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from configured import configured
-from segl.service import configuration
+from segl.sdk import Timeouts
+from segl.service import configuration, rendering
 from segl.service.config import listeners
+from segl.service.http import held, shares
 from segl.service.http.wsgi import environ
+from segl.service.rendering import children
 
 SCOPE = {
     "method": "GET",
@@ -65,9 +68,9 @@ def test_the_pages_know_signers_by_their_session(path: str, cookies: list[bytes]
 
 
 def test_there_are_no_more_places_than_rendering_children() -> None:
-    for children, places in ((1, 1), (4, 4), (100, 5)):
+    for number, places in ((1, 1), (4, 4), (100, 5)):
         settings = configuration.current()
-        with configured(rendering=replace(settings.rendering, children=children)), socket() as bound:
+        with configured(rendering=replace(settings.rendering, children=number)), socket() as bound:
             assert listeners._api(bound, configuration.current()).places == places
             assert listeners.pages(bound, configuration.current()).places == places
 
@@ -83,3 +86,9 @@ def test_what_a_senders_packages_unpack_to_is_part_of_its_room() -> None:
     with socket() as bound:
         listener = listeners._api(bound, configuration.current())
     assert listener.limits.of_a_caller == (64 - 2 * 12) * 1024 * 1024
+
+
+def test_our_client_waits_for_a_new_job_until_the_service_has_answered() -> None:
+    """It may wait for an earlier try, for a place and for a child process, and is then inspected."""
+    waiting = held.LONGEST_WAIT_SECONDS + shares.LONGEST_WAIT_SECONDS + children.LONGEST_WAIT_SECONDS
+    assert Timeouts().create > waiting + rendering.INSPECTION.wall_seconds

@@ -29,6 +29,15 @@ def test_a_job_is_available_for_90_days_at_most() -> None:
         rules.permitted_terms(PUBLIC, manifest(availability=Availability(available_seconds=longest + 1)))
 
 
+@pytest.mark.parametrize("title", ["Avtale 😀", "\u0378", "a\u0305"])
+def test_a_title_can_be_printed(title: str) -> None:
+    for wanted in (manifest(title=title), manifest(titles=["Avtale", title])):
+        with pytest.raises(NotAllowedError, match=r"A title has U\+\w+ \(.+\), which no font") as error:
+            rules.permitted_terms(PUBLIC, wanted)
+        assert error.value.code == "TITLE_NOT_PRINTABLE"
+    rules.permitted_terms(PUBLIC, manifest(title="Avtale № 5, договор, عقد, חוזה\u200f"))
+
+
 def test_nobody_is_looked_up_without_a_contact_register() -> None:
     wanted = manifest(person(), Signer(PersonalIdentificationNumber("01017012345"), NotificationsUsingLookup()))
     rules.permitted_terms(PUBLIC, wanted)

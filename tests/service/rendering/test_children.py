@@ -84,7 +84,7 @@ def test_a_child_that_gets_too_little_of_the_processor_is_no_fault_of_the_docume
 
 
 def test_a_page_that_takes_too_much_memory_is_given_up() -> None:
-    small = Limits(memory=200 * MEBIBYTE)
+    small = Limits(memory=250 * MEBIBYTE)
     run("page_image", small, pdf=PAGE, page=1, width=1000)
     run("page_image", pdf=PAGE, page=1, width=3500)
     with pytest.raises(InvalidDocument, match="too much memory"):

@@ -49,6 +49,20 @@ def test_the_official_sample_documents_are_accepted_and_shown(reference: Path, n
     assert "TESTDOKUMENT" in page.text
 
 
+@pytest.mark.usefixtures("debian_fonts")
+def test_fonts_that_are_not_embedded_are_drawn_where_no_file_can_be_opened() -> None:
+    korean = pdfs.not_embedded("계약".encode("utf-16-be"), font="A", encoding="UniKS-UCS2-H", ordering="Korea1")
+    for document in (korean, pdfs.cyrillic("ArialMT"), pdfs.field("Łukasz Иван Έλενα")):
+        laid_out = inspected(document).laid_out
+        picture = Image.open(io.BytesIO(rendering.page_image(laid_out, page=1, width=595))).convert("L")
+        assert sum(picture.crop((30, 60, 300, 150)).histogram()[:128]) > 100
+
+
+def test_text_in_a_font_that_only_its_maker_has_is_refused() -> None:
+    with pytest.raises(InvalidDocument, match=r"a\.pdf: Page 1 .* does not name in the font A, .* embed the fonts"):
+        inspect(pdfs.not_embedded(b"\0\x24", font="A", encoding="Identity-H"))
+
+
 def no_pages() -> bytes:
     return pdfs.made(lambda _: None)
 

@@ -70,6 +70,15 @@ def test_the_page_says_who_asks_what_until_when_and_shows_the_text(kari: Browser
     assert "Side 1 av 1" in page
     assert NB in page
     assert f"<strong>Kari Nordmann, {KARI}</strong>" in page
+    assert "mangler tegn" not in page
+
+
+def test_the_page_says_how_a_name_is_printed_that_no_font_has(browser: Browser, job: Job) -> None:
+    browser.log_in(KARI, "Kari 😀 Nordmann")
+    page = text(browser.get(address(job)))
+    assert "mangler tegn i navnet ditt, så der står det «Kari ? Nordmann»" in page
+    browser.press_sign(job)
+    assert Signing.objects.get().agreement["name"] == "Kari 😀 Nordmann"
 
 
 def picture(job: Job, page: int = 1, width: int = 480, number: int = KARI_SIGNS) -> str:

@@ -24,6 +24,9 @@ from segl.core.pades.originals import DAMAGED, reading, with_form
 
 SCALE = 1.493
 """Pixels per point, about: a full stop of 8 points covers a pixel. No round number, see `SHIFT`."""
+CLOSER = 3 * SCALE
+"""The scale for a page whose text differs. PDFium leaves out text that it takes for a shadow, and turns around what is
+written from the right, not quite alike on page and sheet; if a letter is missing, this shows it."""
 SHIFT = 0.3
 """Pixels by which pages lie off the raster, so that their edges, and what else is at whole points, is not at an edge
 of a pixel: there a rounding in the tenth digit would make a picture or a tile a pixel larger."""
@@ -33,16 +36,20 @@ MOST_PIXELS = 16_000_000
 """Pixels of one page; larger pages are compared at a smaller scale."""
 BAND = 1_200_000
 """Pixels that are drawn at a time: an A4 page."""
-TOLERANCE = 48
-"""How much darker or lighter than all its neighbours (0 to 255) a pixel may be on the other picture."""
+PEAK, MEAN, SIDE = 96, 20, 4
+"""How far (0 to 255) one pixel, and the mean of a square of pixels, may be beyond all that is next to its place on the
+other picture. A full stop of 8 points that is lost has a pixel of 150, a letter a square of 20; rounding makes less."""
+
+_EMPTY = 2
+"""Bytes of an empty string as PDFium gives it, in UTF-16 with an end."""
 
 
 def compare(original: bytes | memoryview, laid_out: bytes) -> None:
     """Refuse a document whose pages, as laid out in the art boxes of `laid_out`, lack something or look otherwise.
 
     Each pixel of either picture must be like one of the other's at its place or next to it: letters are placed on
-    whole pixels, so rounding moves them by one. The text that PDFium reads from a page must be in that of its sheet,
-    which also has the text of annotations and fields.
+    whole pixels, so rounding moves them by one. If the text that PDFium reads from a page is not all in that of its
+    sheet, which also has the text of annotations and fields, the two are looked at more closely.
 
     Raises:
         InvalidDocument: naming the first page that differs.
@@ -53,7 +60,8 @@ def compare(original: bytes | memoryview, laid_out: bytes) -> None:
         canvases = _Canvas(), _Canvas()
         for index in range(len(after)):
             page, sheet = before.page(index), after[index]
-            if not (_has_its_text(page, sheet) and _looks_same(page, sheet, *canvases)):
+            scale = SCALE if _has_its_text(page, sheet) else CLOSER
+            if not _looks_same(page, sheet, scale, *canvases):
                 raise InvalidDocument(
                     f"Page {index + 1} of the PDF would not look in the signed document as it does in a PDF reader; "
                     "print it to a new PDF and send that."
@@ -80,12 +88,13 @@ class _Original:
 
     def page(self, index: int) -> pypdfium2.PdfPage:
         page = self.document[index]
-        if page.formenv is not None or not _has_fields(page):
-            return page
-        page.close()
-        if self._with_form is None:
-            self._with_form = _open(with_form(self._content))
-        return self._with_form[index]
+        if page.formenv is None and _has_fields(page):
+            page.close()
+            if self._with_form is None:
+                self._with_form = _open(with_form(self._content))
+            page = self._with_form[index]
+        _hide_aids(page)
+        return page
 
 
 def _open(content: bytes) -> pypdfium2.PdfDocument:
@@ -102,7 +111,7 @@ def _has_its_text(page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage) -> bool:
 def _text(page: pypdfium2.PdfPage) -> str:
     text = page.get_textpage()
     try:
-        return "".join(text.get_text_range().split())
+        return "".join(text.get_text_range().split()).replace("\ufffe", "-")  # a hyphen at the end of a line
     finally:
         text.close()
 
@@ -138,8 +147,10 @@ class _Canvas:
         return memoryview(self._memory).cast("B")[: self._used // 8 * 8].cast("Q")
 
 
-def _looks_same(page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage, before: _Canvas, after: _Canvas) -> bool:
-    for grid in _bands(page, sheet):
+def _looks_same(
+    page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage, scale: float, before: _Canvas, after: _Canvas
+) -> bool:
+    for grid in _bands(page, sheet, scale):
         first, second = before.blank(grid), after.blank(grid)
         _draw_original(page, first, grid)
         _draw_laid_out(sheet, second, grid)
@@ -148,9 +159,9 @@ def _looks_same(page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage, before: _Canv
     return True
 
 
-def _bands(page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage) -> Iterator[_Grid]:
+def _bands(page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage, scale: float) -> Iterator[_Grid]:
     across, down = page.get_size()
-    scale = min(SCALE, math.sqrt(MOST_PIXELS / (across * down)))
+    scale = min(scale, math.sqrt(MOST_PIXELS / (across * down)))
     width, height = max(1, round(across * scale)), max(1, round(down * scale))
     left, _, right, _ = sheet.get_artbox()
     margin = 1 + math.ceil(FRAME * width / (right - left))
@@ -161,13 +172,29 @@ def _bands(page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage) -> Iterator[_Grid]
 
 
 def _has_fields(page: pypdfium2.PdfPage) -> bool:
+    return any(pdfium.FPDFAnnot_GetSubtype(each) == pdfium.FPDF_ANNOT_WIDGET for each in _annotations(page))
+
+
+def _annotations(page: pypdfium2.PdfPage) -> Iterator[pdfium.FPDF_ANNOTATION]:
+    """The page's annotations, each open until the next."""
     for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
-        annotation = pdfium.FPDFPage_GetAnnot(page, index)
-        kind = pdfium.FPDFAnnot_GetSubtype(annotation)
-        pdfium.FPDFPage_CloseAnnot(annotation)
-        if kind == pdfium.FPDF_ANNOT_WIDGET:
-            return True
-    return False
+        if annotation := pdfium.FPDFPage_GetAnnot(page, index):
+            try:
+                yield annotation
+            finally:
+                pdfium.FPDFPage_CloseAnnot(annotation)
+
+
+def _hide_aids(page: pypdfium2.PdfPage) -> None:
+    """Hide boxes to tick that have no picture of their present state: PDFium alone shows a grey frame for them."""
+    if page.formenv is None:
+        return
+    for annotation in _annotations(page):
+        kind = pdfium.FPDFAnnot_GetFormFieldType(page.formenv, annotation)
+        drawn = pdfium.FPDFAnnot_GetAP(annotation, pdfium.FPDF_ANNOT_APPEARANCEMODE_NORMAL, None, 0) > _EMPTY
+        if kind in (pdfium.FPDF_FORMFIELD_CHECKBOX, pdfium.FPDF_FORMFIELD_RADIOBUTTON) and not drawn:
+            flags = pdfium.FPDFAnnot_GetFlags(annotation)
+            pdfium.FPDFAnnot_SetFlags(annotation, flags | pdfium.FPDF_ANNOT_FLAG_HIDDEN)
 
 
 def _draw_original(page: pypdfium2.PdfPage, bitmap: pypdfium2.PdfBitmap, grid: _Grid) -> None:
@@ -204,28 +231,29 @@ def _same(one: pypdfium2.PdfBitmap, other: pypdfium2.PdfBitmap, grid: _Grid) -> 
         return True
     inner = (grid.margin, top, grid.width - grid.margin, bottom)
     first, second = (each.to_pil().convert("RGB").crop(inner) for each in (one, other))
-    area = _unlike(ImageChops.difference(first, second))
+    area = _exceeding(ImageChops.difference(first, second), MEAN)
     if area is None:
         return True
-    around = (max(0, area[0] - 2), max(0, area[1] - 2), min(first.width, area[2] + 2), min(first.height, area[3] + 2))
+    around = (max(0, area[0] - 4), max(0, area[1] - 4), min(first.width, area[2] + 4), min(first.height, area[3] + 4))
     first, second = first.crop(around), second.crop(around)
-    return _within(first, second) and _within(second, first)
+    beyond = ImageChops.lighter(_beyond(first, second), _beyond(second, first))
+    return not (_exceeding(beyond, PEAK) or _exceeding(beyond.reduce(SIDE), MEAN))
 
 
-def _within(one: Image.Image, other: Image.Image) -> bool:
-    """Whether each pixel of `one` is between the darkest and lightest of the nine around its place in `other`."""
+def _beyond(one: Image.Image, other: Image.Image) -> Image.Image:
+    """How far each pixel of `one` is beyond the darkest and lightest of the nine around its place in `other`."""
     darkest, lightest = _neighbours(other, ImageChops.darker), _neighbours(other, ImageChops.lighter)
-    return _unlike(ImageChops.subtract(darkest, one)) is None and _unlike(ImageChops.subtract(one, lightest)) is None
+    return ImageChops.lighter(ImageChops.subtract(darkest, one), ImageChops.subtract(one, lightest))
 
 
 def _neighbours(picture: Image.Image, choose: Callable[[Image.Image, Image.Image], Image.Image]) -> Image.Image:
-    """What `choose` chooses, for each pixel, of it and the eight around it; those outside the picture are black."""
+    """What `choose` chooses, for each pixel, of it and the eight around it; at an edge, those of the other edge."""
     for across, down in ((1, 0), (0, 1)):
         before, after = (ImageChops.offset(picture, sign * across, sign * down) for sign in (1, -1))
         picture = choose(choose(picture, before), after)
     return picture
 
 
-def _unlike(difference: Image.Image) -> tuple[int, int, int, int] | None:
-    """Where a difference is more than `TOLERANCE`, if anywhere: left, top, right, bottom."""
-    return difference.point(([0] * (TOLERANCE + 1) + [255] * (255 - TOLERANCE)) * 3).getbbox()
+def _exceeding(difference: Image.Image, limit: int) -> tuple[int, int, int, int] | None:
+    """Where a difference is more than `limit`, if anywhere: left, top, right, bottom."""
+    return difference.point(([0] * (limit + 1) + [255] * (255 - limit)) * 3).getbbox()

@@ -17,8 +17,9 @@ from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Rectangle, Strea
 from pikepdf.sanitize import Sanitizer
 
 from segl.core.errors import InvalidDocument
+from segl.core.pades import substitutes
 
-DAMAGED = "The PDF is damaged or incomplete; save it again in the program that made it."
+DAMAGED = "The PDF is damaged or incomplete; save it again in the program that made it, or print it to a new PDF."
 PORTFOLIO = "The PDF is a portfolio: what it shows are files within it; send each of them as a PDF of its own."
 GIVEN_UP = re.compile("as null|null as value|as empty|giving up|ignoring|too many|loop detected|unable to|invalid kid")
 """What qpdf warns of when it goes on without a part of the document; other faults it mends as readers do."""
@@ -64,6 +65,7 @@ def opened(content: bytes | memoryview) -> Iterator[Pdf]:
             raise InvalidDocument(PORTFOLIO)
         Sanitizer().remove_attachments().remove_javascript().remove_private_app_data().apply(original)
         _fix_layers(original)
+        substitutes.settle_fonts(original)
         _draw_annotations(original)
         for page in original.pages:
             _crop(page)
@@ -74,8 +76,7 @@ def opened(content: bytes | memoryview) -> Iterator[Pdf]:
 def with_form(content: bytes) -> bytes:
     """The document with a form if it has none, for PDFium, which draws fields only then."""
     with _opened(content) as original:
-        if Name.AcroForm not in original.Root:
-            original.Root.AcroForm = Dictionary(Fields=Array())
+        _mend_form(original)
         saved = BytesIO()
         original.save(saved, deterministic_id=True, compress_streams=False)
     return saved.getvalue()
@@ -96,6 +97,7 @@ def _with_appearances(content: bytes | memoryview) -> Iterator[Pdf]:
             _mend_content(page)
             _mend_rotation(page)
             _mend_appearances(page)
+        _mend_form(original)
         _check_content(original)
         _check_values(original)
         if not any(_lacks_appearance(page, original) for page in original.pages):
@@ -174,6 +176,14 @@ def _mend_appearances(page: Page) -> None:
                 each.BBox = Array([0, 0, Rectangle(area).width, Rectangle(area).height])
 
 
+def _mend_form(original: Pdf) -> None:
+    """Give fields that are in no form one, as most readers do."""
+    if Name.AcroForm not in original.Root:
+        annotations = [each for page in original.pages for each in _annotations(page)]
+        if fields := [each for each in annotations if each.get(Name.Subtype) == Name.Widget and each.is_indirect]:
+            original.Root.AcroForm = Dictionary(Fields=Array(fields))
+
+
 def _inherited(field: Object, key: Name) -> Object | None:
     """An entry of a form's field, or of the field that it is a part of."""
     node: Object | None = field
@@ -246,20 +256,12 @@ def _check_values(original: Pdf) -> None:
             value = _inherited(field, Name.V)
             if field.get(Name.Subtype) != Name.Widget or not isinstance(value, String) or not _is_shown(field):
                 continue
-            if (stale or not _appearances(field)) and not _is_western(str(value)):
+            if (stale or not _appearances(field)) and not substitutes.can_embed(str(value)):
                 name = str(_inherited(field, Name.T) or "")
                 raise InvalidDocument(
                     f"The value of the field «{name}» on page {number} of the PDF has letters that not every reader "
                     "has a font for; print it to a new PDF and send that."
                 )
-
-
-def _is_western(text: str) -> bool:
-    try:
-        text.encode("cp1252")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _mark_undrawn(original: Pdf) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import cast
@@ -10,10 +11,12 @@ import pikepdf
 import typst
 
 from segl.core.errors import InvalidDocument
-from segl.core.pades.front_page import FONTS
+from segl.core.pades import fonts
+from segl.core.pades.front_page import faces
 from segl.core.plain_text import read_lines
 
 SOURCE = Path(__file__).with_name("text_pages.typ").read_bytes()
+NO_FACE = "which no font of the signed document has: remove it, or send a PDF instead."
 _MISSING = b"\0\0"
 
 
@@ -24,11 +27,18 @@ def typeset_text(content: bytes) -> bytes:
         InvalidDocument: It is not text, too long, or has characters that could not be shown.
         TooManyPages: See `read_lines`.
     """
-    lines = [_kept(line) for line in read_lines(content)]
-    pdf = typst.Compiler(font_paths=FONTS).compile(
-        SOURCE, format="pdf", sys_inputs={"data": json.dumps(lines or [""])}, pdf_standards="1.7", timestamp=0
+    lines = read_lines(content)
+    _check_faces(lines)
+    kept = [{"text": _kept(line), "rtl": fonts.is_from_the_right(line)} for line in lines or [""]]
+    pdf = typst.Compiler(font_paths=faces("".join(lines))).compile(
+        SOURCE,
+        format="pdf",
+        sys_inputs={"data": json.dumps({"families": fonts.FAMILIES, "lines": kept})},
+        pdf_standards="1.7",
+        timestamp=0,
     )
-    _check_shown(cast(bytes, pdf))
+    if has_box(cast(bytes, pdf)):
+        raise InvalidDocument(f"The text has a combination of characters, {NO_FACE}")
     return cast(bytes, pdf)
 
 
@@ -37,15 +47,19 @@ def _kept(line: str) -> str:
     return re.sub(r"^ +| {2,}", lambda spaces: "\N{NO-BREAK SPACE}" * len(spaces[0]), line.expandtabs(8).rstrip())
 
 
-def _check_shown(pdf: bytes) -> None:
-    """Refuse a text with characters that the font lacks, which the page would show as a box (glyph 0)."""
+def _check_faces(lines: Iterable[str]) -> None:
+    if missing := fonts.missing("".join(lines)):
+        raise InvalidDocument(f"The text has {fonts.named(missing)}, {NO_FACE}")
+
+
+def has_box(pdf: bytes) -> bool:
+    """Whether a PDF that typst made has a box (glyph 0), as where no face has both a letter and its mark."""
     with pikepdf.open(BytesIO(pdf)) as document:
-        for page in document.pages:
-            for shown in pikepdf.parse_content_stream(page, "Tj TJ"):
-                if str(shown.operator) in {"Tj", "TJ"} and _lacks_glyph(shown.operands[0]):
-                    raise InvalidDocument(
-                        "The text has characters that are not in the font of the signed document: send a PDF instead."
-                    )
+        return any(
+            str(shown.operator) in {"Tj", "TJ"} and _lacks_glyph(shown.operands[0])
+            for page in document.pages
+            for shown in pikepdf.parse_content_stream(page, "Tj TJ")
+        )
 
 
 def _lacks_glyph(shown: pikepdf.Object) -> bool:

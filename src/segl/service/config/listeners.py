@@ -25,6 +25,7 @@ from segl.service.configuration import Configuration, KeyFiles, ProxyListener
 from segl.service.http.asgi import Answer, Application, Scope
 from segl.service.http.bodies import BodyLimits, address_of
 from segl.service.http.health import Readiness, WithHealth, watched
+from segl.service.http.held import Held, HeldByAnotherError
 from segl.service.http.proxies import BehindProxy
 from segl.service.http.servers import Listener, TlsFiles
 from segl.service.http.wsgi import environ
@@ -76,6 +77,7 @@ def _api(bound: socket.socket, configuration: Configuration) -> Listener:
         limits=_limits(configuration, _MOST_API_BYTES, configuration.bodies.of_a_sender - unpacked),
         error_answer=_api_error_answer,
         admission=_admission,
+        arrival=_arrival,
         caller=_sender,
         long_of=_sender_of_a_new_job,
     )
@@ -171,6 +173,27 @@ def _admission(scope: Scope) -> Answer | None:
     finally:
         close_old_connections()
     return answer_of(refused) if refused else None
+
+
+@watched()
+def _arrival(scope: Scope) -> Held | Answer | None:
+    """Return what a request for a new job holds once its body is there, if anything, or a refusal.
+
+    Raises:
+        HeldByAnotherError: The same request came before and is being handled.
+    """
+    from segl.service.sender_api.arrivals import arrive
+    from segl.service.sender_api.errors import response_to
+
+    close_old_connections()  # as above
+    try:
+        return arrive(_Request(environ(scope, BytesIO())))
+    except HeldByAnotherError:
+        raise
+    except Exception as error:  # every error has a response
+        return answer_of(response_to(error))
+    finally:
+        close_old_connections()
 
 
 def _refused_host(request: HttpRequest) -> HttpResponse | None:

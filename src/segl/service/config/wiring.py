@@ -95,7 +95,9 @@ def _enter_organizations(configuration: Configuration) -> None:
 def release_leases() -> None:
     """Release the leases of a process that no longer runs. Only for a service that has its database to itself."""
     from segl.service import due
+    from segl.service.jobs import reserving
     from segl.service.work.kinds import WORK
 
     for model in WORK:
         due.release_all(model)
+    reserving.release_all()

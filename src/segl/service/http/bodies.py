@@ -16,6 +16,7 @@ from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO, Any, NamedTuple
 
 from segl.service.http.asgi import Answer, ErrorAnswer, Receive, Scope, Send, plain, send_answer
+from segl.service.http.held import Arrival, HeldByAnotherError, RefusedOnArrivalError, held
 from segl.service.http.shares import ClientLeftError, NoPlaceError, NoRoomError, Places, Room
 from segl.service.http.wsgi import Threads
 
@@ -80,7 +81,8 @@ class WholeBodies:
     `caller` says whose room a body takes. `long_of` says who takes one of the `places` if the request may take seconds,
     of which each has a `share`; it returns None for all others. Long requests wait for a place without a thread, and
     leave it before their client takes the response, unless much of that is in memory; with fewer places than threads,
-    short ones are always answered.
+    short ones are always answered. Before a long request waits for a place, `arrival` is called with the scope that
+    the application gets, and says what the request holds until it is answered (see `segl.service.http.held`).
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class WholeBodies:
         limits: BodyLimits = LIMITS,
         error_answer: ErrorAnswer = plain,
         admission: Admission | None = None,
+        arrival: Arrival | None = None,
         caller: Caller = address_of,
         long_of: Callable[[Scope], str | None] = lambda scope: None,
     ) -> None:
@@ -102,6 +105,7 @@ class WholeBodies:
         self._limits = limits
         self._error_answer = error_answer
         self._admission = admission
+        self._arrival = arrival
         self._caller = caller
         self._long_of = long_of
         self._room = Room(limits.of_a_caller)
@@ -126,12 +130,17 @@ class WholeBodies:
             async with AsyncExitStack() as place:
                 try:
                     await self._fill(body, take, scope, arriving.receive, is_whole=is_whole)
+                    is_large = body.tell() > LARGE_BYTES
+                    whole = _whole(scope, body)
                     if caller := self._long_of(scope):
-                        is_large = body.tell() > LARGE_BYTES
+                        if self._arrival:
+                            await place.enter_async_context(held(self._arrival, whole, receive, self._threads))
                         await place.enter_async_context(self._places.place_for(caller, receive, is_large=is_large))
                 except _NotAcceptedError as refused:
                     await self._refuse(self._answer(*refused.args), scope, receive, send, more=arriving.more)
-                except (NoRoomError, NoPlaceError) as refused:
+                except RefusedOnArrivalError as refused:
+                    await self._refuse(refused.answer, scope, receive, send, more=False)
+                except (NoRoomError, NoPlaceError, HeldByAnotherError) as refused:
                     await self._refuse(self._busy(refused), scope, receive, send, more=arriving.more)
                 except asyncio.CancelledError:  # by the server, when its time to shut down is over
                     reason = "The service is shutting down and did nothing: send the request again."
@@ -139,7 +148,7 @@ class WholeBodies:
                 except ClientLeftError:
                     return
                 else:
-                    await self._threads.answer(_whole(scope, body), body, receive, send, place.aclose)
+                    await self._threads.answer(whole, body, receive, send, place.aclose)
 
     async def _fill(
         self, body: IO[bytes], take: Callable[[int], None], scope: Scope, receive: Receive, *, is_whole: bool
@@ -186,13 +195,17 @@ class WholeBodies:
             return answer
         return replace(answer, headers={**answer.headers, "Retry-After": str(RETRY_SECONDS)})
 
-    def _busy(self, refused: NoRoomError | NoPlaceError) -> Answer:
-        reason = (
-            f"Your requests would take more than {self._limits.of_a_caller} bytes of room together: send fewer at a "
-            "time, and this one again later."
-            if isinstance(refused, NoRoomError)
-            else "Too many requests wait before this one, which did nothing: send it again later."
-        )
+    def _busy(self, refused: NoRoomError | NoPlaceError | HeldByAnotherError) -> Answer:
+        match refused:
+            case NoRoomError():
+                reason = (
+                    f"Your requests would take more than {self._limits.of_a_caller} bytes of room together: send fewer "
+                    "at a time, and this one again later."
+                )
+            case NoPlaceError():
+                reason = "Too many requests wait before this one, which did nothing: send it again later."
+            case _:
+                reason = "The same request came before and is still being handled: send it again later."
         return self._answer(HTTPStatus.SERVICE_UNAVAILABLE, reason)
 
     async def _refuse(self, answer: Answer, scope: Scope, receive: Receive, send: Send, *, more: bool = True) -> None:

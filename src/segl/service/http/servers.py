@@ -20,6 +20,7 @@ import uvloop
 from segl.core.errors import SeglError
 from segl.service.http.asgi import Application, ErrorAnswer, Scope, plain
 from segl.service.http.bodies import LIMITS, Admission, BodyLimits, Caller, WholeBodies, address_of
+from segl.service.http.held import Arrival
 from segl.service.http.protocol import SeglHttpProtocol
 from segl.service.http.request_ids import WithRequestId
 
@@ -64,6 +65,7 @@ class Listener:
     long_of: Callable[[Scope], str | None] = lambda scope: None
     around: Callable[[Application], Application] = lambda application: application
     admission: Admission | None = None
+    arrival: Arrival | None = None
 
 
 def serve(listeners: Sequence[Listener], *, ready: Callable[[], None] = lambda: None, grace_seconds: int = 20) -> None:
@@ -110,6 +112,7 @@ class _Server(uvicorn.Server):
             limits=listener.limits,
             error_answer=listener.error_answer,
             admission=listener.admission,
+            arrival=listener.arrival,
             caller=listener.caller,
             long_of=listener.long_of,
         )

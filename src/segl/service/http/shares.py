@@ -18,7 +18,7 @@ LARGE_AT_ONCE, LARGE_OF_A_CALLER = 2, 1
 WAITING_OF_A_CALLER = 32
 WAITING = 256
 LONGEST_WAIT_SECONDS = 20
-"""How long a request waits for a place: shorter than clients wait for an answer (the SDK: 30 s)."""
+"""How long a request waits for a place: shorter than clients wait for an answer."""
 
 
 class NoRoomError(Exception):

@@ -25,7 +25,7 @@ from segl.service import clock, due, outages
 from segl.service.jobs import changes, rules
 from segl.service.jobs.errors import KeyReusedError, OutcomeUnknownError
 from segl.service.store.documents import StoredDocument, discard, new_key, put_all, recorded
-from segl.service.store.models import Document, DocumentKind, Job, Lookup, Organization, Signer
+from segl.service.store.models import Document, DocumentKind, Job, Lookup, Organization, Reservation, Signer
 from segl.service.store.transactions import write
 
 
@@ -91,6 +91,8 @@ def create_job(
                 terms=terms,
                 idempotency=idempotency,
             )
+            if idempotency:
+                Reservation.objects.filter(sender=sender, key=idempotency.key).delete()
             _add_parts(job, manifest, terms, documents, stored)
             is_complete = True
         return job

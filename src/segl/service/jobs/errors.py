@@ -5,6 +5,7 @@ SeglError
     NoSuchJobError          no such job, or another organization's
     NotAllowedError         the organization may not ask for this
     KeyReusedError          an Idempotency-Key that came with another request before
+    UnderWayError           the same request under the same Idempotency-Key is being handled; `received_at`
     NotDeletableError       the documents cannot be deleted, or not yet
     NoSuchLinkError         a signer's link that was never sent
     WrongCodeError          a wrong security code; `tries_left`
@@ -17,6 +18,7 @@ SeglError
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from segl.core.errors import SeglError
 from segl.service.outages import OutageError
@@ -40,6 +42,14 @@ class NotAllowedError(JobError):
 
 class KeyReusedError(JobError):
     """The sender has used the Idempotency-Key for another request."""
+
+
+class UnderWayError(JobError):
+    """The same request is being handled; its body first began to arrive at `received_at`."""
+
+    def __init__(self, received_at: datetime) -> None:
+        super().__init__("The same request with the same Idempotency-Key is still being handled: send it again later.")
+        self.received_at = received_at
 
 
 class NotDeletableError(JobError):

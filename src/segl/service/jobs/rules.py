@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from segl.core.pades import fonts
 from segl.core.protocol import (
     MOST_DOCUMENT_BYTES,
     NotificationsUsingLookup,
@@ -23,9 +24,11 @@ def permitted_terms(sector: Sector, manifest: PortalManifest) -> Terms:
     """The terms of a job by the table of defaults.
 
     Raises:
-        NotAllowedError: The sector may not ask for this, or a signer could not be notified.
+        NotAllowedError: The sector may not ask for this, a title could not be printed, or a signer not be notified.
     """
     _refuse(refusals(sector, manifest))
+    for title in (manifest.title, *(each.title for each in manifest.documents)):
+        _check_printable(title)
     for number, signer in enumerate(manifest.signers, 1):
         _check_reachable(number, signer)
         _check_register(number, signer)
@@ -69,6 +72,15 @@ def check_pages(pages: int) -> None:
 def _refuse(found: Iterable[Refusal]) -> None:
     for refusal in found:
         raise NotAllowedError(*refusal)
+
+
+def _check_printable(title: str) -> None:
+    """Make sure that the sealed PDF can print a title."""
+    if missing := fonts.missing(title):
+        raise NotAllowedError(
+            "TITLE_NOT_PRINTABLE",
+            f"A title has {fonts.named(missing)}, which no font of the signed document has: give one without.",
+        )
 
 
 def _check_reachable(number: int, signer: Signer) -> None:

@@ -16,10 +16,10 @@ from pikepdf import Array, Dictionary, Name, Pdf, Stream
 from PIL import Image
 
 from segl.core.errors import InvalidDocument, TooManyPages
-from segl.core.pades import Attachment, FrontPage, FrontPageDocument, assembly, originals, sheets
+from segl.core.pades import Attachment, FrontPage, FrontPageDocument, assembly, originals, sheets, substitutes
 from segl.core.pades.assembly import merge
 from segl.core.pades.comparing import compare
-from segl.core.pades.front_page import typeset
+from segl.core.pades.front_page import faces, typeset
 from segl.core.pades.text_pages import typeset_text
 from segl.service.rendering import pictures, wire
 from segl.service.rendering.limits import Limits
@@ -70,8 +70,10 @@ def _inspected(pdf: bytes | memoryview, limits: Limits) -> tuple[bytes, bytes, b
         widths = [originals.shown_size(page)[0] for page in document.pages]
         laid_out = assembly.lay_out(document)
     compare(pdf, laid_out)
+    asked = substitutes.asked()
     with _opened(laid_out) as shown:
         pages = [_content(each) for each in shown]
+        substitutes.check_fonts(shown, since=asked)
     for content, width in zip(pages, widths, strict=True):
         content["scale"] = content["width"] / width
     return json.dumps(facts).encode(), json.dumps(pages).encode(), laid_out
@@ -179,6 +181,8 @@ def rehearse() -> None:
 
     Typesetting is left out: typst would start threads, which a forked child does not inherit.
     """
+    faces("")
+    substitutes.load()
     for codec in ("utf-8", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "ascii", "pdfdoc"):
         codecs.lookup(codec)
     page, limits, now = _small_page(), Limits(), datetime.now(UTC)

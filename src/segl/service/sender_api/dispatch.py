@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, resolve
 
+from segl.service.sender_api.arrivals import answered
 from segl.service.sender_api.errors import RefusedError, response_to
 from segl.service.sender_api.resources import Resource
 
@@ -33,6 +34,7 @@ def answer(request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase = view(request, *arguments, **named)
     except Exception as error:  # as above
         response = response_to(error)
+    answered(request, response.status_code)
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if isinstance(response, HttpResponse):

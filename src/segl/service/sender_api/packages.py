@@ -1,10 +1,7 @@
-"""What the create requests of all flows contain: a package with documents, and optionally an Idempotency-Key."""
+"""What the create requests of all flows contain: a package with documents."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
-from http import HTTPStatus
 
 from segl.core import asice
 from segl.core.asice import Package
@@ -12,33 +9,20 @@ from segl.core.errors import InvalidPackage
 from segl.core.protocol import ManifestDocument
 from segl.service import configuration, rendering
 from segl.service.jobs import rules
-from segl.service.jobs.creating import AcceptedDocument, Idempotency
+from segl.service.jobs.creating import AcceptedDocument
 from segl.service.jobs.errors import NotAllowedError
 from segl.service.revocation import check_revocation
 from segl.service.sender_api.authentication import Caller, policy, trust
-from segl.service.sender_api.errors import RefusedError
 from segl.service.sender_api.inspection import inspect
 
 _PDF, _TEXT = "application/pdf", "text/plain"
-_LONGEST_KEY = 255
-
-
-def idempotency(key: str | None, body: memoryview) -> Idempotency | None:
-    """Return what identifies a retry: the Idempotency-Key header and a digest of the body; None without the header.
-
-    The header is defined in draft-ietf-httpapi-idempotency-key-header.
-
-    Raises:
-        RefusedError: The key is not valid.
-    """
-    return None if key is None else Idempotency(_plain(key), sha256(body).digest())
 
 
 def open_package(caller: Caller, content: memoryview, *, received_at: datetime) -> Package:
     """Return the opened package, which the caller must have signed just now.
 
     Raises:
-        InvalidPackage, UntrustedCertificate, RevocationUnknownError, RefusedError: The package is not accepted.
+        InvalidPackage, UntrustedCertificate, RevocationUnknownError: The package is not accepted.
     """
     package = asice.open_package(
         content,
@@ -86,20 +70,3 @@ def _is_text(document: ManifestDocument) -> bool:
             f"{document.href} has the media type {document.media_type!r}: send {_PDF} or {_TEXT}.",
         )
     return media_type == _TEXT
-
-
-def _plain(key: str) -> str:
-    """Return the key without the quotes that the draft requires and some clients omit."""
-    plain = re.sub(r'\A"(.*)"\Z', r"\1", key.strip())
-    if bad := re.search(r"[^\x21\x23-\x7e]", plain):
-        problem = f"has the character {bad[0]!r} in {plain[:40]!r}"
-    elif not 0 < len(plain) <= _LONGEST_KEY:
-        problem = f"is {len(plain)} characters long"
-    else:
-        return plain
-    raise RefusedError(
-        HTTPStatus.BAD_REQUEST,
-        "INVALID_IDEMPOTENCY_KEY",
-        f"The header Idempotency-Key {problem}: send 1 to {_LONGEST_KEY} visible ASCII characters other than quotes, "
-        "such as a UUID.",
-    )

@@ -114,6 +114,25 @@ class Job(models.Model):
         constraints = [models.UniqueConstraint(fields=["sender", "idempotency_key"], name="job_idempotency_key")]
 
 
+class Reservation(models.Model):
+    """A request for a new job that is under way under an Idempotency-Key, or that the service failed to answer.
+
+    `lease_until` is on the database's clock; until then only the `holder`, a random name, may change the row.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    sender = models.ForeignKey(Organization, models.CASCADE, db_index=False)  # The constraint has an index.
+    key = models.CharField(max_length=255)
+    request_sha256 = models.BinaryField(max_length=32)  # Of the body.
+    received_at = models.DateTimeField()  # When that body first began to arrive.
+    lease_until = models.DateTimeField(db_index=True)
+    holder = models.CharField(max_length=22)
+
+    class Meta:
+        db_table = "reservation"
+        constraints = [models.UniqueConstraint(fields=["sender", "key"], name="reservation_key")]
+
+
 class Signer(models.Model):
     """A person who is asked to sign a job; `number` counts from 1 and is part of the URL of the XAdES."""
 

@@ -6,13 +6,15 @@ from segl.core.errors import InvalidPackage
 from segl.core.multipart import request_and_package
 from segl.core.protocol import PortalJobRequest, PortalManifest
 from segl.core.protocol.common import wrong_sender
-from segl.service.jobs.creating import create_job, retried_job
+from segl.service.jobs.creating import Idempotency, create_job, retried_job
 from segl.service.sender_api import packages
 from segl.service.sender_api.authentication import Caller
 from segl.service.store.models import Job
 
 
-def create(caller: Caller, content_type: str, body: memoryview, *, received_at: datetime, key: str | None) -> Job:
+def create(
+    caller: Caller, content_type: str, body: memoryview, *, received_at: datetime, idempotency: Idempotency | None
+) -> Job:
     """Check everything the sender sent, then accept the job.
 
     A request with an Idempotency-Key that has created a job before returns that job, however long ago it was signed:
@@ -22,7 +24,6 @@ def create(caller: Caller, content_type: str, body: memoryview, *, received_at: 
         RefusedError, InvalidInput, UntrustedCertificate, RevocationUnknownError, JobError: The request is refused, and
             nothing of it is kept.
     """
-    idempotency = packages.idempotency(key, body)
     if job := retried_job(sender=caller.sender, idempotency=idempotency):
         return job
     request_xml, package_bytes = request_and_package(content_type, body)

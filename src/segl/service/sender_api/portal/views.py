@@ -9,7 +9,7 @@ from segl.service.jobs.cancelling import cancel_job
 from segl.service.jobs.deleting import delete_documents
 from segl.service.jobs.finding import document_of, job_of
 from segl.service.jobs.status_queue import confirm_status_change, next_status_change
-from segl.service.sender_api import polling
+from segl.service.sender_api import arrivals, polling
 from segl.service.sender_api.answers import download, no_content, xml
 from segl.service.sender_api.authentication import Caller
 from segl.service.sender_api.errors import RefusedError
@@ -28,7 +28,7 @@ def create(request: HttpRequest, caller: Caller) -> HttpResponse:
         request.META.get("CONTENT_TYPE", ""),
         scope["segl.body"],
         received_at=scope["segl.received_at"],
-        key=request.headers.get("Idempotency-Key"),
+        idempotency=arrivals.idempotency(request),
     )
     return xml(messages.job_response(job).to_xml())
 

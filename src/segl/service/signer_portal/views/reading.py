@@ -16,6 +16,7 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from segl.core.errors import InvalidDocument
+from segl.core.pades import fonts
 from segl.service import rendering
 from segl.service.identity import log_ins
 from segl.service.jobs import deliveries
@@ -143,6 +144,7 @@ def _act(request: HttpRequest, signer: Signer, documents: int) -> dict[str, Any]
     return {
         "person": person,
         "may_sign": person is not None and person.level >= signer.job.required_authentication,
+        "printed_name": fonts.printable(person.name) if person and fonts.missing(person.name) else "",
         "shown_identity": person and shown_identity(signer, person),
         "sentence": words.agreement(documents, language),
         "language": language,
