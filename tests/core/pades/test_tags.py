@@ -16,7 +16,8 @@ import typst
 from pikepdf import Array, Dictionary, Name, Object, Pdf, Stream, String
 
 import pdfs
-from segl.core.pades import tags
+from segl.core.pades import originals, tags
+from segl.core.pades.assembly import lay_out
 from segl.core.pades.front_page import faces
 from segl.core.pades.places import Budget
 
@@ -290,6 +291,15 @@ def test_a_tree_that_is_too_large_is_left_out(
         assert Name.StructTreeRoot not in document.Root
     with pypdfium2.PdfDocument(sealed) as document:
         assert "Said" in document[1].get_textpage().get_text_bounded()
+
+
+@pytest.mark.parametrize("most", range(50, 500, 50))
+def test_what_was_laid_out_is_sealed_however_near_to_the_limit(
+    assembled: Assembled, tagged: bytes, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Budget, "MOST", most)
+    with originals.opened(tagged) as original, read(lay_out(original)) as laid_out, read(assembled(tagged)) as sealed:
+        assert tags.is_tagged(sealed) == tags.is_tagged(laid_out)
 
 
 def test_footers_and_frames_are_not_read(assembled: Assembled, tagged: bytes) -> None:

@@ -17,7 +17,7 @@ from segl.core.errors import InvalidDocument
 from segl.core.pades import front_page as typesetting
 from segl.core.pades import navigation, originals, tags
 from segl.core.pades.navigation import Targets
-from segl.core.pades.places import Place, Places
+from segl.core.pades.places import Budget, Place, Places
 from segl.core.pades.values import Attachment, FrontPage, FrontPageDocument
 
 # A4, and where the originals go on it: above the footer, in points from the lower left corner.
@@ -74,7 +74,7 @@ def lay_out(original: Pdf) -> bytes:
     with Pdf.new() as result, originals.reading():
         tags.forget_keys(original)
         drawn = [_lay_on_sheet(result, page) for page in original.pages]
-        places = Places(original, result, [place for place, _ in drawn])
+        places = Places(original, result, [place for place, _ in drawn], Budget())
         layers = _Layers(result)
         layers.add(original)
         layers.write()
@@ -145,7 +145,8 @@ class _Merging:
             self.result.pages.extend(laid_out.pages)
             self.layers.add(laid_out)
             sheets = list(self.result.pages)[-described.pages :]
-            places = Places(laid_out, self.result, [_own_place(sheet) for sheet in sheets])
+            # What was laid out is within the limit; it may cost a little more to read again.
+            places = Places(laid_out, self.result, [_own_place(sheet) for sheet in sheets], Budget(times=2))
             targets = Targets(places)
             links = navigation.carry_links(places, targets)
             bookmark = OutlineItem(described.title, destination=Array([sheets[0].obj, Name.Fit]))

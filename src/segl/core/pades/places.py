@@ -43,8 +43,8 @@ class Budget:
     """Some 3 s of work; a tagged page of text takes a few hundred."""
     LONG_TEXT = 64
 
-    def __init__(self) -> None:
-        self.left = self.MOST
+    def __init__(self, times: int = 1) -> None:
+        self.left = times * self.MOST
 
     def spend(self, units: int = 1) -> None:
         self.left -= units
@@ -63,9 +63,8 @@ class Budget:
 class Places:
     """The pages of a document, in their order, and where each lies in the result."""
 
-    def __init__(self, source: Pdf, result: Pdf, places: Sequence[Place]) -> None:
-        self.source, self.result, self.all = source, result, places
-        self.budget = Budget()
+    def __init__(self, source: Pdf, result: Pdf, places: Sequence[Place], budget: Budget) -> None:
+        self.source, self.result, self.all, self.budget = source, result, places, budget
         self._by_page = {page.obj.objgen: place for page, place in zip(source.pages, places, strict=True)}
 
     def of(self, page: object) -> Place | None:
