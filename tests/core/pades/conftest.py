@@ -8,8 +8,9 @@ import pytest
 
 from certificates import NOW, Authority
 from segl.core.keys import PrivateKey
-from segl.core.pades import FrontPage, FrontPageDocument, FrontPageSigner, assemble, fonts, originals
-from segl.core.pades.assembly import lay_out
+from segl.core.pades import FrontPage, FrontPageDocument, FrontPageSigner, fonts, originals
+from segl.core.pades.assembly import lay_out, merge
+from segl.core.pades.front_page import typeset
 from segl.core.pades.sheets import check_same
 from segl.core.protocol import SignatureType
 
@@ -36,8 +37,14 @@ def front_page() -> Callable[..., FrontPage]:
     return make
 
 
+@pytest.fixture(scope="session")
+def footers() -> dict[tuple[int, ...], bytes]:
+    """Front pages with footers that were typeset before, by the number of pages of each document."""
+    return {}
+
+
 @pytest.fixture
-def assembled(front_page: Callable[..., FrontPage]) -> Callable[..., bytes]:
+def assembled(front_page: Callable[..., FrontPage], footers: dict[tuple[int, ...], bytes]) -> Callable[..., bytes]:
     """Originals laid out and assembled, on a front page of one page."""
 
     def make(*documents: bytes) -> bytes:
@@ -45,8 +52,11 @@ def assembled(front_page: Callable[..., FrontPage]) -> Callable[..., bytes]:
         for content in documents:
             with originals.opened(content) as original:
                 sheets.append(lay_out(original))
-        pages = [len(pikepdf.open(BytesIO(each)).pages) for each in sheets]
-        sealed = assemble(documents=sheets, front_page=front_page(*pages), attachments=())
+        pages = tuple(len(pikepdf.open(BytesIO(each)).pages) for each in sheets)
+        described = front_page(*pages)
+        if pages not in footers:
+            footers[pages] = typeset(described)
+        sealed = merge(footers[pages], documents=sheets, front_page=described, attachments=())
         check_same(sealed, sheets)
         return sealed
 

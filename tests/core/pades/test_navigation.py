@@ -40,8 +40,7 @@ def page_number(sealed: Pdf, destination: Object) -> int:
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
-@pytest.mark.parametrize("size", [(595, 842), (1191, 1684), (200, 100)])
-@pytest.mark.parametrize("unit", [1, 2])
+@pytest.mark.parametrize(("size", "unit"), [((595, 842), 1), ((1191, 1684), 1), ((200, 100), 2)])
 def test_a_link_lies_where_its_text_is(assembled: Assembled, rotate: int, size: tuple[float, float], unit: int) -> None:
     def link_text(document: Pdf) -> None:
         add_link(document, area=(18, size[1] - 45, 60, size[1] - 25), A=WEB)

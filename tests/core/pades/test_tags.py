@@ -260,7 +260,7 @@ def test_of_a_broken_tree_what_can_be_read_is_kept(assembled: Assembled, change:
 
 
 def deep(document: Pdf, paragraph: Object) -> None:
-    for _ in range(5000):
+    for _ in range(500):
         above = document.make_indirect(Dictionary(S=Name.Div, K=Array([paragraph])))
         paragraph = above
     document.Root.StructTreeRoot.K = Array([paragraph])
