@@ -69,15 +69,22 @@ def active_form() -> bytes:
 def _annotations(script: Dictionary) -> list[Dictionary]:
     field = {"Type": Name.Annot, "Subtype": Name.Widget, "F": 4, "DA": String("/F 12 Tf 0 g")}
     note = {"Type": Name.Annot, "F": 4, "C": [1, 0, 0]}
+    actions = [
+        script,
+        Dictionary(S=Name.URI, URI=String("javascript:hostile()")),
+        Dictionary(S=Name.URI, URI=String("file:///hostile")),
+        Dictionary(S=Name.Launch, F=String("hostile.exe")),
+        Dictionary(S=Name.GoToR, F=String("hostile.pdf"), D=[0, Name.Fit]),
+        Dictionary(S=Name.SubmitForm, F=String("http://hostile")),
+        Dictionary(S=Name.Named, N=Name.Print),
+    ]
     text = String("Blåbærskogen er rød og lang nok til å gå over flere linjer\nSlutt")
     return [
         Dictionary(
             **field, FT=Name.Tx, Ff=4096, T=String("text"), V=text, Rect=[50, 600, 250, 700], AA=Dictionary(K=script)
         ),
         Dictionary(**note, Subtype=Name.Square, Rect=[300, 600, 400, 700]),
-        Dictionary(
-            **note, Subtype=Name.Link, Rect=[50, 500, 90, 520], A=Dictionary(S=Name.URI, URI=String("http://hostile"))
-        ),
+        *(Dictionary(**note, Subtype=Name.Link, Rect=[50, 500, 90, 520], A=action) for action in actions),
         Dictionary(**note, Subtype=Name.FileAttachment, Rect=[50, 400, 70, 420]),
     ]
 

@@ -1,12 +1,16 @@
 """A front page to typeset, and the organization that seals."""
 
 from collections.abc import Callable
+from io import BytesIO
 
+import pikepdf
 import pytest
 
 from certificates import NOW, Authority
 from segl.core.keys import PrivateKey
-from segl.core.pades import FrontPage, FrontPageDocument, FrontPageSigner, fonts
+from segl.core.pades import FrontPage, FrontPageDocument, FrontPageSigner, assemble, fonts, originals
+from segl.core.pades.assembly import lay_out
+from segl.core.pades.sheets import check_same
 from segl.core.protocol import SignatureType
 
 
@@ -36,6 +40,23 @@ def front_page() -> Callable[..., FrontPage]:
 def shipped_faces(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without Debian's fonts."""
     monkeypatch.setattr(fonts, "NOTO", ())
+
+
+@pytest.fixture
+def assembled(front_page: Callable[..., FrontPage]) -> Callable[..., bytes]:
+    """Originals laid out and assembled, on a front page of one page."""
+
+    def make(*documents: bytes) -> bytes:
+        sheets = []
+        for content in documents:
+            with originals.opened(content) as original:
+                sheets.append(lay_out(original))
+        pages = [len(pikepdf.open(BytesIO(each)).pages) for each in sheets]
+        sealed = assemble(documents=sheets, front_page=front_page(*pages), attachments=())
+        check_same(sealed, sheets)
+        return sealed
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from pikepdf import Array, Dictionary, Name, Pdf, Stream
+from pikepdf import Array, Dictionary, Name, Pdf, Stream, String
 
 import pdfs
 from segl.core.errors import InvalidDocument
@@ -14,10 +14,19 @@ from segl.core.pades.sheets import check_same
 FrontPages = Callable[..., FrontPage]
 
 
+def add_more(document: Pdf) -> None:
+    """Links, and an object of its own for a mere name."""
+    colours = document.make_indirect(Name.DeviceRGB)
+    document.pages[0].Group = Dictionary(S=Name.Transparency, CS=colours)
+    link = {"Type": Name.Annot, "Subtype": Name.Link, "Rect": [20, 790, 60, 820]}
+    address = Dictionary(S=Name.URI, URI=String("https://example.com/"))
+    document.pages[0].Annots = Array([Dictionary(**link, A=address), Dictionary(**link, Dest=[1, Name.Fit])])
+
+
 @pytest.fixture(scope="module")
 def sheets() -> list[bytes]:
     made = []
-    for content in (pdfs.pdf("One", "Two"), pdfs.active_form()):
+    for content in (pdfs.changed(pdfs.pdf("One", "Two"), add_more), pdfs.active_form()):
         with originals.opened(content) as original:
             made.append(lay_out(original))
     return made
@@ -67,9 +76,29 @@ def another_order(document: Pdf) -> None:
     del document.pages[1]
 
 
+def another_address(document: Pdf) -> None:
+    document.pages[1].Annots[0].A.URI = String("https://elsewhere.example.com/")
+
+
+def another_target(document: Pdf) -> None:
+    document.pages[1].Annots[1].Dest[0] = document.pages[1].obj
+
+
+def another_place(document: Pdf) -> None:
+    document.pages[1].Annots[0].Rect[0] = 13
+
+
+def one_link_less(document: Pdf) -> None:
+    del document.pages[1].Annots[0]
+
+
+def a_link_more(document: Pdf) -> None:
+    document.pages[2].Annots = Array([document.pages[1].Annots[0]])
+
+
 def an_annotation(document: Pdf) -> None:
     note = Dictionary(Type=Name.Annot, Subtype=Name.Square, Rect=[9, 9, 500, 500], C=[1, 0, 0], IC=[1, 0, 0], F=4)
-    document.pages[1].Annots = Array([document.make_indirect(note)])
+    document.pages[1].Annots.append(document.make_indirect(note))
 
 
 @pytest.mark.parametrize(
@@ -82,6 +111,11 @@ def an_annotation(document: Pdf) -> None:
         another_box,
         one_page_less,
         another_order,
+        another_address,
+        another_target,
+        another_place,
+        one_link_less,
+        a_link_more,
         an_annotation,
     ],
 )

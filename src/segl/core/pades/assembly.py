@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from io import BytesIO
 
 import pikepdf
-from pikepdf import Array, Name, Object, Page, Pdf, Rectangle
+from pikepdf import Array, Dictionary, Matrix, Name, Object, OutlineItem, Page, Pdf, Rectangle, Stream
 
 from segl.core.errors import InvalidDocument
 from segl.core.pades import front_page as typesetting
-from segl.core.pades import originals
-from segl.core.pades.values import Attachment, FrontPage
+from segl.core.pades import navigation, originals, tags
+from segl.core.pades.navigation import Targets
+from segl.core.pades.places import Place, Places
+from segl.core.pades.values import Attachment, FrontPage, FrontPageDocument
 
 # A4, and where the originals go on it: above the footer, in points from the lower left corner.
 PAGE_SIZE = (595.276, 841.89)
@@ -48,28 +50,19 @@ def merge(
     """`assemble` once the front page and footers are typeset: from here on no file need be opened."""
     with Pdf.open(BytesIO(footers)) as result:
         blank = list(result.pages[-sum(document.pages for document in front_page.documents) :])
-        layers = _Layers(result)
+        merging = _Merging(result)
         for content, described in zip(documents, front_page.documents, strict=True):
             try:
-                _add(content, described.pages, layers)
+                merging.add(content, described)
             except InvalidDocument as error:
                 raise InvalidDocument(f"«{described.title}»: {error}") from error
         sheets = list(result.pages)[-len(blank) :]
         for sheet, footer in zip(sheets, blank, strict=True):
             sheet.add_overlay(footer, Rectangle(0, 0, *PAGE_SIZE))
             result.pages.remove(footer)
-        layers.write()
+        merging.write()
         _attach(result, attachments, front_page)
         return _saved(result)
-
-
-def _add(content: bytes | memoryview, pages: int, layers: "_Layers") -> None:
-    """Append the sheets of a laid-out document."""
-    with originals.reading(), Pdf.open(BytesIO(content)) as laid_out:
-        if len(laid_out.pages) != pages:
-            raise InvalidDocument(f"A document has {len(laid_out.pages)} pages, but was accepted with {pages}.")
-        layers.result.pages.extend(laid_out.pages)
-        layers.add(laid_out)
 
 
 def lay_out(original: Pdf) -> bytes:
@@ -79,28 +72,113 @@ def lay_out(original: Pdf) -> bytes:
     shown pictures cut to it, since a crop box would let PDFium draw some content differently.
     """
     with Pdf.new() as result, originals.reading():
-        for page in original.pages:
-            sheet = result.add_blank_page(page_size=PAGE_SIZE)
-            sheet.artbox = _lay_under(sheet, page).as_array()
+        tags.forget_keys(original)
+        drawn = [_lay_on_sheet(result, page) for page in original.pages]
+        places = Places(original, result, [place for place, _ in drawn])
         layers = _Layers(result)
         layers.add(original)
         layers.write()
+        targets = Targets(places)
+        links = navigation.carry_links(places, targets)
+        navigation.write_outline(result, navigation.outline(places, targets))
+        navigation.write_page_labels(result, navigation.page_labels(places))
+        elements = tags.copied(places, links, Name.Document)
+        if elements is not None:
+            tags.add(elements, result)
+        for place, drawing in drawn:
+            # Without tags of its own, a sheet can be one paragraph among tagged ones.
+            content = _marked(drawing) if elements is None else drawing
+            place.sheet.obj.Contents = Stream(result, content + _frame(place.box))
         return _saved(result)
 
 
-def _lay_under(sheet: Page, page: Page) -> Rectangle:
-    """Lay a page under a footer, centred, and mark where it ends if it does not fill the sheet; gives its place."""
+def _lay_on_sheet(result: Pdf, page: Page) -> tuple[Place, bytes]:
+    """A new sheet where a page lies above the footer, centred; its place, and the operators that draw it there."""
+    sheet = result.add_blank_page(page_size=PAGE_SIZE)
     width, height = originals.shown_size(page)
     scale = min(1, ROOM.width / width, ROOM.height / height)
     width, height = width * scale, height * scale
     left, low = (ROOM.llx + ROOM.urx - width) / 2, (ROOM.lly + ROOM.ury - height) / 2
-    if min(width / ROOM.width, height / ROOM.height) < FILLED:
-        around = f"{left - 0.25:.2f} {low - 0.25:.2f} {width + 0.5:.2f} {height + 0.5:.2f}"  # it covers nothing
-        frame = f"q 0.5 w {FRAME_COLOUR} RG {around} re S Q\n"
-        sheet.contents_add(frame.encode(), prepend=True)
-    place = Rectangle(left, low, left + width, low + height)
-    sheet.add_underlay(page, place)
-    return place
+    box = Rectangle(left, low, left + width, low + height)
+    sheet.artbox = box.as_array()
+    form = result.copy_foreign(page.as_form_xobject())
+    drawing = sheet.calc_form_xobject_placement(form, sheet.add_resource(form, Name.XObject), box, allow_expand=True)
+    *_, numbers = (line for line in drawing.splitlines() if line.endswith(b" cm"))
+    on_sheet = Matrix(form.get(Name.Matrix, Array([1, 0, 0, 1, 0, 0]))) @ Matrix(*map(float, numbers.split()[:6]))
+    return Place(sheet, box, on_sheet, form), drawing
+
+
+def _frame(box: Rectangle) -> bytes:
+    """A mark of where a page ends that does not fill its sheet; around it, so that it covers nothing."""
+    if min(box.width / ROOM.width, box.height / ROOM.height) >= FILLED:
+        return b""
+    around = f"{box.llx - 0.25:.2f} {box.lly - 0.25:.2f} {box.width + 0.5:.2f} {box.height + 0.5:.2f}"
+    return f"/Artifact BMC q 0.5 w {FRAME_COLOUR} RG {around} re S Q EMC\n".encode()
+
+
+def _own_place(sheet: Page) -> Place:
+    """Where a sheet that was copied lies: all is where it was."""
+    return Place(sheet, Rectangle(sheet.artbox), form=next(iter(sheet.form_xobjects.values()), None))
+
+
+def _marked(drawing: bytes) -> bytes:
+    return b"/P <</MCID 0>> BDC\n" + drawing + b"EMC\n"
+
+
+class _Merging:
+    """Laid-out documents that are added to the front page: sheets, layers, links, bookmarks, page labels and tags."""
+
+    def __init__(self, result: Pdf) -> None:
+        self.result = result
+        self.layers = _Layers(result)
+        self.parts: list[tuple[Places, str, Object | None]] = []
+        self.bookmarks: list[OutlineItem] = []
+        self.labels: list[dict[int, Dictionary]] = []
+
+    def add(self, content: bytes | memoryview, described: FrontPageDocument) -> None:
+        """Append the sheets of a laid-out document."""
+        with originals.reading(), Pdf.open(BytesIO(content)) as laid_out:
+            if len(laid_out.pages) != described.pages:
+                raise InvalidDocument(
+                    f"A document has {len(laid_out.pages)} pages, but was accepted with {described.pages}."
+                )
+            self.result.pages.extend(laid_out.pages)
+            self.layers.add(laid_out)
+            sheets = list(self.result.pages)[-described.pages :]
+            places = Places(laid_out, self.result, [_own_place(sheet) for sheet in sheets])
+            targets = Targets(places)
+            links = navigation.carry_links(places, targets)
+            bookmark = OutlineItem(described.title, destination=Array([sheets[0].obj, Name.Fit]))
+            bookmark.children = navigation.outline(places, targets)
+            bookmark.is_closed = True
+            self.bookmarks.append(bookmark)
+            self.labels.append(navigation.page_labels(places))
+            part = tags.copied(places, links, Name.Part, described.title, f"{len(self.parts)}.")
+            self.parts.append((places, described.title, part))
+
+    def write(self) -> None:
+        """Complete what is about the whole document, when its pages are all there."""
+        self.layers.write()
+        navigation.write_outline(self.result, self.bookmarks)
+        self._write_labels()
+        if all(part is None for *_, part in self.parts):
+            # A tag tree that covers the front page alone would hide the originals from screen readers.
+            tags.forget(self.result)
+            return
+        for places, title, part in self.parts:
+            tags.add(tags.covered(places, title) if part is None else part, self.result)
+
+    def _write_labels(self) -> None:
+        """If a document has page labels, the other pages are labelled with their numbers in the footer."""
+        if not any(self.labels):
+            return
+        at = len(self.result.pages) - sum(len(places.all) for places, *_ in self.parts)
+        ranges = {0: Dictionary(S=Name.D)}
+        for labels, (places, *_) in zip(self.labels, self.parts, strict=True):
+            own = labels or {0: Dictionary(S=Name.D, St=at + 1)}
+            ranges |= {at + index: label for index, label in own.items()}
+            at += len(places.all)
+        navigation.write_page_labels(self.result, ranges)
 
 
 @dataclass(slots=True)

@@ -68,8 +68,6 @@ def _compiled(front_page: FrontPage, front_pages: int) -> bytes:
         sys_inputs={"data": data},
         pdf_standards="1.7",
         timestamp=int(front_page.sealed_at.timestamp()),
-        # A tag tree that covers the front page alone would hide the originals from screen readers.
-        pdf_tags=False,
     )
     return cast(bytes, pdf)
 

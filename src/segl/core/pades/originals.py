@@ -55,7 +55,7 @@ def opened(content: bytes | memoryview) -> Iterator[Pdf]:
     """The document as it is shown and sealed: plain pages, as a reader shows them on a screen.
 
     Annotations and form fields are drawn into the pages, boxes are cut to what is shown, layers are shown or hidden
-    for good. What the original does (scripts, actions, links, attached files) is gone.
+    for good. What the original does (scripts, actions, attached files) is gone; links are left as they were.
 
     Raises:
         InvalidDocument: it cannot be read, or its pages unpack to more than `MOST_CONTENT`.
@@ -316,10 +316,10 @@ def _draw_annotations(original: Pdf) -> None:
         for annotation in _annotations(page):
             _check_appearance(number, annotation)
             _layer_appearance(annotation)
+    links = [[each for each in _annotations(page) if each.get(Name.Subtype) == Name.Link] for page in original.pages]
     original.flatten_annotations("screen")
-    for page in original.pages:
-        if Name.Annots in page.obj:
-            del page.obj[Name.Annots]
+    for page, its_links in zip(original.pages, links, strict=True):
+        page.obj.Annots = Array(its_links)
     if Name.AcroForm in original.Root:
         del original.Root[Name.AcroForm]
 

@@ -4,10 +4,10 @@ It parses PDFs made of strangers' ones, so the service runs it in a rendering ch
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 
-from pikepdf import Array, Dictionary, Object, Page, Pdf, Stream, parse_content_stream
+from pikepdf import Array, Dictionary, Name, Object, Page, Pdf, Stream, parse_content_stream
 
 from segl.core.errors import InvalidDocument
 from segl.core.pades import originals
@@ -24,10 +24,14 @@ def check_same(sealed: bytes | memoryview, documents: Sequence[bytes | memoryvie
         for content in reversed(documents):
             with Pdf.open(BytesIO(content)) as laid_out:
                 at -= len(laid_out.pages)
-                if at < 0 or not all(
-                    _is_same(result.pages[at + number], sheet) for number, sheet in enumerate(laid_out.pages)
-                ):
+                if at < 0 or not _are_same(list(result.pages)[at : at + len(laid_out.pages)], list(laid_out.pages)):
                     raise InvalidDocument("The sealed PDF does not show the pages that were laid out for its signers.")
+
+
+def _are_same(pages: Sequence[Page], sheets: Sequence[Page]) -> bool:
+    """Whether pages show the same as sheets, and their links lead to the same places."""
+    same = all(map(_is_same, pages, sheets))
+    return same and list(_links(pages)) == list(_links(sheets))
 
 
 def _is_same(page: Page, sheet: Page) -> bool:
@@ -43,8 +47,20 @@ def _is_same(page: Page, sheet: Page) -> bool:
 
 def _rest(page: Page) -> dict[str, str]:
     """What else a page shows, and where."""
-    entries = ("/MediaBox", "/CropBox", "/ArtBox", "/Rotate", "/UserUnit", "/Annots")
+    entries = ("/MediaBox", "/CropBox", "/ArtBox", "/Rotate", "/UserUnit")
     return {name: _text(page.obj[name]) for name in entries if name in page.obj}
+
+
+def _links(pages: Sequence[Page]) -> Iterator[list[tuple[str, str]]]:
+    """What there is of annotations, page by page; a page that a link leads to is given by its number."""
+    numbers = {page.obj.objgen: number for number, page in enumerate(pages)}
+    for page in pages:
+        yield []
+        for each in page.obj.get(Name.Annots, Array()):
+            entries = {name: _text(value) for name, value in each.items() if name != "/StructParent"}
+            if Name.Dest in each:
+                entries["/Dest"] = str([numbers.get(each.Dest[0].objgen), *map(_text, list(each.Dest)[1:])])
+            yield sorted(entries.items())
 
 
 def _instructions(page: Page) -> list[tuple[str, ...]]:
@@ -82,12 +98,12 @@ def _digest(root: Object) -> bytes:
             digest.update(b"stream")
             digest.update(hashlib.sha256(each.read_raw_bytes()).digest())
         if isinstance(each, Stream | Dictionary):
-            entries = sorted((name, value) for name, value in each.items() if name != "/Length")
+            entries = sorted((name, value) for name, value in each.items() if name not in ("/Length", "/StructParents"))
             digest.update(f"{[name for name, _ in entries]}".encode())
             waiting.extend(value for _, value in entries)
         elif isinstance(each, Array):
             digest.update(b"array%d;" % len(each))
             waiting.extend(each)
         else:
-            digest.update(each.unparse() + b";")
+            digest.update(each.unparse(resolved=True) + b";")
     return digest.digest()
