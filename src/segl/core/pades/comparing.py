@@ -3,8 +3,9 @@
 What the libraries repair, leave out or draw anew on the way is judged by its effect: PDFium draws each page of the
 original, annotations and form fields included, and the same page as laid out, so that their pixels coincide.
 
-The reference is PDFium's own view of the untouched original. Where `originals` mends what PDFium too draws otherwise
-than most readers, the two differ, and the document is refused: no picture of the mended original could be trusted more.
+The reference is PDFium's own view of the untouched original: what a repair of ours loses or brings to light cannot hide
+in it. It differs from what most readers show in two places, which are mended there too: fields of a document without a
+form, and boxes to tick without a picture of their state. Where else the two differ, the document is refused.
 
 It parses PDFs from strangers, so the service runs it in a rendering child only. It opens no file.
 """
