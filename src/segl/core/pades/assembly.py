@@ -159,6 +159,7 @@ class _Merging:
     def write(self) -> None:
         """Complete what is about the whole document, when its pages are all there."""
         self.layers.write()
+        self.result.Root.ViewerPreferences = Dictionary(DisplayDocTitle=True)
         navigation.write_outline(self.result, self.bookmarks)
         self._write_labels()
         if all(part is None for *_, part in self.parts):
