@@ -7,7 +7,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test dates kills chaos interop wheel newest oldest check lint docs messages locks clean
+.PHONY: help demo test dates kills chaos corpus interop wheel newest oldest check lint docs messages locks clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ dates: $(VENV)/.test ## run the time-dependent tests on awkward dates (needs fak
 
 chaos: $(VENV)/.test ## break a service under load at random, and check that nothing was lost: MINUTES=10 SEED=number
 	PYTHONPATH=tests $(PYTHON) -m chaos $(if $(MINUTES),--minutes=$(MINUTES)) $(if $(SEED),--seed=$(SEED))
+
+corpus: $(VENV)/.test ## take every PDF of a folder through signing, and compare its pages before and after (needs poppler-utils): DIR=folder
+	PYTHONPATH=tests $(PYTHON) -m corpus $(DIR)
 
 kills: $(VENV)/.test ## kill the service at every step of a job's life, on each kind of database
 	$(PYTHON) -m pytest -n 4 --whole tests/acceptance/test_kill.py $(TESTS)

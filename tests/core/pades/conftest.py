@@ -44,6 +44,12 @@ def footers() -> dict[tuple[int, ...], bytes]:
 
 
 @pytest.fixture
+def shipped_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Debian's fonts."""
+    monkeypatch.setattr(fonts, "NOTO", ())
+
+
+@pytest.fixture
 def assembled(front_page: Callable[..., FrontPage], footers: dict[tuple[int, ...], bytes]) -> Callable[..., bytes]:
     """Originals laid out and assembled, on a front page of one page."""
 
@@ -61,12 +67,6 @@ def assembled(front_page: Callable[..., FrontPage], footers: dict[tuple[int, ...
         return sealed
 
     return make
-
-
-@pytest.fixture
-def shipped_faces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without Debian's fonts."""
-    monkeypatch.setattr(fonts, "NOTO", ())
 
 
 @pytest.fixture(scope="session")

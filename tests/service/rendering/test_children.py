@@ -73,7 +73,7 @@ def gone(pid: int) -> bool:
 
 def test_a_page_that_takes_too_much_processor_time_is_given_up() -> None:
     started = time.monotonic()
-    with pytest.raises(InvalidDocument, match=GIVEN_UP):
+    with pytest.raises(InvalidDocument, match="more than 1 seconds of processor time"):
         run("page_image", Limits(cpu_seconds=1), pdf=endless_drawing(), page=1, width=1000)
     assert time.monotonic() - started < Limits().wall_seconds
 

@@ -221,7 +221,7 @@ def test_the_documents_of_a_job_are_inspected_together_and_the_wrong_one_named()
 
 def test_a_page_that_takes_too_long_to_draw_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "INSPECTION", replace(rendering.INSPECTION, cpu_seconds=2))
-    with pytest.raises(InvalidDocument, match="could not be processed within the limits"):
+    with pytest.raises(InvalidDocument, match="takes more than 2 seconds of processor time"):
         inspect(pdfs.slow_to_draw())
 
 
@@ -241,7 +241,7 @@ def test_plain_texts_share_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "run", run)
     monkeypatch.setattr(rendering, "monotonic", lambda: now[0])
     assert list(rendering.typeset_texts({"a.txt": b"a", "b.txt": b"b"})) == ["a.txt", "b.txt"]
-    assert limited == [(20, 40), (13, 25)]
-    with pytest.raises(InvalidDocument, match=r"^d\.txt: The plain texts take too long to typeset together"):
+    assert limited == [(14, 28), (7, 13)]
+    with pytest.raises(InvalidDocument, match=r"^c\.txt: The plain texts take too long to typeset together"):
         rendering.typeset_texts({f"{name}.txt": b"" for name in "abcd"})
-    assert limited[2:] == [(20, 40), (13, 25), (5, 10)]
+    assert limited[2:] == [(14, 28), (7, 13)]

@@ -44,7 +44,14 @@ def reading() -> Iterator[None]:
     """
     try:
         yield
-    except (pikepdf.PdfError, pypdfium2.PdfiumError, ArithmeticError, AttributeError, LookupError) as error:
+    except (
+        pikepdf.PdfError,
+        pikepdf.DependencyError,
+        pypdfium2.PdfiumError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+    ) as error:
         raise InvalidDocument(DAMAGED) from error
     except (TypeError, ValueError, RuntimeError) as error:
         raise InvalidDocument(DAMAGED) from error
@@ -249,18 +256,21 @@ def _is_stale(original: Pdf) -> bool:
 
 
 def _check_values(original: Pdf) -> None:
-    """Refuse values of fields that are to be drawn and that the usual fonts of forms have no letters for."""
+    """Refuse texts of fields and annotations that are to be drawn, but that the usual fonts have no letters for."""
     stale = _is_stale(original)
     for number, page in enumerate(original.pages, 1):
-        for field in _annotations(page):
-            value = _inherited(field, Name.V)
-            if field.get(Name.Subtype) != Name.Widget or not isinstance(value, String) or not _is_shown(field):
+        for annotation in _annotations(page):
+            kind = annotation.get(Name.Subtype)
+            field = kind == Name.Widget
+            text = _inherited(annotation, Name.V) if field else annotation.get(Name.Contents)
+            if not (field or kind == Name.FreeText) or not isinstance(text, String) or not _is_shown(annotation):
                 continue
-            if (stale or not _appearances(field)) and not substitutes.can_embed(str(value)):
-                name = str(_inherited(field, Name.T) or "")
+            if ((stale and field) or not _appearances(annotation)) and not substitutes.can_embed(str(text)):
+                name = _inherited(annotation, Name.T) if field else None
+                what = f"The value of the field «{name or ''}»" if field else "The text of an annotation"
                 raise InvalidDocument(
-                    f"The value of the field «{name}» on page {number} of the PDF has letters that not every reader "
-                    "has a font for; print it to a new PDF and send that."
+                    f"{what} on page {number} of the PDF has letters that not every reader has a font for; "
+                    "print it to a new PDF and send that."
                 )
 
 
@@ -336,7 +346,7 @@ def _is_shown(annotation: Object) -> bool:
 
 def _check_appearance(page: int, annotation: Object) -> None:
     kind = annotation.get(Name.Subtype)
-    if kind not in UNSEEN and not _appearances(annotation):
+    if kind is not None and kind not in UNSEEN and not _appearances(annotation):
         raise InvalidDocument(
             f"An annotation on page {page} of the PDF ({str(kind).removeprefix('/')}) has no appearance, "
             "so that readers draw it differently; print it to a new PDF and send that."

@@ -20,10 +20,11 @@ from segl.service.rendering import pictures, wire
 from segl.service.rendering.children import RenderingUnavailableError, run, turn, warm_up
 from segl.service.rendering.limits import MEBIBYTE, Limits
 
-# The memory of each is configured. A child has twice as long as it may use the processor: one whose time is over did
-# not get enough of a busy machine, which says nothing of the document.
-INSPECTION = Limits(cpu_seconds=20, wall_seconds=40)
-"""For all documents of a job together. Tighter than later tasks, so that accepted documents can be shown and sealed."""
+# The memory of each is configured. A child has about twice as long as it may use the processor: one whose time is over
+# did not get enough of a busy machine, which says nothing of the document.
+INSPECTION = Limits(cpu_seconds=15, wall_seconds=28)
+"""For all documents of a job together; a page of text takes 20 to 33 ms. Tighter than later tasks, so that accepted
+documents can be shown and sealed; and the client, which waits for 30 seconds, is answered."""
 PAGES = Limits(cpu_seconds=20, wall_seconds=40)
 ASSEMBLY = Limits(cpu_seconds=120, wall_seconds=240, result=128 * MEBIBYTE)
 

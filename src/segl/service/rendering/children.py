@@ -175,7 +175,15 @@ def _attempt(zygote: _Zygote, task: wire.Task) -> bytes | None:
         if len(answer) > most:
             return b""
         end = wire.read_end(lifeline)
-        if wire.is_complete(answer) or end in wire.ENDS_BY_TASK:
+        if wire.is_complete(answer):
+            return answer
+        if end == wire.END_BY_COST:
+            raise InvalidDocument(
+                f"What was sent takes more than {task.limits.cpu_seconds} seconds of processor time: a document has "
+                "too many pages or objects, or some that take too long to draw. Split it, or print it to a new PDF "
+                "and send that."
+            )
+        if end in wire.ENDS_BY_TASK:
             return answer
     if end == wire.END_BY_TIME:
         raise RenderingUnavailableError("a rendering process got too little of the processors' time")

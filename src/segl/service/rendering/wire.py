@@ -37,8 +37,10 @@ _CRASHES = (
 ENDS_BY_TASK = frozenset({0, *(-each for each in (*_LIMITS, *_CRASHES))})
 """How a child ends by its task. Other ends come from outside and say nothing of the document: the kernel is short of
 memory, an operator kills it."""
+END_BY_COST = -signal.SIGXCPU
+"""How a child ends that used up its processor time: the document costs too much."""
 END_BY_TIME = -signal.SIGALRM
-"""How a child ends whose time is over. Its limit on processor time is half of that: the machine had too much to do."""
+"""How a child ends whose time is over. It may use the processor about half as long: the machine had too much to do."""
 
 
 @dataclass(frozen=True, slots=True)
