@@ -197,3 +197,71 @@ def on_a_page_and_its_sheet(content: bytes, shown: bytes) -> tuple[Image.Image, 
         left, low, right, high = document[0].get_artbox()
         box = tuple(round(2 * each) for each in (left, PAGE_SIZE[1] - high, right, PAGE_SIZE[1] - low))
         return page, sheet.crop(box).resize(page.size)  # type: ignore[arg-type]  # four numbers
+
+
+def annotated(**annotation: object) -> bytes:
+    """A page with an annotation, which has no appearance unless one is given, and with a form if it is a field."""
+
+    def add(document: Pdf) -> None:
+        made = {"Type": Name.Annot, "F": 4, "Rect": [100, 500, 300, 600], **annotation}
+        document.pages[0].Annots = Array([document.make_indirect(Dictionary(**made))])
+        if annotation.get("Subtype") == Name.Widget:
+            fonts = Dictionary(Font=Dictionary(Helv=pdfs.helvetica(document)))
+            document.Root.AcroForm = Dictionary(Fields=document.pages[0].Annots, DR=fonts)
+
+    return pdfs.changed(pdfs.pdf("A page"), add)
+
+
+FREE = {"Subtype": Name.FreeText, "DA": String("/Helv 12 Tf 0 g")}
+VALUE = {"Subtype": Name.Widget, "FT": Name.Tx, "T": String("name"), "DA": String("/Helv 12 Tf 0 g")}
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        {"Subtype": Name.Square, "C": [1, 0, 0], "AP": Dictionary()},
+        {"Subtype": Name.Highlight, "C": [1, 1, 0], "QuadPoints": [110, 580, 200, 580, 110, 560, 200, 560]},
+        {"Subtype": Name.StrikeOut, "C": [1, 0, 0], "QuadPoints": [110, 580, 200, 580, 110, 560, 200, 560]},
+        {"Subtype": Name.Ink, "C": [0, 0, 1], "InkList": [[110, 510, 200, 590, 290, 510]]},
+        {**FREE, "Contents": String("Blåbær")},
+        {**VALUE, "V": String("Blåbær")},
+        {"Subtype": Name.Line, "L": [100, 500, 300, 600], "F": 2},
+    ],
+)
+def test_annotations_without_appearance_look_as_a_reader_draws_them(annotation: dict[str, object]) -> None:
+    accept(annotated(**annotation))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "sentence"),
+    [
+        ({"Subtype": Name.Line, "L": [100, 500, 300, 600]}, r"page 1 of the PDF \(Line\) has no appearance"),
+        ({"Subtype": Name.Stamp, "Name": Name.Approved}, r"\(Stamp\) has no appearance"),
+        ({**FREE, "Contents": String("Łukasz")}, "The text of an annotation on page 1 of the PDF has letters"),
+        ({**VALUE, "V": String("Łukasz")}, "The value of the field «name» on page 1 of the PDF has letters"),
+    ],
+)
+def test_annotations_that_readers_draw_differently_are_refused(annotation: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InvalidDocument, match=sentence):
+        accept(annotated(**annotation))
+
+
+@pytest.mark.parametrize("state", [Name.Yes, Name.Off])
+def test_a_box_to_tick_is_ticked_as_a_reader_shows_it(state: Name) -> None:
+    accept(box_to_tick(AS=state))
+
+
+def test_a_box_to_tick_that_does_not_say_its_state_is_refused() -> None:
+    with pytest.raises(InvalidDocument, match="would not look"):
+        accept(box_to_tick())
+
+
+def box_to_tick(**state: Name) -> bytes:
+    def tick(document: Pdf) -> None:
+        picture = Stream(document, b"2 w 0 0 m 200 100 l S", Resources=Dictionary())  # without a box
+        document.pages[0].Annots[0].AP = Dictionary(N=Dictionary(Yes=document.make_indirect(picture)))
+
+    return pdfs.changed(
+        annotated(Subtype=Name.Widget, FT=Name.Btn, T=String("agreed"), V=Name.Yes, **state),
+        tick,
+    )

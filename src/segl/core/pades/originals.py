@@ -170,13 +170,8 @@ def _mend_rotation(page: Page) -> None:
 
 
 def _mend_appearances(page: Page) -> None:
-    """Give the appearances of annotations what PDFium does without: a box, and the state that is shown."""
+    """Give the appearances of annotations a box where they have none, as PDFium does."""
     for annotation in _annotations(page):
-        appearance = annotation.get(Name.AP)
-        normal = appearance.get(Name.N) if isinstance(appearance, Dictionary) else None
-        if isinstance(normal, Dictionary) and not isinstance(normal, Stream) and Name.AS not in annotation:
-            value = _inherited(annotation, Name.V)
-            annotation.AS = value if isinstance(value, Name) and value in normal else Name.Off
         area = annotation.get(Name.Rect)
         for each in _appearances(annotation):
             if Name.BBox not in each and isinstance(area, Array):
