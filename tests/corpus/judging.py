@@ -1,16 +1,17 @@
 """What became of a document: refused, the same when sealed, or different, and in which program."""
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
+from math import ceil
 
 import pikepdf
 from PIL import Image
 
 from certificates import NOW, Authority
 from corpus.pictures import alike, contact_sheet
-from corpus.viewers import SCALE, Box, CannotShowError, viewers, widths
+from corpus.viewers import PROGRAMS, SCALE, Box, CannotShowError, viewers, widths
 from segl.core.errors import InvalidDocument
 from segl.core.keys import PrivateKey
 from segl.core.pades import FrontPage, FrontPageDocument, FrontPageSigner, seal, verify
@@ -39,14 +40,13 @@ def judge(content: bytes) -> Verdict:
         [inspected] = rendering.inspect({"document": content})
     except InvalidDocument as refusal:
         return Verdict(REFUSED, str(refusal).removeprefix("document: "))
-    boxes = list(_boxes(inspected.laid_out))
-    for number, (left, _, right, _) in enumerate(boxes[:MOST_PAGES], 1):
-        rendering.page_image(inspected.laid_out, page=number, width=right - left)
+    for number, (_, width) in enumerate(_places(inspected.laid_out)[:MOST_PAGES], 1):
+        rendering.page_image(inspected.laid_out, page=number, width=ceil(width))
     try:
         sealed = sealed_pdf(inspected)
     except InvalidDocument as error:
         return Verdict(STUCK, str(error))
-    return compare(content, sealed, boxes)
+    return compare(content, sealed, laid_out=inspected.laid_out)
 
 
 def sealed_pdf(inspected: rendering.Inspected) -> bytes:
@@ -63,19 +63,21 @@ def sealed_pdf(inspected: rendering.Inspected) -> bytes:
     return sealed
 
 
-def compare(content: bytes, sealed: bytes, boxes: list[Box]) -> Verdict:
-    """Compare the pages of an original with the last pages of the sealed PDF, where they are in these boxes."""
+def compare(content: bytes, sealed: bytes, *, laid_out: bytes, programs: Collection[str] = PROGRAMS) -> Verdict:
+    """Compare the pages of an original with the last pages of the sealed PDF, which are those of the laid-out one."""
+    places = _places(laid_out)
     unseen: set[str] = set()
     with pikepdf.open(BytesIO(sealed)) as document:
-        first = len(document.pages) - len(boxes)
+        first = len(document.pages) - len(places)
     wide = widths(content)
-    with viewers(content, sealed) as programs:
-        for number, box in enumerate(boxes[:MOST_PAGES]):
+    with viewers(content, sealed) as both:
+        asked = [each for each in both if each.name in programs]
+        for number, (box, width) in enumerate(places[:MOST_PAGES]):
             unlike: list[str] = []
             row: list[Image.Image] = []
-            for program in programs:
+            for program in asked:
                 try:
-                    one = program.original(number, (box[2] - box[0]) / wide[number])
+                    one = program.original(number, width / wide[number])
                 except CannotShowError:
                     unseen.add(program.name)
                     continue
@@ -88,13 +90,16 @@ def compare(content: bytes, sealed: bytes, boxes: list[Box]) -> Verdict:
     return Verdict(SAME, " and ".join(f"{name} cannot show the original" for name in unseen))
 
 
-def _boxes(laid_out: bytes) -> Iterator[Box]:
-    """Where each page lies on its sheet."""
+def _places(laid_out: bytes) -> list[tuple[Box, float]]:
+    """Where each page lies on its sheet, and its exact width in pixels."""
     with pikepdf.open(BytesIO(laid_out)) as document:
-        for page in document.pages:
-            left, low, right, high = (float(each) * SCALE for each in page.artbox)
-            height = float(page.mediabox[3]) * SCALE
-            yield round(left), round(height - high), round(right), round(height - low)
+        return [_place(page) for page in document.pages]
+
+
+def _place(page: pikepdf.Page) -> tuple[Box, float]:
+    left, low, right, high = (float(each) * SCALE for each in page.artbox)
+    height = float(page.mediabox[3]) * SCALE
+    return (round(left), round(height - high), round(right), round(height - low)), right - left
 
 
 @cache

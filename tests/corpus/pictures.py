@@ -52,8 +52,8 @@ def _noticed(one: Picture, other: Picture) -> int:
 
 
 def _around(picture: Picture, choice: _Choice) -> Picture:
-    """For each pixel the darkest or lightest of the nine around it, in each band."""
-    for across, down in ((1, 0), (0, 1)):
+    """For each pixel the darkest or lightest of the 25 around it, in each band."""
+    for across, down in ((1, 0), (0, 1), (1, 0), (0, 1)):
         ahead = ImageChops.offset(picture, across, down)
         behind = ImageChops.offset(picture, -across, -down)
         picture = choice(picture, choice(ahead, behind))

@@ -13,6 +13,7 @@ from PIL import Image
 
 SCALE = 1.5
 """Pixels a point of a sheet: 108 dpi."""
+PROGRAMS = PDFIUM, POPPLER = "PDFium", "poppler"
 SECONDS = 60
 """How long a program may take for a page."""
 Box = tuple[int, int, int, int]
@@ -53,7 +54,7 @@ def _pdfium(original: bytes, sealed: bytes) -> Iterator[Viewer]:
         with warnings.catch_warnings(action="ignore"):  # It says that it cannot show dynamic forms.
             one.init_forms()
         yield Viewer(
-            "PDFium",
+            PDFIUM,
             lambda number, scale: _drawn(one, number, scale),
             lambda number, box: _drawn(other, number, SCALE).crop(box),
         )
@@ -75,7 +76,7 @@ def _poppler(original: bytes, sealed: bytes) -> Iterator[Viewer]:
             left, top, right, bottom = box
             return _shown(other.name, number, SCALE, x=left, y=top, W=right - left, H=bottom - top)
 
-        yield Viewer("poppler", lambda number, scale: _shown(one.name, number, scale), show_sealed)
+        yield Viewer(POPPLER, lambda number, scale: _shown(one.name, number, scale), show_sealed)
 
 
 def _shown(file: str, number: int, scale: float, **place: int) -> Image.Image:
