@@ -41,6 +41,12 @@ def test_the_assembled_pages_are_the_sheets(sealed: bytes, sheets: list[bytes]) 
     check_same(sealed, sheets)
 
 
+def test_an_empty_page_is_like_its_sheet(front_page: FrontPages) -> None:
+    with originals.opened(pdfs.made(lambda empty: empty.add_blank_page(page_size=pdfs.A4))) as original:
+        sheets = [lay_out(original)]
+    check_same(assemble(documents=sheets, front_page=front_page(1), attachments=()), sheets)
+
+
 def form(document: Pdf) -> Stream:
     """What the first sheet draws."""
     forms = document.pages[1].obj.Resources.XObject

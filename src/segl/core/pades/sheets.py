@@ -98,7 +98,7 @@ def _digest(root: Object) -> bytes:
             digest.update(b"stream")
             digest.update(hashlib.sha256(each.read_raw_bytes()).digest())
         if isinstance(each, Stream | Dictionary):
-            entries = sorted((name, value) for name, value in each.items() if name not in ("/Length", "/StructParents"))
+            entries = sorted((name, value) for name, value in each.items() if name not in _unshown(each))
             digest.update(f"{[name for name, _ in entries]}".encode())
             waiting.extend(value for _, value in entries)
         elif isinstance(each, Array):
@@ -107,3 +107,9 @@ def _digest(root: Object) -> bytes:
         else:
             digest.update(each.unparse(resolved=True) + b";")
     return digest.digest()
+
+
+def _unshown(each: Object) -> set[str]:
+    """The entries that change nothing on a page; qpdf leaves out the filters of a stream without bytes."""
+    is_empty = isinstance(each, Stream) and not each.read_raw_bytes()
+    return {"/Length", "/StructParents"} | ({"/Filter", "/DecodeParms"} if is_empty else set())
