@@ -105,7 +105,7 @@ def test_a_page_is_shown_as_a_picture_as_wide_as_asked_for(kari: Browser, job: J
 
 
 def test_each_sheet_says_so_until_its_picture_has_come(kari: Browser, job: Job) -> None:
-    assert text(kari.get(address(job))).count("Bildet av denne siden er ikke kommet.") == 1
+    assert text(kari.get(address(job))).count("Bildet av denne siden har ikke kommet.") == 1
 
 
 def test_pictures_are_kept_by_the_signers_browser_for_a_session_and_over_a_log_in(ola: Browser, job: Job) -> None:
