@@ -245,8 +245,9 @@ def test_a_page_whose_picture_does_not_come_says_so_and_signing_asks_once_more(
     kari.log_in("01017012345", "Kari Nordmann")
     kari.page.get_by_role("link", name="Avtale om båtplass").first.click()
     sheet = Image.open(BytesIO(kari.page.locator(".paper").first.screenshot())).convert("L")
-    ink = sheet.crop((0, 24, sheet.width, 160)).point(lambda value: 255 * (value < 140)).getbbox()
-    assert ink, "the sheet is blank"
+    ink = sheet.point(lambda value: 255 * (value < 180))
+    assert not ink.crop((2, 2, sheet.width - 2, 22)).getbbox(), "the browser's icon of a broken picture shows"
+    assert ink.crop((0, 24, sheet.width, 160)).getbbox(), "the sheet is blank"
     kari.press("Signer")
     assert kari.heading() == "Vil du signere uten å ha sett alle sidene?"
     kari.look("not-shown")

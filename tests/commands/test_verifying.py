@@ -1,6 +1,7 @@
 """The command `segl verify`: what it says and with which status it ends."""
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -43,6 +44,8 @@ def evidence(signer: str) -> Evidence:
         ip_address="127.0.0.1",
         user_agent="Test",
         login_reference="1",
+        shown_sha256=f"{'0' * 64} {'1' * 64}",
+        shown_pages="1:1-5,7 2:1",
     )
 
 
@@ -86,6 +89,7 @@ def test_a_signed_pdf_and_a_xades_that_pass(folder: Path) -> None:
     assert "PAdES in Seal: Organization 984661185" in result.output
     assert "XAdES in xades-1.xml: Kari Nordmann" in result.output
     assert "Kari Nordmann 01017012345, by TestID, level 4" in result.output
+    assert re.search(r"Pages sent +pages 1-5, 7 of document 1; page 1 of document 2\n", result.output)
     assert "contract.pdf: intact" in result.output
     assert "3 of 3 signatures passed." in result.output
     assert result.exit_code == 0

@@ -506,6 +506,13 @@ def test_pages_are_counted_by_the_function_given() -> None:
     ]
 
 
+def test_a_title_that_may_not_be_printable_is_a_warning() -> None:
+    around = Surroundings(count_pages=lambda *_: 1, missing=lambda title: "U+0043" * (title == "Contract"))
+    found = [each for each in explain(packed(), around).findings if each.check == "pages"]
+    assert [each.state for each in found] == [State.OK, State.WARNING]
+    assert found[1].sentence == "The title 'Contract' has U+0043, which no font here has: the service may refuse it."
+
+
 def test_a_broker_is_reported() -> None:
     [*_, sender, _terms] = explained(packed(key=ISSUER.organization("987654321"))).findings
 

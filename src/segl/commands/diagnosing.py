@@ -123,9 +123,13 @@ def explain(
     Exits with 0 if it breaks none, 1 if it breaks some, 2 if it could not be read.
     """
     from segl.core.errors import InvalidInput
+    from segl.core.pades import fonts
     from segl.diagnosis import explaining
 
-    around = explaining.Surroundings(trusted(trust) if trust else None, _moment(at), sector, _page_counter())
+    trust_anchors = trusted(trust) if trust else None
+    around = explaining.Surroundings(
+        trust_anchors, _moment(at), sector, _page_counter(), lambda title: fonts.named(fonts.missing(title))
+    )
     try:
         found = explaining.explain(file_content(file, most=_MOST_BYTES), around)
     except InvalidInput as error:

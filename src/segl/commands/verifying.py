@@ -150,6 +150,8 @@ def _facts(signature: "SignatureReport") -> Iterator[tuple[str, str]]:
         name = f"{evidence.signer_name} {evidence.signer_identity}".rstrip()
         yield "Identified", f"{name}, by {evidence.method}, level {evidence.authentication_level}{mark}"
         yield "Agreed to", f"“{evidence.agreement}”{mark}"
+        if evidence.shown_sha256:
+            yield "Pages sent", f"{_pages(evidence.shown_pages)}{mark}"
     for document in signature.documents:
         yield "Document", f"{document.name}: {_state(document)}"
     yield "Intact", "yes, unchanged since it was signed" if signature.intact else "no"
@@ -158,6 +160,15 @@ def _facts(signature: "SignatureReport") -> Iterator[tuple[str, str]]:
         "yes, it chains to a root you trust" if signature.trusted else "no, so what it says is only claimed",
     )
     yield "Certificate", f"{signature.certificate_subject}, issued by {signature.certificate_issuer}"
+
+
+def _pages(shown: str) -> str:
+    """Such as «pages 1-5, 7 of document 1; page 1 of document 2» for `1:1-5,7 2:1`."""
+    documents = [each.partition(":") for each in shown.split()]
+    parts = [
+        f"page{'' if pages.isdigit() else 's'} {pages.replace(',', ', ')} of document {n}" for n, _, pages in documents
+    ]
+    return "; ".join(parts) or "none"
 
 
 def _mark(signature: "SignatureReport") -> str:

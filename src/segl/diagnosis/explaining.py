@@ -110,12 +110,15 @@ class Surroundings:
     count_pages:
         Returns the number of pages of a document (name, media type, content); raises InvalidDocument if it cannot be
         signed.
+    missing:
+        Names the characters of a title that the signed document could not show here; empty if there are none.
     """
 
     trust: TrustAnchors | None = None
     at: datetime | None = None
     sector: Sector | None = None
     count_pages: Callable[[str, str, memoryview], int] | None = None
+    missing: Callable[[str], str] | None = None
 
 
 def explain(data: bytes, around: Surroundings = Surroundings()) -> Explanation:
@@ -283,7 +286,18 @@ def _pages(manifest: PortalManifest, documents: Mapping[str, memoryview], around
             except InvalidDocument as error:
                 faults.append(str(error))
     faults += [each.sentence for each in too_many_pages(pages)]
-    return _findings("pages", faults, f"There are {pages} in all, and each can be shown.")
+    return [
+        *_findings("pages", faults, f"There are {pages} in all, and each can be shown."),
+        *_titles(manifest, around),
+    ]
+
+
+def _titles(manifest: PortalManifest, around: Surroundings) -> Iterator[Finding]:
+    """Warnings, since the service may have other fonts."""
+    for title in dict.fromkeys((manifest.title, *(each.title for each in manifest.documents))):
+        if around.missing and (named := around.missing(title)):
+            sentence = f"The title {title!r} has {named}, which no font here has: the service may refuse it."
+            yield Finding("pages", State.WARNING, sentence)
 
 
 def _terms(manifest: PortalManifest, sector: Sector | None) -> list[Finding]:

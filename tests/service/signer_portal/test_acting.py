@@ -69,8 +69,16 @@ def test_the_page_says_who_asks_what_until_when_and_shows_the_text(kari: Browser
     assert "Leie av plass 14" in page
     assert "Side 1 av 1" in page
     assert NB in page
-    assert f"<strong>Kari Nordmann, {KARI}</strong>" in page
+    assert f"<strong><bdi>Kari Nordmann</bdi>, {KARI}</strong>" in page
     assert "mangler tegn" not in page
+
+
+def test_a_name_from_the_right_does_not_turn_what_follows_it(browser: Browser, job: Job) -> None:
+    browser.log_in(KARI, "محمد الأحمد")
+    named = f"<bdi>محمد الأحمد</bdi>, {KARI}<"
+    assert named in text(browser.get(address(job)))
+    browser.press_sign(job)
+    assert named in text(browser.get(f"{address(job)}/receipt"))
 
 
 def test_the_page_says_how_a_name_is_printed_that_no_font_has(browser: Browser, job: Job) -> None:
@@ -97,7 +105,7 @@ def test_a_page_is_shown_as_a_picture_as_wide_as_asked_for(kari: Browser, job: J
 
 
 def test_each_sheet_says_so_until_its_picture_has_come(kari: Browser, job: Job) -> None:
-    assert text(kari.get(address(job))).count("Bildet av denne siden er ikke kommet.") == 1
+    assert text(kari.get(address(job))).count("Bildet av denne siden har ikke kommet.") == 1
 
 
 def test_pictures_are_kept_by_the_signers_browser_for_a_session_and_over_a_log_in(ola: Browser, job: Job) -> None:
@@ -157,8 +165,8 @@ def test_signing_asks_once_more_when_pages_have_not_been_fetched(browser: Browse
     shown = form(browser, both)
     asked = browser.post(f"{address(both)}/sign", shown)
     assert heading(asked) == "Vil du signere uten å ha sett alle sidene?"
-    assert "<strong>Avtale</strong>: side 3–4, 6" in text(asked)
-    assert "<strong>Vedlegg</strong>: side 1" in text(asked)
+    assert "<strong><bdi>Avtale</bdi></strong>: side 3–4, 6" in text(asked)
+    assert "<strong><bdi>Vedlegg</bdi></strong>: side 1" in text(asked)
     assert not Signing.objects.exists()
 
     browser.get(picture(both, 4))
@@ -232,7 +240,7 @@ def test_both_sign_and_fetch_the_sealed_document(kari: Browser, ola: Browser, jo
     assert NB not in text(page)
     page = ola.log_in(OLA, "Ola Hansen", then=address(job, OLA_SIGNS))
     assert heading(page) == "Avtale om båtplass"
-    assert "<strong>Ola Hansen" in text(page)
+    assert "<strong><bdi>Ola Hansen" in text(page)
     assert OLA not in text(page)  # the sender did not address Ola by number: it is shown nowhere
     ola.press_sign(job, OLA_SIGNS)
     assert status_of(job) == ("COMPLETED_SUCCESSFULLY", ["SIGNED", "SIGNED"])
@@ -301,7 +309,7 @@ def test_nobody_signs_as_another_than_the_page_showed(ola: Browser, job: Job) ->
     answer = ola.post(f"{address(job, OLA_SIGNS)}/sign", {"log_in": shown, "language": "nb"})
     assert answer.status_code == 409
     assert "Ingenting er signert." in text(answer)
-    assert "<strong>Kari Nordmann" in text(answer)
+    assert "<strong><bdi>Kari Nordmann" in text(answer)
     assert Signing.objects.count() == 0
 
 
@@ -388,7 +396,7 @@ def test_the_identity_in_the_document_is_as_the_sender_chose(browser: Browser, s
     named = create(person(KARI), contents=[pdf("A")], identifier_in_signed_documents=IdentifierInSignedDocuments.NAME)
     browser.log_in()
     page = text(browser.get(address(named)))
-    assert "<strong>Kari Nordmann</strong>" in page
+    assert "<strong><bdi>Kari Nordmann</bdi></strong>" in page
     assert KARI not in page
 
 
