@@ -61,16 +61,16 @@ STEPS = [
     "jobs.notifying:complete_notification:after:2",
     "jobs.security_codes:enter_code:after:1",
     "jobs.signing:agree:before:1",
-    "jobs.signing:agree:after:1",  # agreed, no signature yet
+    "jobs.signing:agree:after:2",  # agreed (the first call asked because of undelivered pages), no signature yet
     "sealing.sealer:Sealer.sign:after:1",  # made, not stored
-    "store.documents:_write:after:3",  # stored, not recorded
+    "store.documents:_write:after:5",  # stored, not recorded
     "jobs.signing:complete_signature:after:1",  # recorded, the signer not answered
-    "jobs.signing:agree:after:2",
+    "jobs.signing:agree:after:4",
     "jobs.signing:complete_signature:after:2",  # due for sealing
     "work.seal:seal:before:1",
     "rendering:assemble:after:1",
     "sealing.sealer:Sealer.seal:after:1",
-    "store.documents:_write:after:5",  # the sealed PDF without its row
+    "store.documents:_write:after:7",  # the sealed PDF without its row
     "work.verify:verify_results:after:1",
     "jobs.sealing:complete_seal:after:1",
     "jobs.status_queue:next_status_change:after:1",  # taken from the queue, not delivered

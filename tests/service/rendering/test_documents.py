@@ -226,7 +226,7 @@ def test_a_page_that_takes_too_long_to_draw_is_refused(monkeypatch: pytest.Monke
 
 
 def test_a_document_of_many_pages_is_drawn_page_by_page() -> None:
-    assert inspect(pdfs.made(lambda many: [many.add_blank_page() for _ in range(2000)])).pages == 2000
+    assert inspect(pdfs.made(lambda many: [many.add_blank_page() for _ in range(500)])).pages == 500
 
 
 def test_plain_texts_share_their_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,7 +260,8 @@ def _check_values(original: Pdf) -> None:
             text = _inherited(annotation, Name.V) if field else annotation.get(Name.Contents)
             if not (field or kind == Name.FreeText) or not isinstance(text, String) or not _is_shown(annotation):
                 continue
-            if ((stale and field) or not _appearances(annotation)) and not substitutes.can_embed(str(text)):
+            can_be_drawn = substitutes.can_embed(str(text)) if field else substitutes.WESTERN.issuperset(str(text))
+            if ((stale and field) or not _appearances(annotation)) and not can_be_drawn:
                 name = _inherited(annotation, Name.T) if field else None
                 what = f"The value of the field «{name or ''}»" if field else "The text of an annotation"
                 raise InvalidDocument(
