@@ -167,6 +167,8 @@ def test_signing_asks_once_more_when_pages_have_not_been_fetched(browser: Browse
     assert heading(asked) == "Vil du signere uten å ha sett alle sidene?"
     assert "<strong><bdi>Avtale</bdi></strong>: side 3–4, 6" in text(asked)
     assert "<strong><bdi>Vedlegg</bdi></strong>: side 1" in text(asked)
+    assert f'href="{address(both)}#page-1-3"' in text(asked)
+    assert '<figure class="sheet" id="page-1-3">' in text(browser.get(address(both)))
     assert not Signing.objects.exists()
 
     browser.get(picture(both, 4))

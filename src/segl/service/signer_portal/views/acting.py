@@ -42,7 +42,8 @@ def _ask_again(request: HttpRequest, signer: Signer, error: PagesNotShownError) 
     """Ask whether the person signs though pages have not been shown."""
     titles = {each.number: each.title for each in originals(job=signer.job)}
     missing = [(titles[number], words.pages(pages)) for number, pages in error.pages.items()]
-    return render(request, "signer_portal/not_shown.html", {"signer": signer, "missing": missing})
+    first = next((number, pages[0]) for number, pages in error.pages.items())
+    return render(request, "signer_portal/not_shown.html", {"signer": signer, "missing": missing, "first": first})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
