@@ -246,6 +246,47 @@ def test_annotations_that_readers_draw_differently_are_refused(annotation: dict[
         accept(annotated(**annotation))
 
 
+@pytest.mark.parametrize(
+    ("annotation", "states", "problem"),
+    [
+        ({"Subtype": Name.Stamp}, ["X"], r"\(Stamp\) has appearances, but none for its state"),
+        ({"Subtype": Name.Stamp, "AS": Name.Y}, ["X"], r"\(Stamp\) has appearances, but none for its state"),
+        ({"Subtype": Name.Popup}, [], r"\(Popup\) has an appearance, but is of a kind without one"),
+        ({}, [], r"\(None\) has an appearance, but is of a kind without one"),
+    ],
+)
+def test_an_appearance_that_only_some_readers_draw_is_refused(
+    annotation: dict[str, object], states: list[str], problem: str
+) -> None:
+    def draw(document: Pdf) -> None:
+        drawn = document.make_indirect(Stream(document, b"0 0 100 50 re f"))
+        drawn.Type, drawn.Subtype, drawn.BBox = Name.XObject, Name.Form, Array([0, 0, 100, 50])
+        normal = Dictionary({f"/{state}": drawn for state in states}) if states else drawn
+        document.pages[0].Annots[0].AP = Dictionary(N=normal)
+
+    with pytest.raises(InvalidDocument, match=problem):
+        accept(pdfs.changed(annotated(**annotation), draw))
+
+
+@pytest.mark.parametrize("border", [{"Border": [0, 0, 9]}, {"BS": Dictionary(W=9)}, {"Rect": [100, 500, 300, 501]}])
+def test_a_link_whose_border_may_hide_something_is_refused(border: dict[str, object]) -> None:
+    with pytest.raises(InvalidDocument, match=r"\(Link\) has a border that may hide something"):
+        accept(annotated(Subtype=Name.Link, **border))
+
+
+@pytest.mark.parametrize("border", [{}, {"Border": [0, 0, 0], "Rect": [100, 500, 300, 501]}])
+def test_a_link_with_a_usual_border_is_accepted(border: dict[str, object]) -> None:
+    accept(annotated(Subtype=Name.Link, **border))
+
+
+def test_a_large_page_whose_text_differs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot be looked at closely."""
+    monkeypatch.setattr(comparing, "_has_its_text", lambda *_: False)
+    accept(pdfs.pdf("A page"))
+    with pytest.raises(InvalidDocument, match="Page 1 of the PDF would not look"):
+        accept(pdfs.pdf("A large page", size=(10_000, 10_000)))
+
+
 @pytest.mark.parametrize("state", [Name.Yes, Name.Off])
 def test_a_box_to_tick_is_ticked_as_a_reader_shows_it(state: Name) -> None:
     accept(box_to_tick(AS=state))

@@ -138,7 +138,7 @@ ODD: dict[str, Change] = {
     "a hidden layer": layered("OFF"),
     "a layer of those that are all hidden": layered(base=Name.OFF),
     "a layer shown among hidden ones": layered("ON", base=Name.OFF),
-    "a layer not for screens": layered(usage=Dictionary(View=Dictionary(ViewState=Name.OFF))),
+    "a layer not for screens": layered("OFF", usage=Dictionary(View=Dictionary(ViewState=Name.OFF))),
     "a layer of another intent": layered("OFF", Intent=Name.Design),
     "a crop box": boxed(CropBox=[50, 450, 400, 830]),
     "a crop box outside": boxed(CropBox=[1000, 1000, 1100, 1100]),
@@ -255,6 +255,13 @@ def test_a_page_that_unpacks_to_gigabytes_is_refused() -> None:
     assert len(small) < 1_000_000
     with pytest.raises(InvalidDocument, match="unpack to more than"):
         shown_pages(small)
+
+
+@pytest.mark.parametrize(("listed", "state"), [((), Name.OFF), (("OFF",), Name.ON)])
+def test_a_layer_that_only_some_readers_show_is_refused(listed: tuple[str, ...], state: Name) -> None:
+    change = layered(*listed, usage=Dictionary(View=Dictionary(ViewState=state)))
+    with pytest.raises(InvalidDocument, match="The layer «Layer» of the PDF is shown by some readers"):
+        shown_pages(pdfs.changed(pdfs.pdf("A page"), change))
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.7", b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer <</Root 1 0 R>>"])

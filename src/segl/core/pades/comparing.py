@@ -64,7 +64,8 @@ def compare(original: bytes | memoryview, laid_out: bytes) -> None:
         for index in range(len(after)):
             page, sheet = before.page(index), after[index]
             scale = SCALE if _has_its_text(page, sheet) else CLOSER
-            if min(page.get_size()) <= 0 or not _looks_same(page, sheet, scale, *canvases):
+            too_large = scale == CLOSER and _fitting(page, scale) < SCALE
+            if min(page.get_size()) <= 0 or too_large or not _looks_same(page, sheet, scale, *canvases):
                 raise InvalidDocument(
                     f"Page {index + 1} of the PDF would not look in the signed document as it does in a PDF reader; "
                     "print it to a new PDF and send that."
@@ -162,12 +163,20 @@ def _looks_same(
     return True
 
 
+def _fitting(page: pypdfium2.PdfPage, scale: float) -> float:
+    """The scale, or less if the page would have too many pixels."""
+    across, down = page.get_size()
+    return min(scale, math.sqrt(MOST_PIXELS / (across * down)))
+
+
 def _bands(page: pypdfium2.PdfPage, sheet: pypdfium2.PdfPage, scale: float) -> Iterator[_Grid]:
     across, down = page.get_size()
-    scale = min(scale, math.sqrt(MOST_PIXELS / (across * down)))
+    scale = _fitting(page, scale)
     width, height = max(1, round(across * scale)), max(1, round(down * scale))
     left, _, right, _ = sheet.get_artbox()
     margin = 1 + math.ceil(FRAME * width / (right - left))
+    if min(width, height) <= 4 * margin:
+        margin = 0
     step = max(1, BAND // width)
     for top in range(0, height, step):
         # PDFium draws fields without a matrix only.

@@ -31,6 +31,8 @@ NEVER_SHOWN = 2 | 32
 """The flags Hidden and NoView of an annotation (ISO 32000-1, table 165)."""
 UNSEEN = (Name.Link, Name.Popup, Name.FileAttachment, Name.Widget, Name.PrinterMark, Name.TrapNet)
 """Annotations that readers may show nothing of, or leave with the file attached to them, if they have no appearance."""
+WIDEST_BORDER, NARROWEST_BORDERED = 3, 3
+"""Points: a link's border that is wider, or around an area that is narrower, may strike out or cover what is there."""
 MARKED_TEXT = (Name.Highlight, Name.Underline, Name.StrikeOut, Name.Squiggly)
 HIGHEST_OBJECT = 8_388_607
 """ISO 32000-1, annex C."""
@@ -317,10 +319,11 @@ def _draw_annotations(original: Pdf) -> None:
     if isinstance(form, Dictionary) and Name.NeedAppearances in form:
         del form[Name.NeedAppearances]
     for number, page in enumerate(original.pages, 1):
+        shown = [each for each in _annotations(page) if _is_shown(each)]
         if Name.Annots in page.obj:
-            page.obj.Annots = Array([each for each in _annotations(page) if _is_shown(each)])
-        for annotation in _annotations(page):
-            _check_appearance(number, annotation)
+            page.obj.Annots = Array([each for each in shown if each.get(Name.Subtype) != Name.Popup])
+        for annotation in shown:
+            _check_drawn_alike(number, annotation)
             _layer_appearance(annotation)
     links = [[each for each in _annotations(page) if each.get(Name.Subtype) == Name.Link] for page in original.pages]
     original.flatten_annotations("screen")
@@ -334,19 +337,49 @@ def _is_shown(annotation: Object) -> bool:
     flags = annotation.get(Name.F, 0)
     hidden = isinstance(flags, int) and flags & NEVER_SHOWN
     area = annotation.get(Name.Rect)
-    if hidden or annotation.get(Name.Subtype) == Name.Popup or not isinstance(area, Array):
+    if hidden or not isinstance(area, Array):
         return False
     rectangle = Rectangle(area)
     return rectangle.width > 0 < rectangle.height
 
 
-def _check_appearance(page: int, annotation: Object) -> None:
-    kind = annotation.get(Name.Subtype)
-    if kind is not None and kind not in UNSEEN and not _appearances(annotation):
+def _check_drawn_alike(page: int, annotation: Object) -> None:
+    """Refuse annotations that some readers draw and others do not, or each in its own way."""
+    kind, states, drawn = annotation.get(Name.Subtype), _states(annotation), bool(_appearances(annotation))
+    problem = ""
+    if kind not in (None, *UNSEEN) and not drawn:
+        problem = "has no appearance"
+    elif drawn and kind in (None, Name.Popup):
+        problem = "has an appearance, but is of a kind without one"
+    elif kind != Name.Widget and states is not None and str(annotation.get(Name.AS, "")) not in states:
+        problem = "has appearances, but none for its state"
+    elif kind == Name.Link and _border(annotation) > WIDEST_BORDER * (_narrower_side(annotation) >= NARROWEST_BORDERED):
+        problem = "has a border that may hide something"
+    if problem:
         raise InvalidDocument(
-            f"An annotation on page {page} of the PDF ({str(kind).removeprefix('/')}) has no appearance, "
+            f"An annotation on page {page} of the PDF ({str(kind).removeprefix('/')}) {problem}, "
             "so that readers draw it differently; print it to a new PDF and send that."
         )
+
+
+def _states(annotation: Object) -> set[str] | None:
+    """The names of the states that an annotation has appearances for, if it has states."""
+    appearance = annotation.get(Name.AP)
+    normal = appearance.get(Name.N) if isinstance(appearance, Dictionary) else None
+    return set(normal.keys()) if isinstance(normal, Dictionary) and not isinstance(normal, Stream) else None
+
+
+def _narrower_side(annotation: Object) -> float:
+    area = Rectangle(Array(annotation.Rect))
+    return float(min(area.width, area.height))
+
+
+def _border(annotation: Object) -> float:
+    """The width of a link's border in points (ISO 32000-1, 12.5.4)."""
+    style, border = annotation.get(Name.BS), annotation.get(Name.Border)
+    if isinstance(style, Dictionary):
+        return float(style.get(Name.W, 1))
+    return float(border[2]) if isinstance(border, Array) and len(border) > 2 else 1.0
 
 
 def _layer_appearance(annotation: Object) -> None:
@@ -402,16 +435,25 @@ def _is_group(each: Object, listed: set[tuple[int, int]]) -> bool:
 
 
 def _is_hidden(group: Object, config: Object) -> bool:
+    """Whether a layer is hidden on a screen.
+
+    Raises:
+        InvalidDocument: Readers differ, as the layer has a state of its own for viewing, which not all of them heed.
+    """
     intent = group.get(Name.Intent, Name.View)
     if not any(each in (Name.View, Name.All) for each in (intent if isinstance(intent, Array) else [intent])):
         return False
     usage = group.get(Name.Usage)
     view = usage.get(Name.View) if isinstance(usage, Dictionary) else None
-    if isinstance(view, Dictionary) and Name.ViewState in view:
-        return bool(view.ViewState == Name.OFF)
-    if group.objgen in _listed(config.get(Name.OFF)):
-        return True
-    return config.get(Name.BaseState) == Name.OFF and group.objgen not in _listed(config.get(Name.ON))
+    hidden = group.objgen in _listed(config.get(Name.OFF)) or (
+        config.get(Name.BaseState) == Name.OFF and group.objgen not in _listed(config.get(Name.ON))
+    )
+    if isinstance(view, Dictionary) and Name.ViewState in view and (view.ViewState == Name.OFF) != hidden:
+        raise InvalidDocument(
+            f"The layer «{group.get(Name.Name, '')}» of the PDF is shown by some readers and hidden by others; "
+            "print the PDF to a new one and send that."
+        )
+    return hidden
 
 
 def _listed(groups: Object | None) -> set[tuple[int, int]]:
