@@ -11,7 +11,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -62,7 +62,8 @@ class Deployment:
 
     def call(self, path: str, files: OrganizationFiles | None, method: str = "GET", **more: Any) -> tuple[int, bytes]:
         connection = http.client.HTTPSConnection("localhost", self.api, timeout=10, context=self.context(files))
-        connection.request(method, path, **more)
+        with suppress(BrokenPipeError, ssl.SSLEOFError):  # answered before all of the body was sent
+            connection.request(method, path, **more)
         answer = connection.getresponse()
         body = answer.read()
         connection.close()

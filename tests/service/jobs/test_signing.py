@@ -73,10 +73,11 @@ class TestFind:
 
     def test_each_document_is_shown_as_it_was_laid_out(self) -> None:
         texts = [("A1", "B1"), ("A2", "B2")]
-        jobs = [create_texts(*map(pdf, each)) for each in texts]
+        pdfs = {text: pdf(text) for each in texts for text in each}
+        jobs = [create_texts(*(pdfs[text] for text in each)) for each in texts]
         found = [[layout.contents(each)[0].text for each in originals(job=job)] for job in jobs]
         assert found == [[*each] for each in texts]
-        assert layout.laid_out(originals(job=jobs[1])[0]) == laid_out(pdf("A2"))[0]
+        assert layout.laid_out(originals(job=jobs[1])[0]) == laid_out(pdfs["A2"])[0]
 
     @pytest.mark.parametrize(("job_id", "number"), [(0, 1), (None, 0), (None, 2), (2**40, 1), (None, 2**40)])
     def test_a_signer_that_never_existed_is_unknown(self, job_id: int | None, number: int) -> None:
