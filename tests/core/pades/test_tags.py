@@ -222,6 +222,7 @@ def test_attributes_lie_where_the_page_does_and_nothing_else_comes_along(assembl
     def change(document: Pdf, paragraph: Object) -> None:
         script = Dictionary(S=Name.JavaScript, JS=String("hostile"))
         paragraph.A = Array([Dictionary(O=Name.Layout, BBox=[0, 0, 1191, 1684], Placement=Name.Block, Extra=script)])
+        paragraph.A[0].Placement = document.make_indirect(Name.Block)
         paragraph.C = Name.Wide
         paragraph.Extra = paragraph.AF = script
         document.Root.StructTreeRoot.ClassMap = Dictionary(Wide=Dictionary(O=Name.Table, ColSpan=2, RowSpan=script))

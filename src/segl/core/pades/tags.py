@@ -227,7 +227,7 @@ class _Copying:
             if not isinstance(role, Name) or role == Name.Artifact:
                 return None
             if str(role) in STANDARD:
-                return role
+                return Name(str(role))  # a new one, since a name may be an object of its own in its document
             mapped = entry(self.roles, str(role)) if isinstance(self.roles, Dictionary) else None
             role = Name(NEWER.get(str(role), "/NonStruct")) if mapped is None else mapped
         return Name.NonStruct
@@ -244,7 +244,9 @@ class _Copying:
         if not isinstance(original, Dictionary):
             return None
         owner = entry(original, "/O")
-        kept = Dictionary(O=owner)
+        if not isinstance(owner, Name):
+            return None
+        kept = Dictionary(O=Name(str(owner)))
         for key in ATTRIBUTES.get(str(owner), ()):
             value = self._value(key, entry(original, key), place)
             if value is not None:
@@ -260,7 +262,9 @@ class _Copying:
             return Array(ids) if ids else None
         if isinstance(value, String):
             return self.budget.text(value)
-        return value if isinstance(value, Name) or not isinstance(value, Object) else None
+        if isinstance(value, Name):
+            return Name(str(value))
+        return None if isinstance(value, Object) else value
 
     def _id(self, original: String) -> String:
         return String(self.ids + str(self.budget.text(original)))
